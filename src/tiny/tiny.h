@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The smallest client: one request at a time, as a state machine that the
+ * caller feeds. It knows what the bytes mean and when to send them again. It
+ * refuses to know sockets, serial chips, clocks, memory allocation, and what a
+ * lost session ought to lead to: those are the caller's.
+ *
+ *             connect, command, write, disconnect, keep
+ *   at rest ---------------------------------------------> UNSENT
+ *      ^                                                      | due: send
+ *      |  received: the answer, its status                    v
+ *      +--------------------------------------------------- WAITING --+
+ *      |  due: no tries left, status SILENT                   ^       | due:
+ *      +------------------------------------------------------+-------+ again
+ *
+ *   at rest   `status` is the last request's: a server's status, or SILENT.
+ *   UNSENT    `packet` and `body` are the next datagram; nothing has left yet.
+ *   WAITING   they have been sent at `sent`, and are due again `wait` later.
+ *
+ * Invariants
+ *   1. A datagram is `packet[0 .. packet_len-1]` followed by
+ *      `body[0 .. body_len-1]`. From UNSENT until rest nothing here changes
+ *      either, so that a retransmission is byte-identical.
+ *   2. Each new request but KEEP (which has no number) takes the next seq:
+ *      the server sees a counting client.
+ *   3. `packet[2..3]` is the session id from the answer to CONNECT until the
+ *      next CONNECT.
+ *   4. `status` leaves WAITING only by an answer whose type, seq and length
+ *      fit, or when the tries are used up. All else changes nothing.
+ *
+ * The whole of a port is
+ *
+ *     bh_tiny_read(&tiny, lsn, 512);
+ *     do {
+ *         if (bh_tiny_due(&tiny, clock_ms()))
+ *             send(tiny.packet, tiny.packet_len, tiny.body, tiny.body_len);
+ *         len = receive(reply, 4, sector);    (waits a moment, 0: nothing)
+ *         if (len != 0)
+ *             bh_tiny_received(&tiny, reply, len);
+ *     } while (BH_TINY_RUNS(&tiny));
+ *
+ * where receive() puts what follows a datagram's first 4 bytes straight into
+ * the sector buffer, as long as a READ runs; otherwise it drops that. Until a
+ * READ has succeeded its buffer may hold anything: a stray datagram passes
+ * through there too.
+ */
+#ifndef BH_TINY_H
+#define BH_TINY_H
+
+#include <stdint.h>
+
+#include "wire/identify.h"
+#include "wire/opcode.h"
+#include "wire/protocol.h"
+
+/* The clock counts in any unit, upwards, and wraps. The constants below are in
+ * that unit; as they stand it is the millisecond. Every file of a program has
+ * to see the same ones. */
+#ifndef BH_TINY_TICK
+#define BH_TINY_TICK uint16_t
+#endif
+#ifndef BH_TINY_WAIT
+#define BH_TINY_WAIT 200u /* ticks until the first retransmission */
+#endif
+#ifndef BH_TINY_WAIT_MAX
+#define BH_TINY_WAIT_MAX 2000u /* doubling stops at this or the next above */
+#endif
+#ifndef BH_TINY_TRIES
+#define BH_TINY_TRIES 10u /* datagrams per request: some 13 s in all */
+#endif
+
+/* Values of `status` that no server sends. */
+#define BH_TINY_SILENT 0xFDu /* no answer to any of the tries */
+#define BH_TINY_WAITING 0xFEu
+#define BH_TINY_UNSENT 0xFFu
+
+#define BH_TINY_RUNS(tiny) ((tiny)->status >= BH_TINY_WAITING)
+
+/* The bytes that bh_tiny_received() may look at. */
+#define BH_TINY_REPLY_LEN 5u
+
+/* All zeros is a valid start; a random packet[1] (the last seq) is better: two
+ * lives of a machine are then less likely to use the same numbers. */
+struct bh_tiny {
+    uint8_t packet[BH_COMMAND_HEADER_LEN];
+    uint8_t packet_len;
+    uint8_t status;
+    uint8_t tries;       /* datagrams that may still be sent */
+    uint8_t padded;      /* transport: 1 if it may lengthen datagrams */
+    const uint8_t *body; /* borrowed until rest */
+    uint16_t body_len;
+    uint16_t reply_len; /* of the answer that says OK */
+    BH_TINY_TICK wait;  /* until the next retransmission; doubles */
+    BH_TINY_TICK sent;  /* when the datagram last left */
+};
+
+/*
+ * Starting a request; one that still runs is forgotten. Each sets `wait` and
+ * `tries` to the constants above; a caller that measures round trips or has
+ * its own idea of patience overwrites them.
+ */
+
+/* `name` with its NUL, `name_len` bytes with it, 2 to 256: an empty name is
+ * two NULs. Answered OK: the session is in place, proven by its first
+ * command. */
+void bh_tiny_connect(struct bh_tiny *tiny, uint8_t flags, const char *name,
+                     uint16_t name_len);
+
+/* A COMMAND without a body, whose OK brings `data_len` bytes. */
+void bh_tiny_command(struct bh_tiny *tiny, uint8_t opcode, uint32_t lsn,
+                     uint16_t data_len);
+#define bh_tiny_read(tiny, lsn, sector_len)                                    \
+    bh_tiny_command(tiny, BH_OP_READ, lsn, sector_len)
+#define bh_tiny_identify(tiny)                                                 \
+    bh_tiny_command(tiny, BH_OP_IDENTIFY, BH_IDENTIFY_MAGIC, BH_IDENTIFY_LEN)
+#define bh_tiny_flush(tiny) bh_tiny_command(tiny, BH_OP_FLUSH, 0, 0)
+
+void bh_tiny_write(struct bh_tiny *tiny, uint32_t lsn, const uint8_t *data,
+                   uint16_t sector_len);
+
+void bh_tiny_disconnect(struct bh_tiny *tiny);
+void bh_tiny_keep(struct bh_tiny *tiny);
+
+/* 1 if the datagram is to be sent now: then send it. 0 else, also if the tries
+ * are used up just now (`status` is SILENT then). A clock that jumps or is
+ * looked at too seldom costs one wait at most. */
+uint8_t bh_tiny_due(struct bh_tiny *tiny, BH_TINY_TICK now);
+
+/* A datagram of `len` bytes arrived, whose first bytes are at `reply`; all
+ * BH_TINY_REPLY_LEN bytes there can be read, those beyond `len` may hold
+ * anything. 1 if it was the answer: `status` tells. 0: a stray. */
+uint8_t bh_tiny_received(struct bh_tiny *tiny, const uint8_t *reply,
+                         uint16_t len);
+
+#endif
