@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * UDP sockets for a server: datagrams in and out in batches, each answered
+ * from the address that it was sent to, never fragmented.
+ */
+#ifndef BH_NET_UDP_H
+#define BH_NET_UDP_H
+
+#include "net/address.h"
+#include "wire/protocol.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define BH_UDP_BATCH 64u
+
+/* A longer datagram than any of the protocol is cut here: padding. */
+#define BH_UDP_BUFFER_LEN (BH_DATAGRAM_MAX_LEN + 64u)
+
+struct bh_udp {
+    int fd;
+    int family;              /* AF_INET, or AF_INET6 also for IPv4 */
+    struct bh_address local; /* as bound, with the real port */
+};
+
+/* From whom, to which of our addresses. IPv4 is mapped into IPv6. */
+struct bh_udp_route {
+    struct in6_addr peer, local;
+    uint32_t scope; /* of a link-local peer: its interface */
+    uint16_t port;  /* the peer's, host order */
+    uint16_t has_local;
+};
+
+struct bh_datagram {
+    struct bh_udp_route route;
+    uint8_t *bytes;
+    size_t len;
+};
+
+/* Room for one batch of datagrams to receive. */
+struct bh_udp_batch {
+    struct bh_datagram of[BH_UDP_BATCH];
+    unsigned count;
+    struct mmsghdr messages[BH_UDP_BATCH];
+    struct iovec vectors[BH_UDP_BATCH];
+    union {
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } names[BH_UDP_BATCH];
+    _Alignas(struct cmsghdr) uint8_t control[BH_UDP_BATCH][128];
+    uint8_t buffers[BH_UDP_BATCH][BH_UDP_BUFFER_LEN];
+};
+
+/* Binds a socket. "*" is one socket for IPv6 and IPv4, or for IPv4 alone where
+ * there is no IPv6. 0, or a negative errno value. */
+int bh_udp_open(const struct bh_address *local, struct bh_udp *out);
+void bh_udp_close(struct bh_udp *udp);
+
+/* Takes what has arrived, without waiting, into batch->of[0..count-1]; what can
+ * have no honest sender (our own address, a broadcast or multicast one) is
+ * left out. The number of datagrams taken from the socket, or an error. */
+int bh_udp_receive(struct bh_udp *udp, struct bh_udp_batch *batch);
+
+/* Sends `count` datagrams, at most BH_UDP_BATCH. One that cannot be sent is
+ * skipped: it counts as lost in the network. The number that were sent. */
+unsigned bh_udp_send(struct bh_udp *udp, const struct bh_datagram *datagrams,
+                     unsigned count);
+
+/* The longest datagram, in bytes of payload, that reaches the peer whole as far
+ * as the routing table knows; 0 if it has no route. */
+uint32_t bh_udp_path_len(const struct bh_udp_route *route);
+
+/* The peer of a route. */
+void bh_udp_route_address(const struct bh_udp_route *route,
+                          struct bh_address *out);
+
+#endif
