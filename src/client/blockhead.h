@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libblockhead: sectors of a Blockhead server's disk images, for POSIX
+ * programs. blockhead(3) has a page for each call and an example.
+ *
+ * Threads: one struct bh_disk belongs to one thread at a time; different disks
+ * may be used from different threads at once. Nothing here is global.
+ *
+ * Errors: every call that can fail returns 0 or a negative errno value, and
+ * bh_disk_error() then holds a sentence for a person. Server statuses become:
+ *   1 out of sessions       -EUSERS     9  in use          -EBUSY
+ *   2 no such image         -ENOENT     10 no medium       -ENOMEDIUM
+ *   3 bad packet format     -EPROTO     11 medium changed  -ESTALE
+ *   4 bad session id        -ESTALE     12 storage error   -EIO
+ *   5 no such sector        -ERANGE     13 no space        -ENOSPC
+ *   6 short read or write   -EIO        14 not authorised  -EACCES
+ *   7 bad flags or size     -EINVAL     15 unknown opcode  -EOPNOTSUPP
+ *   8 read-only             -EROFS      other              -EPROTO
+ * No answer within the time-out is -ETIMEDOUT. A port where nobody listens is
+ * -ECONNREFUSED only after the same time-out, because a server that restarts
+ * looks just like that; so is what else the network reports, as -EHOSTUNREACH.
+ * A sector that no datagram on this path can carry is -EMSGSIZE at once.
+ *
+ * When the server has lost the session (restart, takeover), the disk wins a new
+ * one by itself, if the image is certain to be as it was left. If it is not,
+ * -ESTALE lasts until the disk is opened again, or -EBUSY if another session
+ * has the image.
+ */
+#ifndef BLOCKHEAD_H
+#define BLOCKHEAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BH_DEFAULT_PORT 4444
+#define BH_DEFAULT_TIMEOUT_MS 30000
+
+/* A parsed `blockhead://host[:port]/image[?sector=N]`. */
+struct bh_url {
+    char host[256];  /* name or address; IPv6 without its brackets */
+    uint16_t port;   /* 4444 unless the URL names one */
+    char image[256]; /* percent-decoded; empty: the server's default image */
+    uint32_t sector_len; /* bytes: 128 to 16384, a power of two; 0: not said */
+};
+
+/* Parses `text` into `out`. -EINVAL with a sentence in `error` (of `error_len`
+ * bytes, may be NULL) that says what is wrong. */
+int bh_url_parse(const char *text, struct bh_url *out, char *error,
+                 size_t error_len);
+
+/* What the server says of a volume, or of itself (IDENTIFY). */
+struct bh_info {
+    uint32_t sector_len;     /* bytes per sector of this session */
+    uint64_t sector_count;   /* of that size, rounded up; 0: not known, the
+                                server is too old to say */
+    uint64_t change_counter; /* rises with each writing session */
+    uint64_t instance;       /* of the server's session table */
+    uint64_t utc_seconds;    /* the server's clock, since 1970 */
+    int32_t zone_minutes;    /* its local time minus UTC */
+    uint32_t features;       /* bit n: opcode n is known */
+    uint16_t window;         /* requests that may be outstanding */
+    uint16_t lease_seconds;  /* 0: none */
+    unsigned read_only : 1, removable : 1, locked : 1, shared : 1, scratch : 1,
+        may_grow : 1, keyed : 1;
+    char name[65]; /* the volume's, or the server's */
+};
+
+/* Counters of one disk since bh_disk_new(). */
+struct bh_stats {
+    uint64_t requests;        /* answered */
+    uint64_t retransmissions; /* datagrams sent again */
+    uint64_t strays;          /* datagrams that matched no request */
+    uint64_t reconnections;   /* sessions lost and won again */
+    uint32_t srtt_us;         /* smoothed round trip; 0: none measured */
+    uint32_t rto_us;          /* the time-out that follows from it */
+};
+
+enum bh_open_flags {
+    BH_OPEN_READ_ONLY = 1, /* a reader: several may read at once */
+    BH_OPEN_LOOK = 2       /* a lockless look, also at a volume being written;
+                              may see the state between two writes */
+};
+
+struct bh_disk;
+
+/* A disk that is not open yet; NULL if there is no memory. */
+struct bh_disk *bh_disk_new(void);
+
+/* Closes what is open, without waiting for an answer, and frees. NULL is
+ * allowed. For an orderly end call bh_disk_close() first. */
+void bh_disk_free(struct bh_disk *disk);
+
+/* How long a request is retransmitted before it fails with -ETIMEDOUT;
+ * default BH_DEFAULT_TIMEOUT_MS. Takes effect with the next request. */
+void bh_disk_set_timeout(struct bh_disk *disk, uint32_t timeout_ms);
+
+/* The sentence of the last failure; empty if there was none. Owned by the
+ * disk, valid until the next call on it. */
+const char *bh_disk_error(const struct bh_disk *disk);
+
+/* The status byte behind the last failure, 0 if it did not come from the
+ * server. */
+uint8_t bh_disk_status(const struct bh_disk *disk);
+
+void bh_disk_stats(const struct bh_disk *disk, struct bh_stats *out);
+
+/*
+ * Blocking calls. Each waits until the answer is there or the time-out is over.
+ */
+
+/* Connects to the volume of `url` (sector length: the URL's, else 512) with
+ * BH_OPEN_ flags, proves the session and learns the volume's size. A disk that
+ * is open is left first. Sectors above 1024 bytes work only where the path
+ * carries such datagrams whole (loopback, jumbo frames). */
+int bh_disk_open(struct bh_disk *disk, const char *url, unsigned flags);
+
+/* What the server said at open; refreshed by bh_disk_identify(). */
+const struct bh_info *bh_disk_info(const struct bh_disk *disk);
+int bh_disk_identify(struct bh_disk *disk);
+
+/* One sector of info->sector_len bytes to or from `data`. After a read that
+ * failed `data` may hold anything; a write that timed out may have happened. */
+int bh_disk_read(struct bh_disk *disk, uint32_t lsn, void *data);
+int bh_disk_write(struct bh_disk *disk, uint32_t lsn, const void *data);
+
+/* Returns when everything acknowledged is on the server's stable storage. */
+int bh_disk_flush(struct bh_disk *disk);
+
+/* Ends the session; the server makes all writes stable before it answers. The
+ * disk may be opened again. */
+int bh_disk_close(struct bh_disk *disk);
+
+/*
+ * The poll-able form. A start call sends one request and returns at once; then
+ * wait until bh_disk_fd() is readable or bh_disk_wait_ms() milliseconds have
+ * passed, and call bh_disk_process(), until it says that the request is over.
+ * One request at a time: a second start gives -EBUSY. `data` is owned by the
+ * disk until the request is over. Looking up a host's name blocks in
+ * bh_disk_start_open() as well.
+ */
+
+int bh_disk_start_open(struct bh_disk *disk, const char *url, unsigned flags);
+int bh_disk_start_identify(struct bh_disk *disk);
+int bh_disk_start_read(struct bh_disk *disk, uint32_t lsn, void *data);
+int bh_disk_start_write(struct bh_disk *disk, uint32_t lsn, const void *data);
+int bh_disk_start_flush(struct bh_disk *disk);
+int bh_disk_start_close(struct bh_disk *disk);
+
+/* A descriptor to poll for reading; -1 before an open. An open that runs may
+ * change it (a host's addresses are tried in turn): ask before each wait. */
+int bh_disk_fd(const struct bh_disk *disk);
+
+/* Milliseconds until bh_disk_process() has something to do; -1: no request is
+ * running. */
+int bh_disk_wait_ms(const struct bh_disk *disk);
+
+/* Takes what has arrived and retransmits what is due. -EINPROGRESS while the
+ * request runs, else its result. */
+int bh_disk_process(struct bh_disk *disk);
+
+/*
+ * Servers, without a volume.
+ */
+
+/* One KEEP to `url`'s host and port and back. `*rtt_us`: the round trip. */
+int bh_server_ping(const struct bh_url *url, uint32_t timeout_ms,
+                   uint32_t *rtt_us, char *error, size_t error_len);
+
+/* What the server says of itself: IDENTIFY with session id 0. */
+int bh_server_info(const struct bh_url *url, uint32_t timeout_ms,
+                   struct bh_info *out, char *error, size_t error_len);
+
+struct bh_found {
+    char host[64]; /* numeric address, with its scope if it needs one */
+    uint16_t port;
+    uint32_t rtt_us;
+};
+
+/* Sends KEEP to this machine, to every broadcast address and to ff02::1 on
+ * every interface, and collects who answers within `wait_ms`. At most `max`
+ * entries of `out` are filled, each address once, in order of arrival. Returns
+ * their number, or a negative errno. */
+int bh_find(uint16_t port, uint32_t wait_ms, struct bh_found *out, size_t max);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

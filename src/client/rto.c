@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/rto.h"
+
+static uint32_t clamp(uint32_t value, uint32_t low, uint32_t high)
+{
+    if (value < low)
+        return low;
+    return value > high ? high : value;
+}
+
+void bh_rto_init(struct bh_rto *rto)
+{
+    rto->srtt_us = 0;
+    rto->rttvar_us = 0;
+    rto->rto_us = BH_RTO_INITIAL_US;
+}
+
+/* RFC 6298, 2.2 and 2.3: alpha = 1/8, beta = 1/4, K = 4. A round trip above
+ * the cap says no more than the cap does, and keeps the sums small. */
+void bh_rto_measured(struct bh_rto *rto, uint32_t rtt_us)
+{
+    uint32_t deviation_us;
+
+    rtt_us = clamp(rtt_us, 1, BH_RTO_CAP_US);
+    if (rto->srtt_us == 0) {
+        rto->srtt_us = rtt_us;
+        rto->rttvar_us = rtt_us / 2;
+    } else {
+        deviation_us = rto->srtt_us > rtt_us ? rto->srtt_us - rtt_us
+                                             : rtt_us - rto->srtt_us;
+        rto->rttvar_us = (3 * rto->rttvar_us + deviation_us) / 4;
+        rto->srtt_us = (7 * rto->srtt_us + rtt_us) / 8;
+        if (rto->srtt_us == 0)
+            rto->srtt_us = 1;
+    }
+    rto->rto_us = clamp(rto->srtt_us + 4 * rto->rttvar_us, BH_RTO_FLOOR_US,
+                        BH_RTO_CAP_US);
+}
+
+void bh_rto_backed_off(struct bh_rto *rto, uint32_t wait_us)
+{
+    rto->rto_us = clamp(wait_us, rto->rto_us, BH_RTO_CAP_US);
+}

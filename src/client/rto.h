@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How long to wait for an answer before the request is sent again: the
+ * arithmetic of RFC 6298, in microseconds.
+ *
+ * Three constants differ from the RFC's, because its own are made for streams
+ * across the Internet that share a bottleneck with others. Here one request at
+ * a time crosses a local network:
+ *   floor    5 ms in place of 1 s. The RFC's second would make every lost
+ *            datagram a pause that a person sees. 5 ms is still well above the
+ *            time a busy server needs for a sector from its memory.
+ *   initial  200 ms in place of 1 s: a slow machine's serial line or a wireless
+ *            link answer within that, and one needless CONNECT costs nothing.
+ *   cap      2 s in place of 60 s: a server that comes back is noticed soon,
+ *            and two datagrams in 2 s congest no line that this is used on.
+ */
+#ifndef BH_CLIENT_RTO_H
+#define BH_CLIENT_RTO_H
+
+#include <stdint.h>
+
+#define BH_RTO_FLOOR_US 5000u
+#define BH_RTO_INITIAL_US 200000u
+#define BH_RTO_CAP_US 2000000u
+
+struct bh_rto {
+    uint32_t srtt_us;   /* smoothed round trip; 0: none measured yet */
+    uint32_t rttvar_us; /* its mean deviation */
+    uint32_t rto_us;    /* the time-out now, back-off included */
+};
+
+void bh_rto_init(struct bh_rto *rto);
+
+/* A request that was sent only once took `rtt_us`. Of one that was sent twice
+ * nobody knows which datagram was answered: not to be called then (Karn's
+ * rule). It also ends a back-off. */
+void bh_rto_measured(struct bh_rto *rto, uint32_t rtt_us);
+
+/* A request was sent again after `wait_us`, the longest wait it came to: the
+ * next request starts from there, until a round trip has been measured. */
+void bh_rto_backed_off(struct bh_rto *rto, uint32_t wait_us);
+
+#endif
