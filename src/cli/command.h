@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The rows of main.c's command table, and what every command returns. */
+#ifndef BH_CLI_COMMAND_H
+#define BH_CLI_COMMAND_H
+
+struct options;
+
+enum exit_code {
+    EXIT_FINE = 0,
+    EXIT_NEGATIVE = 1, /* the answer is no: they differ, nobody answered */
+    EXIT_TROUBLE = 2,  /* no answer could be had; a sentence says why */
+    EXIT_USAGE = 64,   /* as EX_USAGE: the command line makes no sense */
+    EXIT_SIGNAL = 128  /* plus the signal's number: interrupted */
+};
+
+struct command {
+    const char *name;
+    const char *operands; /* for the usage line: "URL FILE" */
+    const char *options;  /* the letters that it takes, of options.c's table */
+    int operands_min;
+    int operands_max;
+    const char *summary; /* one line of the list of commands */
+    const char *help;    /* lines of `COMMAND --help` */
+    int (*run)(const struct options *options, char *const operands[],
+               int count);
+};
+
+/* Each in the file of its name. They return an enum exit_code. */
+int run_cmp(const struct options *options, char *const operands[], int count);
+int run_find(const struct options *options, char *const operands[], int count);
+int run_get(const struct options *options, char *const operands[], int count);
+int run_info(const struct options *options, char *const operands[], int count);
+int run_ls(const struct options *options, char *const operands[], int count);
+int run_ping(const struct options *options, char *const operands[], int count);
+int run_put(const struct options *options, char *const operands[], int count);
+int run_read(const struct options *options, char *const operands[], int count);
+int run_write(const struct options *options, char *const operands[], int count);
+
+#endif

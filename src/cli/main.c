@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * blockhead, the command: its table of commands and the way in and out. A new
+ * command is a row here, a line in command.h, its file, its section in
+ * blockhead(1).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/json.h"
+#include "cli/message.h"
+#include "cli/options.h"
+
+static const struct command commands[] = {
+    {"ping", "HOST", "cjqt", 1, 1, "see whether a server answers, and how fast",
+     "Sends one KEEP a second, four of them unless --count says otherwise.\n"
+     "Exit status 1: none was answered.\n",
+     run_ping},
+    {"find", "", "jpt", 0, 0, "find the servers of this network",
+     "Broadcasts a KEEP and lists who answers. A server with several\n"
+     "addresses is listed under each; its instance is the same.\n"
+     "Exit status 1: nobody answered.\n",
+     run_find},
+    {"ls", "HOST", "jt", 1, 1, "list a server's images",
+     "Lists the images that this machine may open. :N names an image by its\n"
+     "number wherever a name is wanted.\n",
+     run_ls},
+    {"info", "URL", "jst", 1, 1, "tell about a volume, or about a server",
+     "Without an image in the URL it tells about the server.\n", run_info},
+    {"get", "URL FILE", "jlqst", 2, 2, "copy a volume into a file",
+     "FILE gets its name, or is replaced, when all is there. Holes stay\n"
+     "holes. \"-\" is standard output.\n",
+     run_get},
+    {"put", "FILE URL", "jqst", 2, 2, "write a file over a volume",
+     "Sectors of zeros are written only where there are none. What the\n"
+     "volume has behind the file's length is left alone. \"-\" is standard\n"
+     "input.\n",
+     run_put},
+    {"cmp", "FILE URL", "jlqst", 2, 2, "compare a file with a volume",
+     "Exit status 1: they differ; with --quiet that is all it says. \"-\" is\n"
+     "standard input.\n",
+     run_cmp},
+    {"read", "URL LSN [COUNT]", "lrstx", 2, 3, "show sectors",
+     "A hex dump on a terminal, plain bytes elsewhere.\n", run_read},
+    {"write", "URL LSN [FILE]", "Pst", 2, 3, "write sectors",
+     "From FILE, or from standard input; whole sectors only.\n", run_write},
+};
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static void print_usage(FILE *out)
+{
+    fputs("usage: blockhead COMMAND [OPTION]... [OPERAND]...\n"
+          "       blockhead --help | --version\n\n",
+          out);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(out, "  %-5s %-16s %s\n", commands[i].name,
+                commands[i].operands, commands[i].summary);
+    fputs(
+        "\nHOST is NAME or NAME:PORT, URL is blockhead://HOST/IMAGE or just "
+        "HOST/IMAGE.\n`blockhead COMMAND --help` and blockhead(1) say more.\n",
+        out);
+}
+
+static int print_help(const struct command *command)
+{
+    printf("usage: blockhead %s [OPTION]... %s\n\n%s\n", command->name,
+           command->operands, command->help);
+    options_help(command, stdout);
+    return EXIT_FINE;
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    struct options options;
+    const int first = options_parse(command, argc, argv, &options);
+    const int count = argc - first;
+
+    if (first < 0)
+        return EXIT_USAGE;
+    if (options.help)
+        return print_help(command);
+    if (count < command->operands_min || count > command->operands_max) {
+        complain("usage: blockhead %s [OPTION]... %s", command->name,
+                 command->operands);
+        return EXIT_USAGE;
+    }
+    if (options.json && !json_available()) {
+        complain("cannot print JSON: this blockhead was built without "
+                 "jansson; leave --json out");
+        return EXIT_TROUBLE;
+    }
+    return command->run(&options, argv + first, count);
+}
+
+static int run(int argc, char **argv)
+{
+    const struct command *command;
+
+    if (argc < 2) {
+        print_usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_usage(stdout);
+        return EXIT_FINE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("blockhead " BH_VERSION);
+        return EXIT_FINE;
+    }
+    command = find_command(argv[1]);
+    if (command == NULL) {
+        complain("\"%s\" is no command; `blockhead --help` lists them",
+                 argv[1]);
+        return EXIT_USAGE;
+    }
+    return run_command(command, argc - 1, argv + 1);
+}
+
+/* Output that did not arrive is no output: a full disk must not look like
+ * success. A reader that went away is no news to anybody. */
+static int close_stdout(int code)
+{
+    const int failed = ferror(stdout);
+
+    errno = 0;
+    if (fclose(stdout) == 0 && !failed)
+        return code;
+    if (errno != EPIPE)
+        complain("cannot write standard output: %s",
+                 errno != 0 ? strerror(errno) : "it is not complete");
+    return EXIT_TROUBLE;
+}
+
+int main(int argc, char **argv)
+{
+    return close_stdout(run(argc, argv));
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Whether bytes are all zero: what a hole in a file reads as. */
+#ifndef BH_CLI_ZEROS_H
+#define BH_CLI_ZEROS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline bool zeros_only(const uint8_t *data, size_t len)
+{
+    return len == 0 || (data[0] == 0 && memcmp(data, data + 1, len - 1) == 0);
+}
+
+#endif
