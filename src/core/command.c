@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * COMMAND: from the datagram to a handler, in the order of checks that
+ * docs/protocol.md fixes: header length, id and host, opcode, body length,
+ * medium, rights, LSN.
+ */
+#include "core/internal.h"
+#include "wire/identify.h"
+#include "wire/opcode.h"
+
+#include <assert.h>
+#include <string.h>
+
+/*
+ * Handlers, one per row of wire/opcode.def. The checks have been made; each
+ * either finishes the request or posts its job.
+ */
+
+static void fill_span(struct bh_request *request, uint64_t limit)
+{
+    uint32_t sector_len = BH_SECTOR_LEN(request->session->exponent);
+    struct bh_job *job = &request->job;
+
+    job->offset = (uint64_t)request->command.lsn * sector_len;
+    job->len = limit - job->offset < sector_len
+                   ? (uint32_t)(limit - job->offset)
+                   : sector_len;
+}
+
+/* The end of what may be written: a volume that may grow has room behind its
+ * last byte. */
+static uint64_t write_limit(const struct bh_volume *volume)
+{
+    const struct bh_volume_facts *facts = &volume->facts;
+
+    return facts->grow_limit > facts->byte_count ? facts->grow_limit
+                                                 : facts->byte_count;
+}
+
+static void handle_read(struct bh_server *server, struct bh_request *request)
+{
+    struct bh_volume *volume = request->session->volume;
+
+    fill_span(request, volume->facts.byte_count);
+    request->job.kind = BH_JOB_READ;
+    request->job.data = request->buffer + BH_REPLY_HEADER_LEN;
+    server->counters.reads++;
+    bh_queue_add(server, volume, request);
+}
+
+static void handle_write(struct bh_server *server, struct bh_request *request)
+{
+    struct bh_volume *volume = request->session->volume;
+
+    fill_span(request, write_limit(volume));
+    request->job.kind = BH_JOB_WRITE;
+    request->job.data = request->buffer + BH_COMMAND_HEADER_LEN;
+    server->counters.writes++;
+    bh_queue_add(server, volume, request);
+}
+
+static void handle_flush(struct bh_server *server, struct bh_request *request)
+{
+    request->job.kind = BH_JOB_SYNC;
+    bh_queue_add(server, request->session->volume, request);
+}
+
+static uint32_t features(void)
+{
+    uint32_t bits = 0;
+
+    for (uint8_t code = 0; code < 32; code++)
+        if (bh_opcode_find(code) != NULL)
+            bits |= (uint32_t)1 << code;
+    return bits;
+}
+
+static struct bh_identify identify(const struct bh_server *server)
+{
+    return (struct bh_identify){.version = BH_IDENTIFY_VERSION,
+                                .utc_seconds = server->utc_seconds,
+                                .zone_minutes = server->zone_minutes,
+                                .window = BH_WINDOW,
+                                .preferred_run = BH_PREFERRED_RUN,
+                                .lease_seconds = BH_LEASE_SECONDS,
+                                .features = features(),
+                                .heavy_len = BH_HEAVY_LEN,
+                                .instance = server->config.instance};
+}
+
+static uint16_t volume_flags(const struct bh_volume_facts *facts)
+{
+    unsigned flags = 0;
+
+    if (facts->mode == BH_MODE_READ_ONLY)
+        flags |= BH_VOLUME_READ_ONLY;
+    if (facts->mode == BH_MODE_SHARED)
+        flags |= BH_VOLUME_SHARED;
+    if (facts->grow_limit > facts->byte_count)
+        flags |= BH_VOLUME_MAY_GROW;
+    return (uint16_t)flags;
+}
+
+static void handle_identify(struct bh_server *server,
+                            struct bh_request *request)
+{
+    const struct bh_session *session = request->session;
+    const struct bh_volume *volume = session->volume;
+    struct bh_identify it = identify(server);
+    size_t len;
+
+    it.sector_exponent = session->exponent;
+    it.flags = volume_flags(&volume->facts);
+    it.sector_count = bh_volume_sectors(volume, session->exponent);
+    it.change_counter = volume->change_counter;
+    memcpy(it.name, volume->facts.name, sizeof it.name - 1);
+    len = bh_command_reply_encode(request->buffer, request->command.seq, BH_OK,
+                                  request->command.pad);
+    bh_identify_encode(request->buffer + len, &it);
+    bh_session_request_over(server, request);
+    bh_request_reply(server, request, (uint32_t)len + BH_IDENTIFY_LEN);
+}
+
+typedef void handler(struct bh_server *server, struct bh_request *request);
+
+static handler *const handlers[] = {
+#define BH_OPCODE(code, NAME, name, body, flags) [code] = handle_##name,
+#include "wire/opcode.def"
+#undef BH_OPCODE
+};
+
+/*
+ * From arrival to the handler.
+ */
+
+void bh_command_finish(struct bh_server *server, struct bh_request *request,
+                       uint8_t status)
+{
+    struct bh_session *session = request->session;
+
+    if (status != BH_OK) {
+        struct bh_event *event =
+            bh_event_note(server, BH_EVENT_REQUEST_REFUSED, &request->path.peer,
+                          session != NULL ? session->volume : NULL);
+
+        event->status = status;
+        event->id = request->command.session;
+        event->detail = request->command.lsn;
+        server->counters.refused++;
+    }
+    if (session != NULL) {
+        if (request->discon)
+            session->end_status = status;
+        bh_session_request_over(server, request);
+    }
+    bh_request_reply_status(server, request, status);
+}
+
+static uint8_t check(const struct bh_request *request)
+{
+    const struct bh_session *session = request->session;
+    const struct bh_volume *volume = session->volume;
+    const struct bh_opcode_row *row = bh_opcode_find(request->command.opcode);
+    uint64_t end = row->flags & BH_OP_CHANGES ? write_limit(volume)
+                                              : volume->facts.byte_count;
+
+    if (session->state == BH_SESSION_ENDING && session->closing == NULL)
+        return BH_ERR_SESSION;
+    if (volume->poisoned && row->code != BH_OP_IDENTIFY)
+        return BH_ERR_STORAGE;
+    if (row->flags & BH_OP_CHANGES && session->access != BH_ACCESS_WRITER)
+        return BH_ERR_READ_ONLY;
+    if (row->flags & BH_OP_LSN &&
+        (uint64_t)request->command.lsn * BH_SECTOR_LEN(session->exponent) >=
+            end)
+        return BH_ERR_LSN;
+    return BH_OK;
+}
+
+void bh_command_admit(struct bh_server *server, struct bh_request *request)
+{
+    const struct bh_session *session = request->session;
+    struct bh_volume *volume = session->volume;
+    uint8_t status;
+
+    if (!volume->attached || session->access > volume->access) {
+        request->state = BH_REQUEST_PARKED;
+        bh_list_append(&volume->parked, &request->link);
+        return;
+    }
+    status = check(request);
+    if (status != BH_OK)
+        bh_command_finish(server, request, status);
+    else
+        handlers[request->command.opcode](server, request);
+}
+
+void bh_command_done(struct bh_server *server, struct bh_request *request,
+                     uint8_t status)
+{
+    struct bh_session *session = request->session;
+    struct bh_volume *volume = session->volume;
+    const struct bh_job *job = &request->job;
+    uint32_t sector_len = BH_SECTOR_LEN(session->exponent);
+
+    bh_queue_remove(server, volume, request);
+    if (job->kind == BH_JOB_WRITE) {
+        bh_volume_dirtied(server, volume);
+        if (status == BH_OK &&
+            job->offset + job->len > volume->facts.byte_count)
+            volume->facts.byte_count = job->offset + job->len;
+        if (status == BH_OK && volume->facts.sync == BH_SYNC_WRITE)
+            bh_volume_commit(server, volume, request);
+        else
+            bh_command_finish(server, request, status);
+        return;
+    }
+    if (status != BH_OK) {
+        bh_command_finish(server, request, status);
+        return;
+    }
+    memset(job->data + job->len, 0, sector_len - job->len);
+    bh_command_reply_encode(request->buffer, request->command.seq, BH_OK,
+                            request->command.pad);
+    bh_session_request_over(server, request);
+    bh_request_reply(server, request, BH_REPLY_HEADER_LEN + sector_len);
+}
+
+static void refuse(struct bh_server *server, const struct bh_path *path,
+                   const struct bh_command *command, uint8_t status)
+{
+    uint8_t bytes[BH_REPLY_HEADER_LEN];
+    struct bh_event *event =
+        bh_event_note(server, BH_EVENT_REQUEST_REFUSED, &path->peer, NULL);
+
+    event->status = status;
+    event->id = command->session;
+    event->detail = command->lsn;
+    server->counters.refused++;
+    bh_reply(
+        server, path, bytes,
+        bh_command_reply_encode(bytes, command->seq, status, command->pad));
+}
+
+static size_t body_len(uint8_t opcode, uint8_t exponent)
+{
+    uint16_t len = bh_opcode_find(opcode)->body_len;
+
+    return len == BH_BODY_SECTOR ? BH_SECTOR_LEN(exponent) : len;
+}
+
+/* IDENTIFY has a magic number where others have an LSN: whoever happens to use
+ * this opcode for something else is told that it is unknown. */
+static bool known_opcode(const struct bh_command *command)
+{
+    return bh_opcode_find(command->opcode) != NULL &&
+           (command->opcode != BH_OP_IDENTIFY ||
+            command->lsn == BH_IDENTIFY_MAGIC);
+}
+
+/* Opcode and body length: what can be said of a COMMAND by itself. */
+static uint8_t well_formed(const struct bh_command *command, size_t len,
+                           uint8_t exponent)
+{
+    if (!known_opcode(command))
+        return BH_ERR_OPCODE;
+    if (len - BH_COMMAND_HEADER_LEN < body_len(command->opcode, exponent))
+        return BH_ERR_FORMAT;
+    return BH_OK;
+}
+
+/* Session id 0: the server itself is asked. */
+static void identify_server(struct bh_server *server,
+                            const struct bh_path *path,
+                            const struct bh_command *command, size_t len)
+{
+    uint8_t bytes[BH_REPLY_HEADER_LEN + BH_IDENTIFY_LEN];
+    struct bh_identify it = identify(server);
+    uint8_t status = BH_OK;
+    size_t reply_len;
+
+    if (!known_opcode(command))
+        status = BH_ERR_OPCODE;
+    else if (len < BH_IDENTIFY_SERVER_REQUEST_LEN)
+        status = BH_ERR_FORMAT;
+    reply_len =
+        bh_command_reply_encode(bytes, command->seq, status, command->pad);
+    if (status == BH_OK) {
+        memcpy(it.name, server->config.name, sizeof it.name);
+        bh_identify_encode(bytes + reply_len, &it);
+        reply_len += BH_IDENTIFY_LEN;
+    }
+    bh_reply(server, path, bytes, reply_len);
+}
+
+/* A request slot with the command and its body in it, or NULL. */
+static struct bh_request *take_request(struct bh_server *server,
+                                       const struct bh_path *path,
+                                       const struct bh_command *command,
+                                       const uint8_t *bytes, uint8_t exponent)
+{
+    struct bh_request *request = bh_request_new(server, path);
+
+    if (request == NULL)
+        return NULL;
+    request->command = *command;
+    memcpy(request->buffer + BH_COMMAND_HEADER_LEN,
+           bytes + BH_COMMAND_HEADER_LEN, body_len(command->opcode, exponent));
+    return request;
+}
+
+static bool same_request(const struct bh_request *request,
+                         const struct bh_command *command, const uint8_t *bytes)
+{
+    const struct bh_command *old = &request->command;
+
+    if (request->discon || old->opcode != command->opcode ||
+        old->lsn != command->lsn || old->pad != command->pad)
+        return false;
+    /* A body of no bytes compares equal: a READ's buffer is not looked at. */
+    return memcmp(request->buffer + BH_COMMAND_HEADER_LEN,
+                  bytes + BH_COMMAND_HEADER_LEN,
+                  body_len(old->opcode, request->session->exponent)) == 0;
+}
+
+/* Whether the same request is still under way: then this one is its
+ * retransmission, and one answer is enough. Another request with its number
+ * has taken its place: only that one's answer is sent. */
+static bool repeated(const struct bh_session *session,
+                     const struct bh_command *command, const uint8_t *bytes)
+{
+    BH_LIST_EACH (link, &session->requests) {
+        struct bh_request *request =
+            BH_OWNER(link, struct bh_request, of_session);
+
+        if (request->command.seq != command->seq)
+            continue;
+        if (same_request(request, command, bytes))
+            return true;
+        request->mute = true;
+    }
+    return false;
+}
+
+static void session_received(struct bh_server *server,
+                             struct bh_session *session,
+                             const struct bh_path *path,
+                             const struct bh_command *command,
+                             const uint8_t *bytes, size_t len)
+{
+    uint8_t status = well_formed(command, len, session->exponent);
+    struct bh_request *request;
+
+    if (status != BH_OK) {
+        refuse(server, path, command, status);
+        return;
+    }
+    bh_session_heard(session, &path->peer, server->now);
+    if (session->request_count > 0 && repeated(session, command, bytes)) {
+        server->counters.repeated++;
+        return;
+    }
+    request = take_request(server, path, command, bytes, session->exponent);
+    if (request == NULL)
+        return;
+    bh_session_request_began(session, request);
+    bh_command_admit(server, request);
+}
+
+static void pending_received(struct bh_server *server,
+                             struct bh_pending *pending,
+                             const struct bh_path *path,
+                             const struct bh_command *command,
+                             const uint8_t *bytes, size_t len)
+{
+    uint8_t exponent = pending->flags & BH_FLAG_SECTOR_MASK;
+    uint8_t status = well_formed(command, len, exponent);
+    struct bh_request *request;
+
+    if (status != BH_OK) {
+        refuse(server, path, command, status);
+        return;
+    }
+    if (pending->request != NULL) {
+        server->counters.repeated++;
+        return;
+    }
+    request = take_request(server, path, command, bytes, exponent);
+    if (request != NULL)
+        bh_pending_prove(server, pending, request);
+}
+
+static void wrong_id(struct bh_server *server, const struct bh_path *path,
+                     const struct bh_command *command)
+{
+    uint8_t bytes[BH_REPLY_HEADER_LEN];
+
+    bh_wrong_id(server, path, command->session, bytes,
+                bh_command_reply_encode(bytes, command->seq, BH_ERR_SESSION,
+                                        command->pad));
+}
+
+void bh_command_received(struct bh_server *server, const struct bh_path *path,
+                         const uint8_t *bytes, size_t len)
+{
+    struct bh_command command;
+    struct bh_session *session;
+    struct bh_pending *pending;
+
+    if (bh_command_decode(bytes, len, &command) != BH_OK) {
+        uint8_t reply[BH_REPLY_HEADER_LEN];
+
+        bh_malformed(server, path, len);
+        if (len >= BH_REPLY_HEADER_LEN) /* no reply outgrows its request */
+            bh_reply(
+                server, path, reply,
+                bh_command_reply_encode(reply, bytes[1], BH_ERR_FORMAT, 0));
+        return;
+    }
+    if (command.session == 0 && command.opcode == BH_OP_IDENTIFY) {
+        identify_server(server, path, &command, len);
+        return;
+    }
+    session = bh_session_find(server, command.session, &path->peer);
+    if (session != NULL && session->state == BH_SESSION_PROVEN) {
+        session_received(server, session, path, &command, bytes, len);
+        return;
+    }
+    pending = bh_pending_find(server, command.session, &path->peer);
+    if (pending != NULL)
+        pending_received(server, pending, path, &command, bytes, len);
+    else
+        wrong_id(server, path, &command);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/ids.h"
+
+#include "core/limits.h"
+
+#define DRAWS 64 /* with half of all ids taken, they all fail once in 2^64 */
+
+static uint32_t seconds(uint64_t ms)
+{
+    return (uint32_t)(ms / 1000);
+}
+
+enum bh_id_state bh_ids_state(const struct bh_ids *ids, uint16_t id,
+                              uint64_t now)
+{
+    const struct bh_id *entry = &ids->of[id];
+
+    if (entry->state == BH_ID_CLOSED &&
+        (int32_t)(seconds(now) - entry->until_s) > 0)
+        return BH_ID_FREE;
+    return (enum bh_id_state)entry->state;
+}
+
+static uint16_t take(struct bh_ids *ids, uint16_t id, uint16_t slot)
+{
+    ids->of[id] = (struct bh_id){.state = BH_ID_PENDING, .slot = slot};
+    return id;
+}
+
+/* The rare way, when drawing has failed: from `start` on, the first free id,
+ * else the first closed one that was never proven. */
+static uint16_t search(const struct bh_ids *ids, uint64_t now, uint16_t start)
+{
+    uint16_t unproven = 0;
+
+    for (uint32_t i = 0; i < BH_ID_COUNT; i++) {
+        uint16_t id = (uint16_t)(start + i);
+
+        if (id == 0)
+            continue;
+        if (bh_ids_state(ids, id, now) == BH_ID_FREE)
+            return id;
+        if (ids->of[id].state == BH_ID_CLOSED && ids->of[id].unproven)
+            unproven = id;
+    }
+    return unproven;
+}
+
+uint16_t bh_ids_draw(struct bh_ids *ids, struct bh_random *random, uint64_t now,
+                     uint16_t slot)
+{
+    uint16_t id = 0;
+
+    for (int i = 0; i < DRAWS; i++) {
+        if (!bh_random_take(random, &id, sizeof id))
+            return 0;
+        if (id != 0 && bh_ids_state(ids, id, now) == BH_ID_FREE)
+            return take(ids, id, slot);
+    }
+    id = search(ids, now, id);
+    return id == 0 ? 0 : take(ids, id, slot);
+}
+
+void bh_ids_prove(struct bh_ids *ids, uint16_t id, uint16_t slot)
+{
+    ids->of[id].state = BH_ID_PROVEN;
+    ids->of[id].slot = slot;
+}
+
+void bh_ids_close(struct bh_ids *ids, uint16_t id, uint64_t now, uint8_t status)
+{
+    struct bh_id *entry = &ids->of[id];
+
+    entry->unproven = entry->state == BH_ID_PENDING;
+    entry->state = BH_ID_CLOSED;
+    entry->status = status;
+    entry->until_s = seconds(now + BH_QUARANTINE_MS);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The 65,536 session ids and what each stands for.
+ *
+ *   FREE --draw--> PENDING --prove--> PROVEN --close--> CLOSED --120 s--> FREE
+ *                     '-----------------close-----------^
+ *
+ * Invariants:
+ *  1. Id 0 is never drawn.
+ *  2. An id that was proven is not drawn within BH_QUARANTINE_MS of its end.
+ *     One that was only pending owned nothing and may be drawn before that,
+ *     when nothing else is left.
+ *  3. A closed id keeps the status that its DISCON was answered with.
+ */
+#ifndef BH_CORE_IDS_H
+#define BH_CORE_IDS_H
+
+#include "core/random.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BH_ID_COUNT 65536u
+
+enum bh_id_state { BH_ID_FREE, BH_ID_PENDING, BH_ID_PROVEN, BH_ID_CLOSED };
+
+struct bh_id {
+    uint8_t state;    /* enum bh_id_state */
+    uint8_t status;   /* CLOSED: what a repeated DISCON gets */
+    uint16_t slot;    /* PENDING, PROVEN: index in that table */
+    bool unproven;    /* CLOSED: it was only ever pending */
+    uint32_t until_s; /* CLOSED: the last second of its quarantine */
+};
+
+struct bh_ids {
+    struct bh_id of[BH_ID_COUNT];
+};
+
+/* A random free id, now PENDING with `slot`; 0 if there is none, or no
+ * randomness to choose it with. */
+uint16_t bh_ids_draw(struct bh_ids *ids, struct bh_random *random, uint64_t now,
+                     uint16_t slot);
+
+/* What `id` stands for now; quarantine that is over counts as FREE. */
+enum bh_id_state bh_ids_state(const struct bh_ids *ids, uint16_t id,
+                              uint64_t now);
+
+void bh_ids_prove(struct bh_ids *ids, uint16_t id, uint16_t slot);
+void bh_ids_close(struct bh_ids *ids, uint16_t id, uint64_t now,
+                  uint8_t status);
+
+#endif

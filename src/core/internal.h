@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* The server's own state: for the files of core, and for nobody else. */
+#ifndef BH_CORE_INTERNAL_H
+#define BH_CORE_INTERNAL_H
+
+#include "core/host.h"
+#include "core/ids.h"
+#include "core/limits.h"
+#include "core/random.h"
+#include "core/request.h"
+#include "core/server.h"
+#include "core/session.h"
+#include "core/volume.h"
+
+/* A CONNECT whose name is being looked up. */
+struct bh_lookup {
+    struct bh_job job;
+    struct bh_link link; /* in bh_server.free_lookups */
+    struct bh_host *host;
+    struct bh_path path;
+    uint64_t hash; /* of the CONNECT's format bytes */
+    uint8_t seq, flags;
+    char name[BH_NAME_FIELD_LEN];
+    struct bh_volume_facts facts;
+};
+
+struct bh_server {
+    struct bh_server_config config;
+    uint64_t now; /* the clock of the public call that runs */
+    struct bh_counters counters;
+    struct bh_random random;
+    struct bh_ids ids;
+    struct bh_hosts hosts;
+    uint64_t utc_seconds;
+    int16_t zone_minutes;
+    bool stopping; /* nothing new is accepted */
+
+    struct bh_session *sessions;
+    struct bh_link free_sessions;
+    uint32_t session_count;    /* proven and ending */
+    uint64_t reclaim_after_ms; /* before that, no session can be reclaimed */
+
+    struct bh_pending *pendings; /* BH_PENDING_MAX */
+    struct bh_link free_pendings;
+    struct bh_link pending_ages; /* oldest first */
+    uint32_t pending_used;
+    struct bh_link proving;
+    bool proving_due; /* a session is gone that one of them may wait for */
+
+    struct bh_volume *volumes;
+    struct bh_volume **volume_buckets; /* by device and inode */
+    uint32_t volume_count, volume_bucket_count, volumes_used;
+    struct bh_link idle_volumes; /* least recently used first */
+    struct bh_link unstable;     /* dirty volumes, by sync_due_ms */
+    struct bh_link unsettled;    /* volumes whose service may be due */
+
+    struct bh_request *requests;
+    struct bh_link free_requests;
+    struct bh_lookup lookups[BH_LOOKUPS_MAX];
+    struct bh_link free_lookups;
+
+    struct bh_job *first_job, **last_job; /* for the driver */
+    uint32_t jobs_out;                    /* with the driver */
+    struct bh_link sends;                 /* requests in REPLYING */
+
+    struct bh_event events[BH_EVENTS_MAX + 1]; /* the last: for overflow */
+    uint32_t event_first, event_count;
+};
+
+/* One file each: what arrives is handed to these. */
+void bh_connect_received(struct bh_server *server, const struct bh_path *path,
+                         const uint8_t *bytes, size_t len);
+void bh_command_received(struct bh_server *server, const struct bh_path *path,
+                         const uint8_t *bytes, size_t len);
+void bh_discon_received(struct bh_server *server, const struct bh_path *path,
+                        const uint8_t *bytes, size_t len);
+
+/* A LOOKUP is done. */
+void bh_connect_looked_up(struct bh_server *server, struct bh_lookup *lookup,
+                          uint8_t status);
+
+/* The session is proven and its volume attached: checks medium, rights and
+ * LSN, then does what the request asks. */
+void bh_command_admit(struct bh_server *server, struct bh_request *request);
+
+/* The job of a READ or WRITE is done. */
+void bh_command_done(struct bh_server *server, struct bh_request *request,
+                     uint8_t status);
+
+/* The request is over, with this status: counts, logs, replies. */
+void bh_command_finish(struct bh_server *server, struct bh_request *request,
+                       uint8_t status);
+
+/* Counts and notes a datagram that is too short or not well-formed. */
+void bh_malformed(struct bh_server *server, const struct bh_path *path,
+                  size_t len);
+
+/* Answers an id that the peer may not use, at a limited rate. */
+void bh_wrong_id(struct bh_server *server, const struct bh_path *path,
+                 uint16_t id, const uint8_t *reply, size_t len);
+
+/* Hands a job to the driver. */
+void bh_job_post(struct bh_server *server, struct bh_job *job);
+
+/* Notes an event; `peer` and `volume` may be NULL. */
+struct bh_event *bh_event_note(struct bh_server *server,
+                               enum bh_event_kind kind,
+                               const struct bh_peer *peer,
+                               const struct bh_volume *volume);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the core asks the outside to do. The driver takes jobs with
+ * bh_server_next_job(), does them in any order and on any thread, and hands
+ * each back with bh_server_finish() on the core's own thread. Slow storage and
+ * instant memory look alike.
+ *
+ * A job is owned by the driver from next_job to finish, and so is everything
+ * that it points to.
+ */
+#ifndef BH_CORE_JOB_H
+#define BH_CORE_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum bh_job_kind {
+    BH_JOB_LOOKUP, /* find the volume of a name */
+    BH_JOB_ATTACH, /* open it, or change the lock that it is held with */
+    BH_JOB_DETACH, /* close it */
+    BH_JOB_READ,
+    BH_JOB_WRITE,
+    BH_JOB_SYNC /* make every finished WRITE stable */
+};
+
+/* What a volume's sessions may do, and against whom the file is locked. */
+enum bh_access {
+    BH_ACCESS_NONE,
+    BH_ACCESS_LOOK,   /* reads, holds no lock */
+    BH_ACCESS_READER, /* reads, keeps writers out */
+    BH_ACCESS_WRITER  /* writes, keeps all others out */
+};
+
+enum bh_volume_mode { BH_MODE_EXCLUSIVE, BH_MODE_SHARED, BH_MODE_READ_ONLY };
+enum bh_takeover { BH_TAKEOVER_HOST, BH_TAKEOVER_ADDRESS, BH_TAKEOVER_NEVER };
+enum bh_sync { BH_SYNC_FLUSH, BH_SYNC_WRITE };
+
+#define BH_VOLUME_NAME_LEN 255u
+#define BH_ANY_EXPONENT 0xFFu
+
+/* All that the core knows of a volume. Two volumes are on one medium if device
+ * and inode are the same and their byte ranges overlap. */
+struct bh_volume_facts {
+    uint64_t device, inode;
+    uint64_t first;      /* byte of the medium where the volume begins */
+    uint64_t byte_count; /* its length */
+    uint64_t size_limit; /* at most so many bytes of the file; 0: all */
+    uint64_t grow_limit; /* bytes that it may grow to; 0: it may not */
+    uint64_t idle_ms;    /* silence after which others may take it; 0: never */
+    uint32_t number;     /* in the catalogue; 0 for virtual volumes */
+    uint32_t datagram_len; /* the longest that the peer's path carries */
+    uint8_t mode;          /* enum bh_volume_mode */
+    uint8_t takeover;      /* enum bh_takeover */
+    uint8_t sync;          /* enum bh_sync */
+    uint8_t exponent; /* the only sector size allowed, or BH_ANY_EXPONENT */
+    bool roam;        /* sessions may move to another host */
+    char name[BH_VOLUME_NAME_LEN + 1];
+};
+
+struct bh_job {
+    uint8_t kind;        /* enum bh_job_kind */
+    uint8_t access;      /* ATTACH: enum bh_access */
+    struct bh_job *next; /* the core's, while it owns the job */
+
+    /* ATTACH sets it, the others get it back: the driver's own. */
+    void *medium;
+
+    uint64_t offset; /* READ, WRITE: byte of the volume */
+    uint32_t len;    /* READ, WRITE: bytes */
+    uint8_t *data;   /* READ, WRITE: `len` bytes */
+
+    uint64_t byte_count; /* ATTACH: out, the volume's length now */
+
+    /* LOOKUP: in, the name as the client sent it; out, its facts.
+     * All others: in, the facts of the volume; not to be changed. Its length
+     * is to be read on the core's thread alone. */
+    const char *name;
+    const uint8_t *route; /* LOOKUP: the way back to the client */
+    struct bh_volume_facts *facts;
+};
+
+#endif

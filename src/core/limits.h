@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Every limit and time of the core, with its reason. */
+#ifndef BH_CORE_LIMITS_H
+#define BH_CORE_LIMITS_H
+
+/* Sessions: ids have 16 bits, and half of them stay free or in quarantine. */
+#define BH_SESSIONS_MIN 16u
+#define BH_SESSIONS_DEFAULT 256u
+#define BH_SESSIONS_MAX 32768u
+
+/* Pending sessions own nothing, so they have no time-out, only a number. */
+#define BH_PENDING_MAX 1024u
+#define BH_PENDING_PER_HOST 16u
+#define BH_PENDING_WRONG_IDS                                                   \
+    32u /* wrong guesses that a pending one outlives                           \
+         */
+
+/* A closed id keeps answering repeated DISCONs and is not given out again for
+ * longer than any datagram lives in a network. */
+#define BH_QUARANTINE_MS 120000u
+
+/* Requests under way. A host gets half of them at most. */
+#define BH_REQUESTS_DEFAULT 1024u
+#define BH_REQUESTS_MIN 64u
+
+/* Name look-ups under way, in all and per host: a storm of CONNECTs must not
+ * fill the thread pool. */
+#define BH_LOOKUPS_MAX 32u
+#define BH_LOOKUPS_PER_HOST 4u
+
+/* Volumes that are remembered beyond those that sessions hold, for their
+ * change counters. */
+#define BH_VOLUMES_SPARE 64u
+
+/* A WRITE starts to become stable within 1 s of its answer; the rest of that
+ * second is for timers that come late. */
+#define BH_SYNC_DELAY_MS 800u
+
+/* How long a holder must be silent before it yields to another port of its
+ * own host: a machine that was reset, against several behind one address. */
+#define BH_SILENCE_MS 3000u
+#define BH_SILENCE_CROWDED_MS 30000u
+#define BH_IDLE_DEFAULT_MS 1800000u
+
+/* Replies that an unproven peer can provoke: `burst`, then one an interval. */
+#define BH_KEEP_BURST 5u
+#define BH_KEEP_INTERVAL_MS 1000u
+#define BH_WRONG_ID_BURST 5u
+#define BH_WRONG_ID_INTERVAL_MS 50u
+
+/* Hosts remembered for these rates beyond those that own something. */
+#define BH_HOSTS_SPARE 1024u
+
+#define BH_RANDOM_POOL_LEN 1024u /* bytes: 512 ids between two refills */
+#define BH_EVENTS_MAX 256u
+
+/* What IDENTIFY says beside the volume's facts. */
+#define BH_HEAVY_LEN 65536u
+#define BH_WINDOW 1u
+#define BH_PREFERRED_RUN 1u
+#define BH_LEASE_SECONDS 0u
+
+#endif

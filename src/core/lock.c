@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The lock is on the medium, not on a name: all volumes whose bytes overlap
+ * are looked at together.
+ *
+ *   newcomer \ holder   look   reader           writer
+ *   look                -      -                -
+ *   reader              -      -                conflict
+ *   writer              -      conflict         conflict
+ *
+ * Sessions of one shared volume never conflict with each other. A conflict is
+ * resolved in the newcomer's favour if the holder yields.
+ */
+#include "core/lock.h"
+
+#include "core/internal.h"
+
+static bool conflict(const struct bh_volume *volume, uint8_t access,
+                     const struct bh_session *holder)
+{
+    if (access == BH_ACCESS_LOOK || holder->access == BH_ACCESS_LOOK)
+        return false;
+    if (volume == holder->volume && volume->facts.mode == BH_MODE_SHARED)
+        return false;
+    return access == BH_ACCESS_WRITER || holder->access == BH_ACCESS_WRITER;
+}
+
+static bool same_host(const struct bh_session *session,
+                      const struct bh_peer *peer)
+{
+    return memcmp(session->host->key, peer->host, BH_HOST_LEN) == 0;
+}
+
+static bool same_port(const struct bh_session *session,
+                      const struct bh_peer *peer)
+{
+    return memcmp(session->port, peer->port, BH_PORT_LEN) == 0;
+}
+
+/* Whether a third peer of the holder's host was heard of late: then several
+ * machines share the address, and silence means little. */
+static bool crowded(const struct bh_server *server,
+                    const struct bh_session *holder, const struct bh_peer *peer)
+{
+    BH_LIST_EACH (link, &holder->host->sessions) {
+        const struct bh_session *other =
+            BH_OWNER(link, struct bh_session, of_host);
+
+        if (!same_port(other, peer) &&
+            memcmp(other->port, holder->port, BH_PORT_LEN) != 0 &&
+            server->now - other->heard_ms < BH_SILENCE_CROWDED_MS)
+            return true;
+    }
+    return false;
+}
+
+static bool yields(const struct bh_server *server,
+                   const struct bh_session *holder, const struct bh_peer *peer)
+{
+    const struct bh_volume_facts *facts = &holder->volume->facts;
+    uint64_t silence_ms = server->now - holder->heard_ms;
+
+    if (facts->takeover == BH_TAKEOVER_NEVER)
+        return false;
+    if (same_host(holder, peer) && same_port(holder, peer))
+        return true;
+    if (same_host(holder, peer) && facts->takeover == BH_TAKEOVER_HOST)
+        return silence_ms >= (crowded(server, holder, peer)
+                                  ? BH_SILENCE_CROWDED_MS
+                                  : BH_SILENCE_MS);
+    return facts->idle_ms != 0 && silence_ms >= facts->idle_ms;
+}
+
+/* The volumes that share a byte with `volume`, itself among them: all are in
+ * one hash bucket. */
+static struct bh_volume *next_overlapping(const struct bh_volume *volume,
+                                          struct bh_volume *at)
+{
+    while (at != NULL && !bh_volume_overlaps(at, volume))
+        at = at->chain;
+    return at;
+}
+
+static enum bh_verdict decide_on(const struct bh_server *server,
+                                 const struct bh_volume *held,
+                                 const struct bh_volume *volume, uint8_t access,
+                                 const struct bh_peer *peer)
+{
+    enum bh_verdict verdict = BH_GRANTED;
+
+    BH_LIST_EACH (link, &held->sessions) {
+        const struct bh_session *holder =
+            BH_OWNER(link, struct bh_session, of_volume);
+
+        if (!conflict(volume, access, holder))
+            continue;
+        if (holder->state == BH_SESSION_ENDING)
+            verdict = BH_WAIT;
+        else if (!yields(server, holder, peer))
+            return BH_REFUSED;
+    }
+    return verdict;
+}
+
+enum bh_verdict bh_lock_decide(const struct bh_server *server,
+                               const struct bh_volume *volume, uint8_t access,
+                               const struct bh_peer *peer)
+{
+    enum bh_verdict verdict = BH_GRANTED;
+    struct bh_volume *held =
+        next_overlapping(volume, bh_volume_chain(server, &volume->facts));
+
+    for (; held != NULL; held = next_overlapping(volume, held->chain)) {
+        enum bh_verdict here = decide_on(server, held, volume, access, peer);
+
+        if (here > verdict)
+            verdict = here;
+    }
+    return verdict;
+}
+
+void bh_lock_displace(struct bh_server *server, const struct bh_volume *volume,
+                      uint8_t access, uint8_t flags, const struct bh_peer *peer)
+{
+    struct bh_volume *held =
+        next_overlapping(volume, bh_volume_chain(server, &volume->facts));
+
+    for (; held != NULL; held = next_overlapping(volume, held->chain)) {
+        BH_LIST_EACH (link, &held->sessions) {
+            struct bh_session *holder =
+                BH_OWNER(link, struct bh_session, of_volume);
+            bool own = same_host(holder, peer) && same_port(holder, peer);
+
+            if (own && ((holder->flags ^ flags) & BH_FLAG_LOOK) == 0)
+                bh_session_end(server, holder, BH_END_RESET);
+            else if (conflict(volume, access, holder))
+                bh_session_end(server, holder,
+                               own ? BH_END_RESET : BH_END_TAKEOVER);
+        }
+    }
+}

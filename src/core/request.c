@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/internal.h"
+
+#include <string.h>
+
+struct bh_request *bh_request_new(struct bh_server *server,
+                                  const struct bh_path *path)
+{
+    struct bh_host *host = bh_host_find(&server->hosts, &path->peer);
+    struct bh_request *request;
+
+    if (bh_list_empty(&server->free_requests) ||
+        host->request_count >= server->config.request_count / 2) {
+        server->counters.overloaded++;
+        bh_event_note(server, BH_EVENT_OVERLOADED, &path->peer, NULL);
+        return NULL;
+    }
+    request =
+        BH_OWNER(bh_list_take(&server->free_requests), struct bh_request, link);
+    bh_host_own(host);
+    host->request_count++;
+    request->host = host;
+    request->session = NULL;
+    request->path = *path;
+    request->discon = false;
+    request->mute = false;
+    return request;
+}
+
+void bh_request_free(struct bh_server *server, struct bh_request *request)
+{
+    request->host->request_count--;
+    bh_host_disown(&server->hosts, request->host);
+    request->host = NULL;
+    request->state = BH_REQUEST_FREE;
+    /* To the front: the slot used last is the one in the cache. */
+    bh_list_append(server->free_requests.next, &request->link);
+}
+
+void bh_request_reply(struct bh_server *server, struct bh_request *request,
+                      uint32_t len)
+{
+    if (request->mute) {
+        bh_request_free(server, request);
+        return;
+    }
+    request->state = BH_REQUEST_REPLYING;
+    request->reply_len = len;
+    bh_list_append(&server->sends, &request->link);
+}
+
+void bh_request_reply_status(struct bh_server *server,
+                             struct bh_request *request, uint8_t status)
+{
+    const struct bh_command *command = &request->command;
+    size_t len =
+        request->discon
+            ? bh_discon_reply_encode(request->buffer, command->seq, status)
+            : bh_command_reply_encode(request->buffer, command->seq, status,
+                                      command->pad);
+
+    bh_request_reply(server, request, (uint32_t)len);
+}
+
+void bh_reply(struct bh_server *server, const struct bh_path *path,
+              const uint8_t *bytes, size_t len)
+{
+    struct bh_request *request = bh_request_new(server, path);
+
+    if (request == NULL)
+        return;
+    memcpy(request->buffer, bytes, len);
+    bh_request_reply(server, request, (uint32_t)len);
+}

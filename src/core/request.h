@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A COMMAND, DISCON or answer under way: one slot from the datagram's arrival
+ * until its reply has been sent.
+ *
+ *   FREE -> PARKED      the volume is being attached, or the lock handed over
+ *        -> WAITING     for an earlier request that it overlaps
+ *        -> RUNNING     its job is with the driver
+ *        -> COMMITTING  for the next SYNC
+ *        -> REPLYING -> FREE
+ *
+ * Any of the middle states may be skipped. In PARKED the slot is in
+ * bh_volume.parked or bh_pending.request; in WAITING and RUNNING in
+ * bh_volume.queue; in COMMITTING in bh_volume.commit_*; in REPLYING in
+ * bh_server.sends, then with the driver.
+ */
+#ifndef BH_CORE_REQUEST_H
+#define BH_CORE_REQUEST_H
+
+#include "core/job.h"
+#include "core/list.h"
+#include "core/peer.h"
+#include "wire/packet.h"
+#include "wire/protocol.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bh_host;
+struct bh_server;
+struct bh_session;
+
+/* The longest datagram, rounded up so that the buffers stay aligned. */
+#define BH_REQUEST_BUFFER_LEN (BH_SECTOR_LEN_MAX + 64u)
+
+enum bh_request_state {
+    BH_REQUEST_FREE,
+    BH_REQUEST_PARKED,
+    BH_REQUEST_WAITING,
+    BH_REQUEST_RUNNING,
+    BH_REQUEST_COMMITTING,
+    BH_REQUEST_REPLYING
+};
+
+struct bh_request {
+    struct bh_job job;
+    struct bh_link link;        /* in the ring that the state names */
+    struct bh_link of_session;  /* in its session's ring until it is over */
+    struct bh_host *host;       /* who owns the slot */
+    struct bh_session *session; /* NULL: an answer without a session */
+    struct bh_command command;  /* of a COMMAND; DISCON uses seq alone */
+    uint8_t state;              /* enum bh_request_state */
+    bool discon;                /* a DISCON, not a COMMAND */
+    bool mute;                  /* superseded: its reply is not sent */
+    uint32_t reply_len;
+    uint8_t *buffer; /* BH_REQUEST_BUFFER_LEN: request, then reply */
+    struct bh_path path;
+};
+
+/* A free slot, owned by the path's host, or NULL: then the datagram is dropped,
+ * and the client's retransmission finds a better moment. */
+struct bh_request *bh_request_new(struct bh_server *server,
+                                  const struct bh_path *path);
+void bh_request_free(struct bh_server *server, struct bh_request *request);
+
+/* Queues the first `len` bytes of the buffer as the reply. */
+void bh_request_reply(struct bh_server *server, struct bh_request *request,
+                      uint32_t len);
+
+/* Replies with a status alone: 4 bytes to a COMMAND, 3 to a DISCON. */
+void bh_request_reply_status(struct bh_server *server,
+                             struct bh_request *request, uint8_t status);
+
+/* An answer that needs no request: one datagram of `len` bytes. */
+void bh_reply(struct bh_server *server, const struct bh_path *path,
+              const uint8_t *bytes, size_t len);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* Proven sessions: see session.h. */
+#include "core/session.h"
+
+#include "core/internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct bh_session *bh_session_find(struct bh_server *server, uint16_t id,
+                                   const struct bh_peer *peer)
+{
+    const struct bh_id *entry = &server->ids.of[id];
+    struct bh_session *session = &server->sessions[entry->slot];
+
+    if (entry->state != BH_ID_PROVEN ||
+        (memcmp(session->host->key, peer->host, BH_HOST_LEN) != 0 &&
+         !session->volume->facts.roam))
+        return NULL;
+    return session;
+}
+
+void bh_session_heard(struct bh_session *session, const struct bh_peer *peer,
+                      uint64_t now)
+{
+    session->heard_ms = now;
+    memcpy(session->port, peer->port, BH_PORT_LEN);
+}
+
+/* When others may take the session's place; UINT64_MAX: never. */
+static uint64_t reclaimable_at(const struct bh_session *session)
+{
+    uint64_t idle_ms = session->volume->facts.idle_ms;
+
+    return idle_ms == 0 ? UINT64_MAX : session->heard_ms + idle_ms;
+}
+
+/* Of the sessions past their idle time, the longest idle one of the host that
+ * holds most. Also notes when it is worth looking again. */
+static struct bh_session *reclaimable(struct bh_server *server)
+{
+    struct bh_session *best = NULL;
+    uint64_t next = UINT64_MAX;
+
+    for (uint32_t i = 0; i < server->config.session_count; i++) {
+        struct bh_session *session = &server->sessions[i];
+        uint64_t at;
+
+        if (session->state != BH_SESSION_PROVEN || session->request_count > 0)
+            continue;
+        at = reclaimable_at(session);
+        if (at < next)
+            next = at;
+        if (at > server->now)
+            continue;
+        if (best == NULL ||
+            session->host->session_count > best->host->session_count ||
+            (session->host->session_count == best->host->session_count &&
+             session->heard_ms < best->heard_ms))
+            best = session;
+    }
+    server->reclaim_after_ms = next;
+    return best;
+}
+
+bool bh_session_available(struct bh_server *server)
+{
+    if (!bh_list_empty(&server->free_sessions))
+        return true;
+    return server->now >= server->reclaim_after_ms &&
+           reclaimable(server) != NULL;
+}
+
+static struct bh_session *place(struct bh_server *server)
+{
+    if (bh_list_empty(&server->free_sessions)) {
+        if (server->now < server->reclaim_after_ms)
+            return NULL;
+        struct bh_session *idle = reclaimable(server);
+
+        if (idle == NULL)
+            return NULL;
+        bh_session_end(server, idle, BH_END_RECLAIMED);
+    }
+    return BH_OWNER(bh_list_take(&server->free_sessions), struct bh_session,
+                    of_volume);
+}
+
+struct bh_session *bh_session_new(struct bh_server *server,
+                                  struct bh_pending *pending)
+{
+    struct bh_session *session = place(server);
+    struct bh_volume *volume = pending->volume;
+    struct bh_event *event;
+
+    if (session == NULL)
+        return NULL;
+    *session =
+        (struct bh_session){.host = pending->host,
+                            .volume = volume,
+                            .id = pending->id,
+                            .state = BH_SESSION_PROVEN,
+                            .end_status = BH_ERR_SESSION,
+                            .access = pending->access,
+                            .flags = pending->flags,
+                            .exponent = pending->flags & BH_FLAG_SECTOR_MASK};
+    bh_list_init(&session->requests);
+    bh_ids_prove(&server->ids, session->id,
+                 (uint16_t)(session - server->sessions));
+    bh_list_append(&session->host->sessions, &session->of_host);
+    bh_list_append(&volume->sessions, &session->of_volume);
+    bh_host_own(session->host);
+    session->host->session_count++;
+    server->session_count++;
+    server->counters.sessions_proven++;
+    bh_list_remove(&volume->idle);
+    volume->holders[session->access]++;
+    if (session->access == BH_ACCESS_WRITER)
+        volume->change_counter++;
+    bh_volume_unsettle(server, volume);
+    event = bh_event_note(server, BH_EVENT_SESSION_PROVEN, NULL, volume);
+    memcpy(event->peer.host, session->host->key, BH_HOST_LEN);
+    memcpy(event->peer.port, pending->port, BH_PORT_LEN);
+    event->id = session->id;
+    event->detail = session->access;
+    return session;
+}
+
+static void note_end(struct bh_server *server, const struct bh_session *session)
+{
+    struct bh_event *event =
+        bh_event_note(server, BH_EVENT_SESSION_ENDED, NULL, session->volume);
+
+    memcpy(event->peer.host, session->host->key, BH_HOST_LEN);
+    memcpy(event->peer.port, session->port, BH_PORT_LEN);
+    event->id = session->id;
+    event->detail = session->reason;
+}
+
+/* The last request is over: the lock, the id and the slot are free. */
+static void remove_session(struct bh_server *server, struct bh_session *session)
+{
+    struct bh_volume *volume = session->volume;
+
+    assert(bh_list_empty(&session->requests));
+    note_end(server, session);
+    bh_ids_close(&server->ids, session->id, server->now, session->end_status);
+    bh_list_remove(&session->of_host);
+    bh_list_remove(&session->of_volume);
+    session->host->session_count--;
+    bh_host_disown(&server->hosts, session->host);
+    volume->holders[session->access]--;
+    session->state = BH_SESSION_FREE;
+    server->session_count--;
+    server->counters.sessions_ended++;
+    server->proving_due = true;
+    bh_list_append(&server->free_sessions, &session->of_volume);
+    bh_volume_unsettle(server, volume);
+}
+
+void bh_session_end(struct bh_server *server, struct bh_session *session,
+                    enum bh_end_reason reason)
+{
+    if (session->state == BH_SESSION_ENDING)
+        return;
+    session->state = BH_SESSION_ENDING;
+    session->reason = (uint8_t)reason;
+    if (session->request_count == 0)
+        remove_session(server, session);
+}
+
+/* Nothing else is under way: a DISCON is answered when what the session wrote
+ * is stable. */
+static void close_session(struct bh_server *server, struct bh_session *session)
+{
+    if (session->access == BH_ACCESS_WRITER)
+        bh_volume_commit(server, session->volume, session->closing);
+    else
+        bh_command_finish(server, session->closing, BH_OK);
+}
+
+void bh_session_request_began(struct bh_session *session,
+                              struct bh_request *request)
+{
+    request->session = session;
+    bh_list_append(&session->requests, &request->of_session);
+    session->request_count++;
+}
+
+void bh_session_request_over(struct bh_server *server,
+                             struct bh_request *request)
+{
+    struct bh_session *session = request->session;
+
+    bh_list_remove(&request->of_session);
+    session->request_count--;
+    if (session->state != BH_SESSION_ENDING)
+        return;
+    if (session->request_count == 0)
+        remove_session(server, session);
+    else if (session->request_count == 1 && session->closing != NULL)
+        close_session(server, session);
+}
+
+void bh_session_close(struct bh_server *server, struct bh_session *session,
+                      struct bh_request *request)
+{
+    session->state = BH_SESSION_ENDING;
+    session->reason = BH_END_DISCON;
+    session->closing = request;
+    bh_session_request_began(session, request);
+    if (session->request_count == 1)
+        close_session(server, session);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sessions, pending and proven.
+ *
+ *   CONNECT -> pending -> first COMMAND: the volume is free, or its holder
+ *                 |        yields -> PROVEN -> ENDING -> closed id
+ *                 |                    displaced, DISCON, reclaimed
+ *                 '-> refused (9), or pushed out by newer ones -> closed id
+ *
+ * A pending session owns nothing. While its first COMMAND waits for a
+ * displaced session's last job it is in bh_server.proving.
+ *
+ * Invariants:
+ *  1. Two sessions that conflict (core/lock.c) are never both PROVEN.
+ *  2. An ENDING session accepts no request; it keeps its lock until the last
+ *     one that it had has finished, then it is gone.
+ *  3. Its id answers only to the host that it was given to, unless the volume
+ *     lets clients roam.
+ */
+#ifndef BH_CORE_SESSION_H
+#define BH_CORE_SESSION_H
+
+#include "core/event.h"
+#include "core/list.h"
+#include "core/peer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bh_host;
+struct bh_request;
+struct bh_server;
+struct bh_volume;
+
+enum bh_session_state { BH_SESSION_FREE, BH_SESSION_PROVEN, BH_SESSION_ENDING };
+
+struct bh_session {
+    struct bh_link of_host;
+    struct bh_link of_volume; /* also in bh_server.free_sessions while free */
+    struct bh_host *host;
+    struct bh_volume *volume;
+    struct bh_link requests; /* not finished: ring of bh_request.of_session */
+    struct bh_request *closing; /* the DISCON among them */
+    uint64_t heard_ms;          /* the last valid request */
+    uint32_t request_count;
+    uint16_t id;
+    uint8_t port[BH_PORT_LEN]; /* of the peer that was heard last */
+    uint8_t state;             /* enum bh_session_state */
+    uint8_t access;            /* enum bh_access */
+    uint8_t flags;             /* of its CONNECT */
+    uint8_t exponent;
+    uint8_t reason;     /* ENDING: enum bh_end_reason */
+    uint8_t end_status; /* what a DISCON of the closed id gets */
+};
+
+struct bh_pending {
+    struct bh_link of_host;
+    struct bh_link age;     /* in bh_server.pendings, oldest first */
+    struct bh_link proving; /* in bh_server.proving while it waits */
+    struct bh_host *host;
+    struct bh_volume *volume;   /* valid while `generation` is the volume's */
+    struct bh_request *request; /* the COMMAND that is to prove it */
+    uint64_t connect_hash;      /* of the CONNECT's format bytes */
+    uint32_t generation;
+    uint32_t wrong_ids;
+    uint16_t id; /* 0: the slot is free */
+    uint8_t port[BH_PORT_LEN];
+    uint8_t access;
+    uint8_t flags;
+};
+
+/*
+ * Pending sessions.
+ */
+
+/* The one with this id, if this peer may use it. */
+struct bh_pending *bh_pending_find(struct bh_server *server, uint16_t id,
+                                   const struct bh_peer *peer);
+/* A new one of this peer; an older one makes room. NULL: no id is left. */
+struct bh_pending *bh_pending_new(struct bh_server *server,
+                                  const struct bh_peer *peer);
+/* The one that the same CONNECT of the same peer has made. */
+struct bh_pending *bh_pending_same(struct bh_server *server,
+                                   const struct bh_peer *peer, uint64_t hash);
+/* It ends; its request, if one waits, gets `status`, and so does a repeated
+ * DISCON if that is BH_OK. */
+void bh_pending_end(struct bh_server *server, struct bh_pending *pending,
+                    uint8_t status);
+/* Another wrong id came from this host. */
+void bh_pending_guessed(struct bh_server *server, struct bh_host *host);
+
+/* `request` is the first COMMAND of `pending`, well-formed: decides whether
+ * the session is proven, and answers or runs the request. */
+void bh_pending_prove(struct bh_server *server, struct bh_pending *pending,
+                      struct bh_request *request);
+
+/* A session is gone: whoever waited for its lock may go on. */
+void bh_proving_advance(struct bh_server *server);
+
+/*
+ * Proven sessions.
+ */
+
+/* The one with this id, if this peer may use it; PROVEN or ENDING. */
+struct bh_session *bh_session_find(struct bh_server *server, uint16_t id,
+                                   const struct bh_peer *peer);
+
+/* Whether a session could be had: a free slot, or one that may be reclaimed. */
+bool bh_session_available(struct bh_server *server);
+
+/* A proven session for what `pending` asked for. It takes its id over, and
+ * frees the pending slot. NULL if there is no room. */
+struct bh_session *bh_session_new(struct bh_server *server,
+                                  struct bh_pending *pending);
+
+/* The session ends, now or with its last request. */
+void bh_session_end(struct bh_server *server, struct bh_session *session,
+                    enum bh_end_reason reason);
+
+/* The session was heard from. */
+void bh_session_heard(struct bh_session *session, const struct bh_peer *peer,
+                      uint64_t now);
+
+/* A request of the session begins, or has finished, answered or not. */
+void bh_session_request_began(struct bh_session *session,
+                              struct bh_request *request);
+void bh_session_request_over(struct bh_server *server,
+                             struct bh_request *request);
+
+/* `request` is its DISCON: the session ends with the requests before it, and
+ * when what it wrote is stable. */
+void bh_session_close(struct bh_server *server, struct bh_session *session,
+                      struct bh_request *request);
+
+#endif

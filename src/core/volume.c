@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/volume.h"
+
+#include "core/hash.h"
+#include "core/internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+static struct bh_volume **bucket_of(const struct bh_server *server,
+                                    const struct bh_volume_facts *facts)
+{
+    uint64_t medium[2] = {facts->device, facts->inode};
+    uint64_t hash = bh_hash(server->config.hash_key, medium, sizeof medium);
+
+    return &server->volume_buckets[hash & (server->volume_bucket_count - 1)];
+}
+
+struct bh_volume *bh_volume_chain(const struct bh_server *server,
+                                  const struct bh_volume_facts *facts)
+{
+    return *bucket_of(server, facts);
+}
+
+static bool same_medium(const struct bh_volume_facts *a,
+                        const struct bh_volume_facts *b)
+{
+    return a->device == b->device && a->inode == b->inode;
+}
+
+bool bh_volume_overlaps(const struct bh_volume *a, const struct bh_volume *b)
+{
+    const struct bh_volume_facts *x = &a->facts, *y = &b->facts;
+    uint64_t x_len =
+        x->byte_count > x->grow_limit ? x->byte_count : x->grow_limit;
+    uint64_t y_len =
+        y->byte_count > y->grow_limit ? y->byte_count : y->grow_limit;
+
+    if (!same_medium(x, y))
+        return false;
+    if (a == b)
+        return true;
+    return x->first < y->first ? y->first - x->first < x_len
+                               : x->first - y->first < y_len;
+}
+
+uint64_t bh_volume_sectors(const struct bh_volume *volume, uint8_t exponent)
+{
+    uint64_t len = BH_SECTOR_LEN(exponent);
+    uint64_t bytes = volume->facts.byte_count;
+
+    return bytes / len + (bytes % len != 0);
+}
+
+/* Whether the administrator's description of a volume is unchanged. Its size
+ * may differ: ATTACH tells the present one. */
+static bool same_volume(const struct bh_volume_facts *a,
+                        const struct bh_volume_facts *b)
+{
+    return same_medium(a, b) && a->first == b->first &&
+           a->size_limit == b->size_limit && a->grow_limit == b->grow_limit &&
+           a->idle_ms == b->idle_ms && a->number == b->number &&
+           a->mode == b->mode && a->takeover == b->takeover &&
+           a->sync == b->sync && a->exponent == b->exponent &&
+           a->roam == b->roam;
+}
+
+static void unchain(struct bh_server *server, const struct bh_volume *volume)
+{
+    struct bh_volume **at = bucket_of(server, &volume->facts);
+
+    while (*at != volume)
+        at = &(*at)->chain;
+    *at = volume->chain;
+}
+
+static struct bh_volume *place(struct bh_server *server)
+{
+    struct bh_volume *volume;
+
+    if (server->volumes_used < server->volume_count)
+        return &server->volumes[server->volumes_used++];
+    if (bh_list_empty(&server->idle_volumes))
+        return NULL;
+    volume =
+        BH_OWNER(bh_list_take(&server->idle_volumes), struct bh_volume, idle);
+    unchain(server, volume);
+    return volume;
+}
+
+static struct bh_volume *add(struct bh_server *server,
+                             const struct bh_volume_facts *facts)
+{
+    uint64_t counter;
+    struct bh_volume *volume;
+    struct bh_volume **bucket = bucket_of(server, facts);
+    uint32_t generation;
+
+    if (!bh_random_take(&server->random, &counter, sizeof counter))
+        return NULL;
+    volume = place(server);
+    if (volume == NULL)
+        return NULL;
+    generation = volume->generation;
+    memset(volume, 0, sizeof *volume);
+    volume->generation = generation + 1;
+    volume->facts = *facts;
+    volume->change_counter = counter;
+    bh_list_init(&volume->unstable);
+    bh_list_init(&volume->unsettled);
+    bh_list_init(&volume->sessions);
+    bh_list_init(&volume->parked);
+    bh_list_init(&volume->queue);
+    bh_list_init(&volume->commit_next);
+    bh_list_init(&volume->commit_now);
+    bh_list_append(&server->idle_volumes, &volume->idle);
+    volume->chain = *bucket;
+    *bucket = volume;
+    return volume;
+}
+
+struct bh_volume *bh_volume_find(struct bh_server *server,
+                                 const struct bh_volume_facts *facts)
+{
+    struct bh_volume *volume = bh_volume_chain(server, facts);
+
+    while (volume != NULL && !same_volume(&volume->facts, facts))
+        volume = volume->chain;
+    if (volume == NULL)
+        return add(server, facts);
+    if (!volume->attached && !volume->service_runs)
+        volume->facts.byte_count = facts->byte_count;
+    return volume;
+}
+
+static uint8_t access_needed(const struct bh_volume *volume)
+{
+    uint8_t access = BH_ACCESS_WRITER;
+
+    while (access > BH_ACCESS_NONE && volume->holders[access] == 0)
+        access--;
+    return access;
+}
+
+static void serve(struct bh_server *server, struct bh_volume *volume,
+                  enum bh_job_kind kind)
+{
+    struct bh_job *job = &volume->service;
+
+    job->kind = (uint8_t)kind;
+    job->access = access_needed(volume);
+    job->medium = volume->medium;
+    job->facts = &volume->facts;
+    volume->service_runs = true;
+    bh_list_remove(&volume->idle);
+    bh_job_post(server, job);
+}
+
+static void serve_sync(struct bh_server *server, struct bh_volume *volume)
+{
+    volume->dirty = false;
+    volume->sync_wanted = false;
+    bh_list_remove(&volume->unstable);
+    bh_list_move_all(&volume->commit_now, &volume->commit_next);
+    server->counters.syncs++;
+    serve(server, volume, BH_JOB_SYNC);
+}
+
+/* Starts what is due, the most urgent first: see the diagram in volume.h. */
+static void settle(struct bh_server *server, struct bh_volume *volume)
+{
+    uint8_t access = access_needed(volume);
+
+    if (volume->service_runs)
+        return; /* bh_volume_served() comes back to this */
+    if (volume->sync_wanted || !bh_list_empty(&volume->commit_next) ||
+        (volume->dirty && access == BH_ACCESS_NONE)) {
+        serve_sync(server, volume);
+    } else if (access != BH_ACCESS_NONE &&
+               (!volume->attached || volume->access != access)) {
+        serve(server, volume, BH_JOB_ATTACH);
+    } else if (access == BH_ACCESS_NONE && volume->attached) {
+        serve(server, volume, BH_JOB_DETACH);
+    } else if (access == BH_ACCESS_NONE && !volume->poisoned) {
+        bh_list_remove(&volume->idle); /* forgotten last of all */
+        bh_list_append(&server->idle_volumes, &volume->idle);
+    }
+}
+
+void bh_volume_unsettle(struct bh_server *server, struct bh_volume *volume)
+{
+    bh_list_remove(&volume->unsettled);
+    bh_list_append(&server->unsettled, &volume->unsettled);
+}
+
+void bh_volumes_settle(struct bh_server *server)
+{
+    while (!bh_list_empty(&server->unsettled))
+        settle(server, BH_OWNER(bh_list_take(&server->unsettled),
+                                struct bh_volume, unsettled));
+}
+
+/* The requests that waited for the attachment arrive now. */
+static void unpark(struct bh_server *server, struct bh_volume *volume)
+{
+    struct bh_link parked;
+
+    bh_list_init(&parked);
+    bh_list_move_all(&parked, &volume->parked);
+    while (!bh_list_empty(&parked))
+        bh_command_admit(
+            server, BH_OWNER(bh_list_take(&parked), struct bh_request, link));
+}
+
+static void attached(struct bh_server *server, struct bh_volume *volume)
+{
+    const struct bh_job *job = &volume->service;
+
+    if (!volume->attached)
+        volume->facts.byte_count = job->byte_count;
+    if (!volume->attached && job->access == BH_ACCESS_WRITER)
+        bh_volume_dirtied(server, volume); /* by an earlier server, maybe */
+    volume->attached = true;
+    volume->access = job->access;
+    volume->medium = job->medium;
+    unpark(server, volume);
+}
+
+/* The sessions that the present attachment does not serve end, after their
+ * first request got the reason. A lock that could not be loosened stays. */
+static void attach_failed(struct bh_server *server, struct bh_volume *volume,
+                          uint8_t status)
+{
+    uint8_t access = volume->attached ? volume->access : BH_ACCESS_NONE;
+    struct bh_event *event =
+        bh_event_note(server, BH_EVENT_ATTACH_FAILED, NULL, volume);
+
+    event->status = status;
+    if (volume->service.access < access)
+        volume->access = volume->service.access;
+    BH_LIST_EACH (link, &volume->parked) {
+        struct bh_request *request = BH_OWNER(link, struct bh_request, link);
+
+        if (request->session->access > access) {
+            bh_list_remove(&request->link);
+            bh_command_finish(server, request, status);
+        }
+    }
+    BH_LIST_EACH (link, &volume->sessions) {
+        struct bh_session *session =
+            BH_OWNER(link, struct bh_session, of_volume);
+
+        if (session->access > access)
+            bh_session_end(server, session, BH_END_STORAGE);
+    }
+    unpark(server, volume);
+}
+
+static void synced(struct bh_server *server, struct bh_volume *volume,
+                   uint8_t status)
+{
+    struct bh_link done;
+
+    if (status != BH_OK) {
+        volume->poisoned = true;
+        bh_event_note(server, BH_EVENT_SYNC_FAILED, NULL, volume);
+    }
+    bh_list_init(&done);
+    bh_list_move_all(&done, &volume->commit_now);
+    while (!bh_list_empty(&done))
+        bh_command_finish(
+            server, BH_OWNER(bh_list_take(&done), struct bh_request, link),
+            volume->poisoned ? BH_ERR_STORAGE : BH_OK);
+}
+
+void bh_volume_served(struct bh_server *server, struct bh_job *job,
+                      uint8_t status)
+{
+    struct bh_volume *volume = BH_OWNER(job, struct bh_volume, service);
+
+    volume->service_runs = false;
+    bh_volume_unsettle(server, volume);
+    switch (job->kind) {
+    case BH_JOB_ATTACH:
+        if (status == BH_OK)
+            attached(server, volume);
+        else
+            attach_failed(server, volume, status);
+        break;
+    case BH_JOB_DETACH:
+        volume->attached = false;
+        volume->medium = NULL;
+        break;
+    default:
+        synced(server, volume, status);
+        break;
+    }
+}
+
+void bh_volume_dirtied(struct bh_server *server, struct bh_volume *volume)
+{
+    if (volume->dirty)
+        return;
+    volume->dirty = true;
+    volume->sync_due_ms = server->now + BH_SYNC_DELAY_MS;
+    bh_list_append(&server->unstable, &volume->unstable);
+}
+
+void bh_volume_commit(struct bh_server *server, struct bh_volume *volume,
+                      struct bh_request *request)
+{
+    bool stable =
+        !volume->dirty && bh_list_empty(&volume->commit_now) &&
+        !(volume->service_runs && volume->service.kind == BH_JOB_SYNC);
+
+    if (stable || volume->poisoned) {
+        bh_command_finish(server, request,
+                          volume->poisoned ? BH_ERR_STORAGE : BH_OK);
+        return;
+    }
+    request->state = BH_REQUEST_COMMITTING;
+    bh_list_append(&volume->commit_next, &request->link);
+    bh_volume_unsettle(server, volume);
+}
+
+static struct bh_volume *next_unstable(const struct bh_server *server)
+{
+    return BH_OWNER(server->unstable.next, struct bh_volume, unstable);
+}
+
+uint64_t bh_volumes_deadline(const struct bh_server *server)
+{
+    if (bh_list_empty(&server->unstable))
+        return UINT64_MAX;
+    return next_unstable(server)->sync_due_ms;
+}
+
+void bh_volumes_expire(struct bh_server *server)
+{
+    while (server->now >= bh_volumes_deadline(server)) {
+        struct bh_volume *volume = next_unstable(server);
+
+        bh_list_remove(&volume->unstable);
+        volume->sync_wanted = true;
+        bh_volume_unsettle(server, volume);
+    }
+}

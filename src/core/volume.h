@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A volume as the core sees it: who holds it, which requests to it are under
+ * way, what is not yet stable. It is attached (open, in the driver's hands)
+ * while it has sessions.
+ *
+ *   detached --ATTACH--> attached(access) --DETACH--> detached
+ *                          | ^      |  ^
+ *                        ATTACH    SYNC
+ *                    (other access)
+ *
+ * Invariants:
+ *  1. At most one of ATTACH, DETACH and SYNC runs at a time (`service`).
+ *  2. READs and WRITEs run only while the volume is attached.
+ *  3. Of two requests that overlap and of which one changes data, the one that
+ *     arrived first has finished before the other's job begins.
+ *  4. `dirty` is true from the first WRITE that finished after the start of
+ *     the last successful SYNC. When a SYNC fails the volume is poisoned until
+ *     an administrator reopens it, and answers 12.
+ *  5. A request that waits for stability is answered after a SYNC that began
+ *     when all WRITEs before it had finished.
+ *  6. A volume in use is never forgotten. An unused one is, if its place is
+ *     needed; its change counter then starts from a new random number.
+ */
+#ifndef BH_CORE_VOLUME_H
+#define BH_CORE_VOLUME_H
+
+#include "core/job.h"
+#include "core/list.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bh_request;
+struct bh_server;
+struct bh_session;
+
+struct bh_volume {
+    struct bh_volume_facts facts;
+    struct bh_volume *chain;  /* next in the medium's hash bucket */
+    struct bh_link idle;      /* in bh_server.idle_volumes while unused */
+    struct bh_link unstable;  /* in bh_server.unstable while dirty */
+    struct bh_link unsettled; /* in bh_server.unsettled: see below */
+    struct bh_link sessions;  /* ring of bh_session.of_volume */
+    uint32_t holders[BH_ACCESS_WRITER + 1]; /* sessions by access */
+    uint32_t generation; /* counts the volumes that this slot has been */
+
+    struct bh_job service;
+    bool service_runs, attached, dirty, poisoned;
+    bool sync_wanted;     /* the timer says so */
+    uint8_t access;       /* what it is attached for */
+    void *medium;         /* the driver's */
+    uint64_t sync_due_ms; /* when dirty */
+    uint64_t change_counter;
+
+    struct bh_link parked;      /* requests: until it is attached */
+    struct bh_link queue;       /* requests: WAITING and RUNNING, by arrival */
+    struct bh_link commit_next; /* requests: answered after the next SYNC */
+    struct bh_link commit_now;  /* requests: answered after this SYNC */
+    uint32_t running;           /* READs and WRITEs with the driver */
+    uint32_t waiting;           /* requests in WAITING */
+};
+
+/* The volume of these facts: the known one, else a new one in a free or unused
+ * slot. NULL if every slot is in use, or no randomness is left. */
+struct bh_volume *bh_volume_find(struct bh_server *server,
+                                 const struct bh_volume_facts *facts);
+
+/* The first of the volumes on this medium and its bucket's neighbours. */
+struct bh_volume *bh_volume_chain(const struct bh_server *server,
+                                  const struct bh_volume_facts *facts);
+
+/* Whether two volumes share a byte of their medium. */
+bool bh_volume_overlaps(const struct bh_volume *a, const struct bh_volume *b);
+
+/* Sectors of `exponent`'s size, the last one maybe partial. */
+uint64_t bh_volume_sectors(const struct bh_volume *volume, uint8_t exponent);
+
+/* A session has joined or left, or a request wants stability: the service job
+ * that follows from it is started when the present call has ended, and all of
+ * its consequences are known. */
+void bh_volume_unsettle(struct bh_server *server, struct bh_volume *volume);
+void bh_volumes_settle(struct bh_server *server);
+
+/* A service job is done. */
+void bh_volume_served(struct bh_server *server, struct bh_job *job,
+                      uint8_t status);
+
+/* A WRITE has finished. */
+void bh_volume_dirtied(struct bh_server *server, struct bh_volume *volume);
+
+/* The timer of volumes that are not stable. */
+uint64_t bh_volumes_deadline(const struct bh_server *server);
+void bh_volumes_expire(struct bh_server *server);
+
+/* Answers `request` after the next SYNC; at once if all is stable. */
+void bh_volume_commit(struct bh_server *server, struct bh_volume *volume,
+                      struct bh_request *request);
+
+/*
+ * The queue: invariant 3.
+ */
+
+/* Adds a request whose job is filled in, or a FLUSH. It runs now or later. */
+void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
+                  struct bh_request *request);
+
+/* Takes a finished request out and starts what waited for it. */
+void bh_queue_remove(struct bh_server *server, struct bh_volume *volume,
+                     struct bh_request *request);
+
+#endif
