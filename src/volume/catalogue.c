@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+#include "volume/catalogue.h"
+
+#include "volume/file.h"
+#include "volume/list.h"
+#include "volume/locate.h"
+#include "volume/name.h"
+#include "volume/scan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RESCAN_MS                                                              \
+    1000 /* a storm of wrong names reads directories once in it                \
+          */
+
+/* A name with its number, for as long as the server runs. */
+struct image {
+    char *name;
+    uint32_t number;
+};
+
+struct bh_catalogue {
+    pthread_mutex_t mutex;
+    struct bh_contents contents;
+    struct image *images; /* sorted by name */
+    size_t image_count;
+    uint64_t scanned_ms; /* when the directories were read; 0: never */
+    uint64_t lists;      /* listings made: each is a medium of its own */
+};
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct image *)a)->name,
+                  ((const struct image *)b)->name);
+}
+
+static struct image *find_image(const struct bh_catalogue *catalogue,
+                                const char *name)
+{
+    struct image key = {.name = strdup(name)};
+    struct image *found = NULL;
+
+    if (key.name != NULL && catalogue->image_count > 0)
+        found = bsearch(&key, catalogue->images, catalogue->image_count,
+                        sizeof key, by_name);
+    free(key.name);
+    return found;
+}
+
+/* Gives `name` the next number, at the end of the table and unsorted. */
+static int append_image(struct bh_catalogue *catalogue, const char *name)
+{
+    size_t count = catalogue->image_count;
+    struct image *grown;
+
+    if (count == BH_IMAGES_MAX)
+        return -ENFILE;
+    grown = realloc(catalogue->images, (count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return -ENOMEM;
+    catalogue->images = grown;
+    grown[count].name = strdup(name);
+    grown[count].number = (uint32_t)count + 1;
+    if (grown[count].name == NULL)
+        return -ENOMEM;
+    catalogue->image_count++;
+    return 0;
+}
+
+static void sort_images(struct bh_catalogue *catalogue)
+{
+    if (catalogue->image_count > 0)
+        qsort(catalogue->images, catalogue->image_count,
+              sizeof *catalogue->images, by_name);
+}
+
+/* The number of `name`, a new one if it has none; 0 if there are too many. */
+static uint32_t number_of(struct bh_catalogue *catalogue, const char *name)
+{
+    const struct image *image = find_image(catalogue, name);
+
+    if (image != NULL)
+        return image->number;
+    if (append_image(catalogue, name) != 0)
+        return 0;
+    sort_images(catalogue);
+    return find_image(catalogue, name)->number;
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + 1;
+}
+
+/* All names that are served now. */
+static struct bh_names read_names(const struct bh_catalogue *catalogue)
+{
+    const struct bh_contents *contents = &catalogue->contents;
+    struct bh_names names = {0};
+
+    for (size_t i = 0; i < contents->volume_count; i++)
+        bh_names_add(&names, contents->volumes[i].name);
+    for (size_t i = 0; i < contents->directory_count; i++)
+        bh_scan_directory(contents->directories[i].path, &names);
+    bh_names_sort(&names);
+    return names;
+}
+
+/* Gives numbers to names that have appeared since the last look. */
+static void scan(struct bh_catalogue *catalogue)
+{
+    struct bh_names names;
+    size_t known = catalogue->image_count;
+
+    if (catalogue->scanned_ms != 0 &&
+        now_ms() - catalogue->scanned_ms < RESCAN_MS)
+        return;
+    names = read_names(catalogue);
+    for (size_t i = 0; i < names.count; i++) {
+        struct image key = {.name = names.of[i]};
+
+        if (known == 0 || bsearch(&key, catalogue->images, known, sizeof key,
+                                  by_name) == NULL)
+            append_image(catalogue, names.of[i]);
+    }
+    sort_images(catalogue);
+    bh_names_free(&names);
+    catalogue->scanned_ms = now_ms();
+}
+
+struct bh_catalogue *bh_catalogue_new(void)
+{
+    struct bh_catalogue *catalogue = calloc(1, sizeof *catalogue);
+
+    if (catalogue != NULL)
+        pthread_mutex_init(&catalogue->mutex, NULL);
+    return catalogue;
+}
+
+static void free_specs(struct bh_volume_spec *specs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(specs[i].name);
+        free(specs[i].path);
+    }
+    free(specs);
+}
+
+void bh_contents_free(struct bh_contents *contents)
+{
+    free_specs(contents->volumes, contents->volume_count);
+    free_specs(contents->directories, contents->directory_count);
+    *contents = (struct bh_contents){0};
+}
+
+void bh_catalogue_free(struct bh_catalogue *catalogue)
+{
+    if (catalogue == NULL)
+        return;
+    bh_contents_free(&catalogue->contents);
+    for (size_t i = 0; i < catalogue->image_count; i++)
+        free(catalogue->images[i].name);
+    free(catalogue->images);
+    pthread_mutex_destroy(&catalogue->mutex);
+    free(catalogue);
+}
+
+static int check_directory(const char *path, char cause[BH_CAUSE_LEN])
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = fd < 0 ? -errno : 0;
+
+    if (fd < 0)
+        snprintf(cause, BH_CAUSE_LEN, "directory %.120s: %s", path,
+                 strerror(errno));
+    else
+        close(fd);
+    return error;
+}
+
+int bh_catalogue_set(struct bh_catalogue *catalogue,
+                     struct bh_contents *contents, char cause[BH_CAUSE_LEN])
+{
+    for (size_t i = 0; i < contents->directory_count; i++) {
+        int error = check_directory(contents->directories[i].path, cause);
+
+        if (error != 0)
+            return error;
+    }
+    pthread_mutex_lock(&catalogue->mutex);
+    bh_contents_free(&catalogue->contents);
+    catalogue->contents = *contents;
+    *contents = (struct bh_contents){0};
+    catalogue->scanned_ms = 0;
+    scan(catalogue);
+    pthread_mutex_unlock(&catalogue->mutex);
+    return 0;
+}
+
+/* The facts of an image by its exact name. */
+static int exact(struct bh_catalogue *catalogue, const char *name,
+                 struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
+{
+    struct bh_place place;
+    int error = bh_locate(&catalogue->contents, name, &place, cause);
+
+    if (error != 0)
+        return error;
+    error = bh_place_facts(&place, name, facts, cause);
+    bh_place_close(&place);
+    if (error != 0)
+        return error;
+    facts->number = number_of(catalogue, name);
+    if (facts->number == 0) {
+        snprintf(cause, BH_CAUSE_LEN, "there are more than %u images",
+                 BH_IMAGES_MAX);
+        return -ENFILE;
+    }
+    return 0;
+}
+
+/* A name that differs from the client's only in case, if exactly one is
+ * served; machines with upper case alone need it. */
+static int alike(struct bh_catalogue *catalogue, const char *name,
+                 struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
+{
+    char problem[BH_CAUSE_LEN];
+    struct bh_volume_facts found;
+    int matches = 0;
+
+    scan(catalogue);
+    for (size_t i = 0; i < catalogue->image_count; i++) {
+        const char *known = catalogue->images[i].name;
+
+        if (!bh_name_alike(known, name) || strcmp(known, name) == 0 ||
+            exact(catalogue, known, &found, problem) != 0)
+            continue;
+        *facts = found;
+        matches++;
+    }
+    if (matches > 1)
+        snprintf(cause, BH_CAUSE_LEN,
+                 "%d images differ from it only in upper and lower case",
+                 matches);
+    return matches == 1 ? 0 : -ENOENT;
+}
+
+static int numbered(struct bh_catalogue *catalogue, const char *digits,
+                    struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
+{
+    char *end;
+    unsigned long number = strtoul(digits, &end, 10);
+
+    scan(catalogue);
+    if (*digits >= '0' && *digits <= '9' && *end == '\0')
+        for (size_t i = 0; i < catalogue->image_count; i++)
+            if (catalogue->images[i].number == number)
+                return exact(catalogue, catalogue->images[i].name, facts,
+                             cause);
+    snprintf(cause, BH_CAUSE_LEN, "no image has this number");
+    return -ENOENT;
+}
+
+static int look_up(struct bh_catalogue *catalogue, const char *name,
+                   struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
+{
+    const char *problem;
+    int error;
+
+    if (bh_name_alike(name, BH_LIST_NAME)) {
+        bh_list_facts(facts, ++catalogue->lists);
+        return 0;
+    }
+    if (name[0] == ':')
+        return numbered(catalogue, name + 1, facts, cause);
+    problem = bh_name_problem(name);
+    if (problem != NULL) {
+        snprintf(cause, BH_CAUSE_LEN, "%s", problem);
+        return -ENOENT;
+    }
+    error = exact(catalogue, name, facts, cause);
+    return error == -ENOENT ? alike(catalogue, name, facts, cause) : error;
+}
+
+int bh_catalogue_lookup(struct bh_catalogue *catalogue, const char *name,
+                        const char *default_name, struct bh_volume_facts *facts,
+                        char cause[BH_CAUSE_LEN])
+{
+    char trimmed[BH_VOLUME_NAME_LEN + 1];
+    int error;
+
+    cause[0] = '\0';
+    bh_name_trim(name, trimmed, sizeof trimmed);
+    if (trimmed[0] == '\0' && default_name != NULL)
+        bh_name_trim(default_name, trimmed, sizeof trimmed);
+    if (trimmed[0] == '\0') {
+        snprintf(cause, BH_CAUSE_LEN, "no default image is configured");
+        return -ENOENT;
+    }
+    pthread_mutex_lock(&catalogue->mutex);
+    error = look_up(catalogue, trimmed, facts, cause);
+    pthread_mutex_unlock(&catalogue->mutex);
+    return error;
+}
+
+int bh_catalogue_open(struct bh_catalogue *catalogue,
+                      const struct bh_volume_facts *facts,
+                      struct bh_medium **out, char cause[BH_CAUSE_LEN])
+{
+    int fd, error;
+
+    cause[0] = '\0';
+    if (bh_list_is(facts))
+        return bh_list_open(catalogue, out);
+    pthread_mutex_lock(&catalogue->mutex);
+    fd = bh_locate_open(&catalogue->contents, facts->name,
+                        facts->mode == BH_MODE_READ_ONLY ? O_RDONLY : O_RDWR,
+                        cause);
+    pthread_mutex_unlock(&catalogue->mutex);
+    if (fd < 0)
+        return fd;
+    error = bh_file_open(fd, facts, out, cause);
+    if (error != 0)
+        close(fd);
+    return error;
+}
+
+void bh_catalogue_each(struct bh_catalogue *catalogue,
+                       bh_catalogue_visitor *visit, void *context)
+{
+    char cause[BH_CAUSE_LEN];
+    struct bh_volume_facts facts;
+
+    pthread_mutex_lock(&catalogue->mutex);
+    scan(catalogue);
+    for (size_t i = 0; i < catalogue->image_count; i++)
+        if (exact(catalogue, catalogue->images[i].name, &facts, cause) == 0 &&
+            !visit(context, &facts))
+            break;
+    pthread_mutex_unlock(&catalogue->mutex);
+}

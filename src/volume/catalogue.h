@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The catalogue: which names are served, and what stands behind each. It
+ * refuses to know clients, sessions and the wire.
+ *
+ * A name is that of a configured volume or single image, or the path of a
+ * regular file beneath one of the directories, which no "..", symbolic link or
+ * mount trick leaves (openat2). New files appear by themselves.
+ *
+ * Every name that was ever seen keeps its number while the server runs, so
+ * that `:7` stays what it was.
+ *
+ * Threads: every call but new and free may come from any thread at any time.
+ * A slow directory delays other look-ups, and nothing else.
+ */
+#ifndef BH_VOLUME_CATALOGUE_H
+#define BH_VOLUME_CATALOGUE_H
+
+#include "core/job.h"
+#include "volume/medium.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BH_IMAGES_MAX 16384u /* names that get a number */
+#define BH_LIST_NAME ":list"
+
+struct bh_catalogue;
+
+/* How a volume is served: one section of the configuration, or the defaults
+ * for what is found beneath a directory. */
+struct bh_volume_spec {
+    char *name; /* NULL for a directory */
+    char *path;
+    uint64_t first;      /* bytes of the file before the volume */
+    uint64_t size_limit; /* bytes; 0: to the end of the file */
+    uint64_t grow_limit; /* bytes; 0: it does not grow */
+    uint64_t idle_ms;
+    uint8_t mode, takeover, sync; /* enums of core/job.h */
+    uint8_t exponent;             /* or BH_ANY_EXPONENT */
+    bool roam;
+};
+
+/* What is served: volumes come before directories, earlier before later. */
+struct bh_contents {
+    struct bh_volume_spec *volumes;
+    size_t volume_count;
+    struct bh_volume_spec *directories;
+    size_t directory_count;
+};
+
+struct bh_catalogue *bh_catalogue_new(void);
+void bh_catalogue_free(struct bh_catalogue *catalogue);
+
+/* Serves `contents` from now on, and takes it over: each path and name comes
+ * from malloc. Fails, and changes nothing, if a directory cannot be opened. */
+int bh_catalogue_set(struct bh_catalogue *catalogue,
+                     struct bh_contents *contents, char cause[BH_CAUSE_LEN]);
+void bh_contents_free(struct bh_contents *contents);
+
+/* The facts of what `name` stands for; an empty name is `default_name`.
+ * -ENOENT: nothing that is served. `cause` says why, for the log. */
+int bh_catalogue_lookup(struct bh_catalogue *catalogue, const char *name,
+                        const char *default_name, struct bh_volume_facts *facts,
+                        char cause[BH_CAUSE_LEN]);
+
+/* Opens what an earlier look-up has found. */
+int bh_catalogue_open(struct bh_catalogue *catalogue,
+                      const struct bh_volume_facts *facts,
+                      struct bh_medium **out, char cause[BH_CAUSE_LEN]);
+
+/* Calls `visit` for each volume, sorted by name, until it returns false. */
+typedef bool bh_catalogue_visitor(void *context,
+                                  const struct bh_volume_facts *facts);
+void bh_catalogue_each(struct bh_catalogue *catalogue,
+                       bh_catalogue_visitor *visit, void *context);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "volume/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+struct file {
+    struct bh_medium medium; /* first: the medium is the file */
+    int fd;
+    uint64_t first;      /* byte of the file where the volume begins */
+    uint64_t lock_len;   /* bytes that are locked */
+    bool fixed_end;      /* a regular file that may not grow */
+    atomic_bool no_wait; /* whether RWF_NOWAIT works here */
+};
+
+static struct file *file_of(struct bh_medium *medium)
+{
+    return (struct file *)(void *)medium;
+}
+
+static int file_read(struct bh_medium *medium, uint64_t offset, uint8_t *data,
+                     uint32_t len)
+{
+    struct file *file = file_of(medium);
+
+    while (len > 0) {
+        ssize_t got = pread(file->fd, data, len, (off_t)(file->first + offset));
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        if (got == 0) /* the file was truncated under us */
+            return -ENODATA;
+        data += got;
+        offset += (uint64_t)got;
+        len -= (uint32_t)got;
+    }
+    return 0;
+}
+
+static int file_read_now(struct bh_medium *medium, uint64_t offset,
+                         uint8_t *data, uint32_t len)
+{
+    struct file *file = file_of(medium);
+    struct iovec iov = {data, len};
+    ssize_t got;
+
+    if (!file->no_wait)
+        return -EAGAIN;
+    got = preadv2(file->fd, &iov, 1, (off_t)(file->first + offset), RWF_NOWAIT);
+    if (got < 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
+        file->no_wait = false;
+    return got == (ssize_t)len ? 0 : -EAGAIN;
+}
+
+/* A file that was truncated under us is not to be lengthened again, unless it
+ * may grow: its end is the volume's end. */
+static int check_end(const struct file *file, uint64_t offset, uint32_t len)
+{
+    uint64_t end = file->first + offset + len;
+    struct stat st;
+
+    if (!file->fixed_end)
+        return 0;
+    if (fstat(file->fd, &st) != 0)
+        return -errno;
+    return end > (uint64_t)st.st_size ? -ENODATA : 0;
+}
+
+static int file_write(struct bh_medium *medium, uint64_t offset,
+                      const uint8_t *data, uint32_t len)
+{
+    struct file *file = file_of(medium);
+    int error = check_end(file, offset, len);
+
+    if (error != 0)
+        return error;
+    while (len > 0) {
+        ssize_t put =
+            pwrite(file->fd, data, len, (off_t)(file->first + offset));
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return -errno;
+        if (put == 0)
+            return -EIO;
+        data += put;
+        offset += (uint64_t)put;
+        len -= (uint32_t)put;
+    }
+    return 0;
+}
+
+static int file_sync(struct bh_medium *medium)
+{
+    while (fdatasync(file_of(medium)->fd) != 0)
+        if (errno != EINTR)
+            return -errno;
+    return 0;
+}
+
+static void say_holder(const struct flock *lock, char cause[BH_CAUSE_LEN])
+{
+    if (lock->l_pid > 0)
+        snprintf(cause, BH_CAUSE_LEN, "process %ld has the file locked",
+                 (long)lock->l_pid);
+    else
+        snprintf(cause, BH_CAUSE_LEN,
+                 "another program (a second blockheadd, or qemu) has the file "
+                 "locked");
+}
+
+/* Open file description locks: they go with the descriptor, and a second
+ * daemon or qemu sees them. */
+static int file_lock(struct bh_medium *medium, uint8_t access,
+                     char cause[BH_CAUSE_LEN])
+{
+    struct file *file = file_of(medium);
+    struct flock lock = {.l_whence = SEEK_SET,
+                         .l_start = (off_t)file->first,
+                         .l_len = (off_t)file->lock_len};
+
+    switch (access) {
+    case BH_ACCESS_WRITER:
+        lock.l_type = F_WRLCK;
+        break;
+    case BH_ACCESS_READER:
+        lock.l_type = F_RDLCK;
+        break;
+    default:
+        lock.l_type = F_UNLCK;
+        break;
+    }
+    if (fcntl(file->fd, F_OFD_SETLK, &lock) == 0)
+        return 0;
+    if (errno != EAGAIN && errno != EACCES)
+        return -errno;
+    if (fcntl(file->fd, F_OFD_GETLK, &lock) == 0)
+        say_holder(&lock, cause);
+    return -EAGAIN;
+}
+
+static void file_close(struct bh_medium *medium)
+{
+    struct file *file = file_of(medium);
+
+    close(file->fd);
+    free(file);
+}
+
+static const struct bh_medium_ops file_ops = {
+    .read = file_read,
+    .read_now = file_read_now,
+    .write = file_write,
+    .sync = file_sync,
+    .lock = file_lock,
+    .close = file_close,
+};
+
+int bh_file_size(int fd, uint64_t *size)
+{
+    off_t end = lseek(fd, 0, SEEK_END); /* st_size is 0 for block devices */
+
+    if (end < 0)
+        return -errno;
+    *size = (uint64_t)end;
+    return 0;
+}
+
+int bh_file_span(const struct bh_volume_facts *facts, uint64_t size,
+                 uint64_t *byte_count, char cause[BH_CAUSE_LEN])
+{
+    uint64_t most = facts->size_limit == 0 ? UINT64_MAX : facts->size_limit;
+
+    if (facts->first > size) {
+        snprintf(cause, BH_CAUSE_LEN,
+                 "the volume begins at byte %llu, the file has only %llu",
+                 (unsigned long long)facts->first, (unsigned long long)size);
+        return -ENODATA;
+    }
+    *byte_count = size - facts->first < most ? size - facts->first : most;
+    return 0;
+}
+
+int bh_file_open(int fd, const struct bh_volume_facts *facts,
+                 struct bh_medium **out, char cause[BH_CAUSE_LEN])
+{
+    struct stat st;
+    struct file *file;
+    uint64_t size = 0, byte_count = 0;
+    int error;
+
+    if (fstat(fd, &st) != 0)
+        return -errno;
+    if (st.st_dev != facts->device || st.st_ino != facts->inode) {
+        snprintf(cause, BH_CAUSE_LEN, "another file has taken its name");
+        return -ESTALE;
+    }
+    error = bh_file_size(fd, &size);
+    if (error == 0)
+        error = bh_file_span(facts, size, &byte_count, cause);
+    if (error != 0)
+        return error;
+    file = calloc(1, sizeof *file);
+    if (file == NULL)
+        return -ENOMEM;
+    file->medium = (struct bh_medium){&file_ops, byte_count};
+    file->fd = fd;
+    file->first = facts->first;
+    file->lock_len =
+        byte_count > facts->grow_limit ? byte_count : facts->grow_limit;
+    file->fixed_end = S_ISREG(st.st_mode) && facts->grow_limit == 0;
+    file->no_wait = true;
+    *out = &file->medium;
+    return 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* From a served name to a file, safely. */
+#ifndef BH_VOLUME_LOCATE_H
+#define BH_VOLUME_LOCATE_H
+
+#include "volume/catalogue.h"
+
+struct bh_place {
+    int fd; /* O_PATH: names the file and touches nothing */
+    const struct bh_volume_spec *spec;
+};
+
+/* The file behind the exact name `name`. -ENOENT if there is none, or if it is
+ * none that is served: `cause` says why. */
+int bh_locate(const struct bh_contents *contents, const char *name,
+              struct bh_place *out, char cause[BH_CAUSE_LEN]);
+void bh_place_close(struct bh_place *place);
+
+/* All facts of the volume there but its number. */
+int bh_place_facts(const struct bh_place *place, const char *name,
+                   struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN]);
+
+/* Opens the same file with O_RDONLY or O_RDWR in `flags`. A descriptor, or a
+ * negative errno value. */
+int bh_locate_open(const struct bh_contents *contents, const char *name,
+                   int flags, char cause[BH_CAUSE_LEN]);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "volume/name.h"
+
+#include <string.h>
+
+char *bh_name_trim(const char *name, char *out, size_t len)
+{
+    size_t used = strlen(name);
+
+    while (used > 0 && strchr(" \r\n", name[used - 1]) != NULL)
+        used--;
+    if (used >= len)
+        used = len - 1;
+    memcpy(out, name, used);
+    out[used] = '\0';
+    return out;
+}
+
+const char *bh_name_problem(const char *name)
+{
+    const char *part = name;
+
+    for (const char *at = name; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || *at == '\x7f')
+            return "it has a control character in it";
+    if (*name == '/')
+        return "it is an absolute path";
+    while (part != NULL) {
+        if (*part == '.')
+            return "names that begin with '.' are not served";
+        if (*part == '\0' || *part == '/')
+            return "it has an empty part";
+        part = strchr(part, '/');
+        if (part != NULL)
+            part++;
+    }
+    return NULL;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool bh_name_alike(const char *a, const char *b)
+{
+    while (*a != '\0' && lower(*a) == lower(*b)) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
