@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/banner.h"
+
+#include "daemon/log.h"
+#include "volume/catalogue.h"
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define IMAGES_SHOWN 20u
+
+static bool is_any(const struct bh_address *address)
+{
+    return address->u.any.sa_family == AF_INET
+               ? address->u.v4.sin_addr.s_addr == INADDR_ANY
+               : IN6_IS_ADDR_UNSPECIFIED(&address->u.v6.sin6_addr);
+}
+
+static void print_reachable(const struct bh_address *address)
+{
+    char host[BH_ADDRESS_TEXT_LEN];
+
+    printf("  type on the other machine:  %s  port %u\n",
+           bh_address_print_host(address, host),
+           (unsigned)bh_address_port(address));
+}
+
+/* The IPv4 addresses of this machine: old machines know no others. */
+static unsigned print_interfaces(uint16_t port)
+{
+    struct ifaddrs *all;
+    unsigned printed = 0;
+
+    if (getifaddrs(&all) != 0)
+        return 0;
+    for (struct ifaddrs *at = all; at != NULL; at = at->ifa_next) {
+        struct bh_address address = {.len = sizeof address.u.v4};
+
+        if (at->ifa_addr == NULL || at->ifa_addr->sa_family != AF_INET ||
+            !(at->ifa_flags & IFF_UP) || at->ifa_flags & IFF_LOOPBACK)
+            continue;
+        memcpy(&address.u.v4, at->ifa_addr, sizeof address.u.v4);
+        bh_address_set_port(&address, port);
+        print_reachable(&address);
+        printed++;
+    }
+    freeifaddrs(all);
+    return printed;
+}
+
+static void print_listener(const struct bh_udp *udp)
+{
+    char text[BH_ADDRESS_TEXT_LEN];
+
+    printf("blockheadd %s listens on udp:%s\n", BH_VERSION,
+           bh_address_print(&udp->local, text));
+    if (!is_any(&udp->local))
+        print_reachable(&udp->local);
+    else if (print_interfaces(bh_address_port(&udp->local)) == 0)
+        printf("  this machine has no network address; only programs on it "
+               "reach the server\n");
+}
+
+struct images {
+    unsigned count;
+    char first[BH_VOLUME_NAME_LEN + 1]; /* the name of one to try */
+};
+
+static bool print_image(void *context, const struct bh_volume_facts *facts)
+{
+    static const char *const modes[] = {"", ", shared", ", read-only"};
+    struct images *images = context;
+    char name[4 * sizeof facts->name];
+
+    if (images->count == 0)
+        strcpy(images->first, facts->name);
+    if (images->count++ < IMAGES_SHOWN)
+        printf("  %4u  %s  (%llu bytes%s)\n", (unsigned)facts->number,
+               bh_log_clean(facts->name, name, sizeof name),
+               (unsigned long long)facts->byte_count, modes[facts->mode]);
+    return true;
+}
+
+static void print_images(struct bh_driver *driver, struct images *images)
+{
+    printf("images:\n");
+    bh_catalogue_each(bh_driver_catalogue(driver), print_image, images);
+    if (images->count > IMAGES_SHOWN)
+        printf("  and %u more\n", images->count - IMAGES_SHOWN);
+    if (images->count == 0)
+        printf("  none yet; copy one there, and it is served\n");
+}
+
+/* The host part of a URL that reaches the listener from this machine. */
+static void print_example(const struct bh_udp *udp, const char *image)
+{
+    struct bh_address address = udp->local;
+    char text[BH_ADDRESS_TEXT_LEN];
+
+    if (is_any(&address)) {
+        address = (struct bh_address){.len = sizeof address.u.v4};
+        address.u.v4.sin_family = AF_INET;
+        address.u.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        bh_address_set_port(&address, bh_address_port(&udp->local));
+    }
+    printf("try:\n  blockhead ls %s\n", bh_address_print(&address, text));
+    if (image[0] != '\0')
+        printf("  blockhead get 'blockhead://%s/%s' copy.img\n", text, image);
+}
+
+void bh_banner_print(struct bh_driver *driver)
+{
+    size_t count;
+    const struct bh_udp *listeners = bh_driver_listeners(driver, &count);
+    struct images images = {0};
+
+    for (size_t i = 0; i < count; i++)
+        print_listener(&listeners[i]);
+    print_images(driver, &images);
+    print_example(&listeners[0], images.first);
+    fflush(stdout);
+}

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/config.h"
+
+#include "core/limits.h"
+#include "daemon/value.h"
+#include "net/address.h"
+#include "volume/name.h"
+#include "wire/protocol.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* A value that a section leaves open until bh_config_settle(). */
+#define OPEN 0xFE
+#define OPEN_TIME UINT64_MAX
+
+/* While a file is read. */
+struct reader {
+    struct bh_config *config;
+    const char *path;
+    char *problem; /* BH_PROBLEM_LEN; empty: none so far */
+};
+
+__attribute__((format(printf, 2, 3))) static int
+complain(char *problem, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(problem, BH_PROBLEM_LEN, format, arguments);
+    va_end(arguments);
+    return -EINVAL;
+}
+
+static void *check(void *memory)
+{
+    if (memory == NULL) {
+        fputs("blockheadd: out of memory\n", stderr);
+        exit(1);
+    }
+    return memory;
+}
+
+static void set_text(char **at, const char *text)
+{
+    free(*at);
+    *at = check(strdup(text));
+}
+
+/* `path`, taken from the directory of the file `from` if it is relative. */
+static char *path_from(const char *from, const char *path)
+{
+    char *copy, *joined;
+
+    if (path[0] == '/' || from == NULL)
+        return check(strdup(path));
+    copy = check(strdup(from));
+    if (asprintf(&joined, "%s/%s", dirname(copy), path) < 0)
+        joined = NULL;
+    free(copy);
+    return check(joined);
+}
+
+void bh_config_init(struct bh_config *config)
+{
+    *config = (struct bh_config){.session_count = BH_SESSIONS_DEFAULT,
+                                 .defaults = {.idle_ms = BH_IDLE_DEFAULT_MS,
+                                              .mode = BH_MODE_EXCLUSIVE,
+                                              .takeover = BH_TAKEOVER_HOST,
+                                              .sync = BH_SYNC_FLUSH,
+                                              .exponent = BH_ANY_EXPONENT}};
+}
+
+void bh_config_free(struct bh_config *config)
+{
+    for (size_t i = 0; i < config->listen_count; i++)
+        free(config->listen[i]);
+    for (size_t i = 0; i < config->host_count; i++) {
+        free(config->hosts[i].host);
+        free(config->hosts[i].image);
+    }
+    free(config->hosts);
+    free(config->default_image);
+    bh_contents_free(&config->contents);
+    *config = (struct bh_config){0};
+}
+
+static struct bh_volume_spec *add_spec(struct bh_volume_spec **specs,
+                                       size_t *count)
+{
+    *specs = check(realloc(*specs, (*count + 1) * sizeof **specs));
+    (*specs)[*count] = (struct bh_volume_spec){.idle_ms = OPEN_TIME,
+                                               .mode = OPEN,
+                                               .takeover = OPEN,
+                                               .sync = OPEN,
+                                               .exponent = OPEN};
+    return &(*specs)[(*count)++];
+}
+
+static struct bh_volume_spec *find_volume(struct bh_config *config,
+                                          const char *name)
+{
+    struct bh_contents *contents = &config->contents;
+
+    for (size_t i = 0; i < contents->volume_count; i++)
+        if (strcmp(contents->volumes[i].name, name) == 0)
+            return &contents->volumes[i];
+    return NULL;
+}
+
+static int serve_image(struct bh_config *config, const char *path,
+                       char problem[BH_PROBLEM_LEN])
+{
+    struct bh_contents *contents = &config->contents;
+    const char *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+    const char *bad = bh_name_problem(name);
+    struct bh_volume_spec *spec;
+
+    if (bad != NULL)
+        return complain(problem, "cannot serve %s under the name '%s': %s",
+                        path, name, bad);
+    if (find_volume(config, name) != NULL)
+        return complain(problem,
+                        "cannot serve %s: the name '%s' is taken; give it "
+                        "another one in a [volume] section",
+                        path, name);
+    spec = add_spec(&contents->volumes, &contents->volume_count);
+    spec->name = check(strdup(name));
+    spec->path = check(strdup(path));
+    return 0;
+}
+
+int bh_config_serve(struct bh_config *config, const char *path,
+                    char problem[BH_PROBLEM_LEN])
+{
+    struct bh_contents *contents = &config->contents;
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return complain(problem, "cannot serve %s: %s", path, strerror(errno));
+    if (S_ISDIR(st.st_mode)) {
+        add_spec(&contents->directories, &contents->directory_count)->path =
+            check(strdup(path));
+        return 0;
+    }
+    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+        return complain(problem,
+                        "cannot serve %s: it is no file, directory or block "
+                        "device",
+                        path);
+    return serve_image(config, path, problem);
+}
+
+int bh_config_listen(struct bh_config *config, const char *address,
+                     char problem[BH_PROBLEM_LEN])
+{
+    struct bh_address parsed;
+
+    if (strncmp(address, "udp:", 4) != 0 ||
+        bh_address_parse(address + 4, BH_PORT, &parsed) != 0)
+        return complain(problem,
+                        "cannot listen on '%s': write udp:ADDRESS:PORT, for "
+                        "example udp:192.168.1.10:4444, udp:[::1]:4444 or "
+                        "udp:*:4444",
+                        address);
+    if (config->listen_count == BH_LISTEN_MAX)
+        return complain(problem, "cannot listen on more than %u addresses",
+                        BH_LISTEN_MAX);
+    config->listen[config->listen_count++] = check(strdup(address));
+    return 0;
+}
+
+/*
+ * The file.
+ */
+
+static int wrong_value(const struct reader *reader, const char *section,
+                       const char *key, const char *value, const char *expected)
+{
+    return complain(reader->problem, "%s: [%s] %s = %s: expected %s",
+                    reader->path, section, key, value, expected);
+}
+
+static int unknown_key(const struct reader *reader, const char *section,
+                       const char *key)
+{
+    return complain(reader->problem,
+                    "%s: [%s] has no key '%s'; blockheadd.conf(5) lists them",
+                    reader->path, section, key);
+}
+
+/* What a volume's section and [server] have in common. 1: not such a key. */
+static int shared_key(const struct reader *reader, const char *section,
+                      struct bh_volume_spec *spec, const char *key,
+                      const char *value)
+{
+    static const char *const takeovers[] = {"host", "address", "never", NULL};
+    static const char *const syncs[] = {"flush", "write", NULL};
+    const char *expected;
+    bool good;
+
+    if (strcmp(key, "takeover") == 0) {
+        good = bh_value_word(value, takeovers, &spec->takeover);
+        expected = "host, address or never";
+    } else if (strcmp(key, "sync") == 0) {
+        good = bh_value_word(value, syncs, &spec->sync);
+        expected = "flush or write";
+    } else if (strcmp(key, "idle") == 0) {
+        good = bh_value_time(value, &spec->idle_ms);
+        expected = "a time such as 90s, 30m or 2h, or never";
+    } else {
+        return 1;
+    }
+    return good ? 0 : wrong_value(reader, section, key, value, expected);
+}
+
+static int server_key(const struct reader *reader, const char *section,
+                      const char *key, const char *value)
+{
+    struct bh_config *config = reader->config;
+    uint64_t number;
+    int error;
+
+    if (strcmp(key, "listen") == 0)
+        return bh_config_listen(config, value, reader->problem);
+    if (strcmp(key, "serve") == 0) {
+        char *path = path_from(reader->path, value);
+
+        error = bh_config_serve(config, path, reader->problem);
+        free(path);
+        return error;
+    }
+    if (strcmp(key, "default") == 0) {
+        set_text(&config->default_image, value);
+        return 0;
+    }
+    if (strcmp(key, "read-only") == 0) {
+        return bh_value_bool(value, &config->read_only)
+                   ? 0
+                   : wrong_value(reader, section, key, value, "yes or no");
+    }
+    if (strcmp(key, "sessions") == 0) {
+        if (!bh_value_number(value, BH_SESSIONS_MIN, BH_SESSIONS_MAX, &number))
+            return wrong_value(reader, section, key, value,
+                               "a number from 16 to 32768");
+        config->session_count = (uint32_t)number;
+        return 0;
+    }
+    error = shared_key(reader, section, &config->defaults, key, value);
+    return error == 1 ? unknown_key(reader, section, key) : error;
+}
+
+static int host_key(const struct reader *reader, const char *section,
+                    const char *key, const char *value)
+{
+    struct bh_config *config = reader->config;
+    const char *text = strchr(section, ' ') + 1;
+    struct bh_address address;
+    char host[BH_ADDRESS_TEXT_LEN];
+
+    if (strcmp(key, "default") != 0)
+        return unknown_key(reader, section, key);
+    if (bh_address_parse(text, 0, &address) != 0)
+        return complain(reader->problem, "%s: [%s]: '%s' is no numeric address",
+                        reader->path, section, text);
+    config->hosts = check(realloc(config->hosts, (config->host_count + 1) *
+                                                     sizeof *config->hosts));
+    config->hosts[config->host_count++] = (struct bh_host_default){
+        check(strdup(bh_address_print_host(&address, host))),
+        check(strdup(value))};
+    return 0;
+}
+
+/* The keys that only a volume has. 1: not such a key. */
+static int own_key(const struct reader *reader, const char *section,
+                   struct bh_volume_spec *spec, const char *key,
+                   const char *value)
+{
+    static const char *const modes[] = {"exclusive", "shared", "read-only",
+                                        NULL};
+    static const char *const a_size = "a size such as 1474560, 720K or 32M";
+    const char *expected = a_size;
+    bool good;
+
+    if (strcmp(key, "mode") == 0) {
+        good = bh_value_word(value, modes, &spec->mode);
+        expected = "exclusive, shared or read-only";
+    } else if (strcmp(key, "sector") == 0) {
+        good = bh_value_sector(value, &spec->exponent);
+        expected = "128, 256, 512, ... 16384, or any";
+    } else if (strcmp(key, "offset") == 0) {
+        good = bh_value_size(value, &spec->first);
+    } else if (strcmp(key, "size") == 0) {
+        good = bh_value_size(value, &spec->size_limit);
+    } else if (strcmp(key, "grow") == 0) {
+        good = bh_value_size(value, &spec->grow_limit);
+    } else if (strcmp(key, "roam") == 0) {
+        good = bh_value_bool(value, &spec->roam);
+        expected = "yes or no";
+    } else {
+        return 1;
+    }
+    return good ? 0 : wrong_value(reader, section, key, value, expected);
+}
+
+static int volume_key(const struct reader *reader, const char *section,
+                      const char *key, const char *value)
+{
+    struct bh_contents *contents = &reader->config->contents;
+    const char *name = strchr(section, ' ') + 1;
+    struct bh_volume_spec *spec = find_volume(reader->config, name);
+    const char *bad = bh_name_problem(name);
+    int error;
+
+    if (bad != NULL)
+        return complain(reader->problem, "%s: [%s]: a bad name: %s",
+                        reader->path, section, bad);
+    if (spec == NULL) {
+        spec = add_spec(&contents->volumes, &contents->volume_count);
+        spec->name = check(strdup(name));
+    }
+    if (strcmp(key, "path") == 0) {
+        free(spec->path);
+        spec->path = path_from(reader->path, value);
+        return 0;
+    }
+    error = own_key(reader, section, spec, key, value);
+    if (error == 1)
+        error = shared_key(reader, section, spec, key, value);
+    return error == 1 ? unknown_key(reader, section, key) : error;
+}
+
+/* For libinih: 1 if all is well. The first problem is the one that is told. */
+static int one_key(void *context, const char *section, const char *key,
+                   const char *value)
+{
+    const struct reader *reader = context;
+    int error;
+
+    if (reader->problem[0] != '\0')
+        return 0;
+    if (strcmp(section, "server") == 0)
+        error = server_key(reader, section, key, value);
+    else if (strncmp(section, "volume ", 7) == 0)
+        error = volume_key(reader, section, key, value);
+    else if (strncmp(section, "host ", 5) == 0)
+        error = host_key(reader, section, key, value);
+    else
+        error = complain(reader->problem,
+                         "%s: there is no section [%s]; use [server], [volume "
+                         "NAME] and [host ADDRESS]",
+                         reader->path, section);
+    return error == 0;
+}
+
+/* What one key alone cannot tell. */
+static int check_volumes(const struct bh_config *config, const char *path,
+                         char problem[BH_PROBLEM_LEN])
+{
+    for (size_t i = 0; i < config->contents.volume_count; i++) {
+        const struct bh_volume_spec *spec = &config->contents.volumes[i];
+
+        if (spec->path == NULL)
+            return complain(problem, "%s: [volume %s] has no path", path,
+                            spec->name);
+        if (spec->grow_limit != 0 && spec->size_limit != 0)
+            return complain(problem,
+                            "%s: [volume %s] has both size and grow; a volume "
+                            "of fixed size cannot grow",
+                            path, spec->name);
+    }
+    return 0;
+}
+
+int bh_config_read(struct bh_config *config, const char *path,
+                   char problem[BH_PROBLEM_LEN])
+{
+    struct reader reader = {config, path, problem};
+    int line;
+
+    problem[0] = '\0';
+    line = ini_parse(path, one_key, &reader);
+    if (problem[0] != '\0')
+        return -EINVAL;
+    if (line < 0)
+        return complain(problem, "cannot read %s: %s", path, strerror(errno));
+    if (line > 0)
+        return complain(problem,
+                        "%s, line %d: neither '[section]' nor 'key = value'",
+                        path, line);
+    return check_volumes(config, path, problem);
+}
+
+static void settle_spec(struct bh_volume_spec *spec,
+                        const struct bh_config *config)
+{
+    const struct bh_volume_spec *defaults = &config->defaults;
+
+    if (spec->mode == OPEN)
+        spec->mode = defaults->mode;
+    if (spec->takeover == OPEN)
+        spec->takeover = defaults->takeover;
+    if (spec->sync == OPEN)
+        spec->sync = defaults->sync;
+    if (spec->exponent == OPEN)
+        spec->exponent = defaults->exponent;
+    if (spec->idle_ms == OPEN_TIME)
+        spec->idle_ms = defaults->idle_ms;
+    if (config->read_only)
+        spec->mode = BH_MODE_READ_ONLY;
+}
+
+void bh_config_settle(struct bh_config *config)
+{
+    struct bh_contents *contents = &config->contents;
+
+    for (size_t i = 0; i < contents->volume_count; i++)
+        settle_spec(&contents->volumes[i], config);
+    for (size_t i = 0; i < contents->directory_count; i++)
+        settle_spec(&contents->directories[i], config);
+    if (config->listen_count == 0)
+        config->listen[config->listen_count++] = check(strdup("udp:*:4444"));
+}
+
+const char *bh_config_default_image(const struct bh_config *config,
+                                    const char *host)
+{
+    for (size_t i = 0; i < config->host_count; i++)
+        if (strcmp(config->hosts[i].host, host) == 0)
+            return config->hosts[i].image;
+    return config->default_image;
+}

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/driver.h"
+
+#include "core/limits.h"
+#include "core/server.h"
+#include "daemon/log.h"
+#include "daemon/peer.h"
+#include "daemon/storage.h"
+#include "volume/list.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+/* Threads for storage that makes us wait; a volume gets half of them, so that
+ * the others, and FLUSH and DISCON, always find one. */
+#define THREADS "16"
+#define VOLUME_JOBS 8u
+
+/* What every path carries; only longer ones are asked about. */
+#define MTU_DATAGRAM_LEN                                                       \
+    (BH_COMMAND_HEADER_LEN + BH_SECTOR_LEN(BH_SECTOR_EXPONENT_MTU))
+
+/* A job on its way through the thread pool. */
+struct work {
+    uv_work_t uv;
+    struct bh_driver *driver;
+    struct bh_job *job;
+    struct work *next;   /* while it is free */
+    char *default_image; /* LOOKUP: the client's own, or NULL */
+    uint8_t status;
+    char cause[BH_CAUSE_LEN];
+};
+
+struct listener {
+    uv_poll_t uv;
+    struct bh_driver *driver;
+};
+
+struct bh_driver {
+    uv_loop_t loop;
+    uv_timer_t timer;
+    uv_signal_t signals[3];
+    struct bh_config *config;
+    bh_reload *reload;
+    void *context;
+
+    struct bh_server *server;
+    void *memory;
+    struct bh_catalogue *catalogue;
+    struct bh_log log;
+
+    struct bh_udp udp[BH_LISTEN_MAX];
+    struct listener listeners[BH_LISTEN_MAX];
+    size_t listener_count;
+    struct bh_udp_batch batch;
+
+    struct work *works, *free_works;
+    size_t works_out;
+    time_t calendar_s; /* when the core was last told the time */
+    bool stopping;
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void pump(struct bh_driver *driver);
+
+/*
+ * Storage.
+ */
+
+static void work_in_thread(uv_work_t *uv)
+{
+    struct work *work = uv->data;
+
+    work->status = bh_storage_do(work->driver->catalogue, work->job,
+                                 work->default_image, work->cause);
+}
+
+static bool in_use(void *server, uint64_t device, uint64_t inode)
+{
+    return bh_server_in_use(server, device, inode);
+}
+
+/* What only this thread may add to the result of a job. */
+static void complete(struct bh_driver *driver, struct bh_job *job,
+                     uint8_t status)
+{
+    if (status != BH_OK)
+        return;
+    if (job->kind == BH_JOB_LOOKUP && job->len > MTU_DATAGRAM_LEN) {
+        struct bh_route route = bh_path_route(job->route);
+
+        job->facts->datagram_len = bh_udp_path_len(&route.udp);
+    } else if (job->kind == BH_JOB_ATTACH && bh_list_is(job->facts)) {
+        bh_list_mark(job->medium, in_use, driver->server);
+    }
+}
+
+static void say_cause(struct bh_driver *driver, const struct work *work)
+{
+    static const char *const deeds[] = {
+        [BH_JOB_LOOKUP] = "served", [BH_JOB_ATTACH] = "opened",
+        [BH_JOB_DETACH] = "closed", [BH_JOB_READ] = "read",
+        [BH_JOB_WRITE] = "written", [BH_JOB_SYNC] = "made stable"};
+    const struct bh_job *job = work->job;
+    bool lookup = job->kind == BH_JOB_LOOKUP;
+    char name[4 * sizeof job->facts->name], place[40] = "";
+
+    if (work->cause[0] == '\0' ||
+        !bh_log_may(&driver->log, now_ms(), BH_LOG_STORAGE))
+        return;
+    if (job->kind == BH_JOB_READ || job->kind == BH_JOB_WRITE)
+        snprintf(place, sizeof place, " at byte %llu",
+                 (unsigned long long)job->offset);
+    bh_log_say(
+        "'%s' cannot be %s%s: %s",
+        bh_log_clean(lookup ? job->name : job->facts->name, name, sizeof name),
+        deeds[job->kind], place, work->cause);
+}
+
+static void work_done(uv_work_t *uv, int cancelled)
+{
+    struct work *work = uv->data;
+    struct bh_driver *driver = work->driver;
+    struct bh_job *job = work->job;
+    uint8_t status = work->status;
+
+    (void)cancelled; /* nothing cancels */
+    complete(driver, job, status);
+    say_cause(driver, work);
+    free(work->default_image);
+    work->next = driver->free_works;
+    driver->free_works = work;
+    driver->works_out--;
+    bh_server_finish(driver->server, now_ms(), job, status);
+    pump(driver);
+}
+
+static char *default_image_of(const struct bh_driver *driver,
+                              const struct bh_job *job)
+{
+    struct bh_route route = bh_path_route(job->route);
+    struct bh_address address;
+    char host[BH_ADDRESS_TEXT_LEN];
+    const char *image;
+
+    bh_udp_route_address(&route.udp, &address);
+    image = bh_config_default_image(driver->config,
+                                    bh_address_print_host(&address, host));
+    return image == NULL ? NULL : strdup(image);
+}
+
+static void start_work(struct bh_driver *driver, struct bh_job *job)
+{
+    struct work *work = driver->free_works;
+
+    assert(work != NULL); /* there are as many as jobs */
+    driver->free_works = work->next;
+    driver->works_out++;
+    work->driver = driver;
+    work->job = job;
+    work->default_image =
+        job->kind == BH_JOB_LOOKUP ? default_image_of(driver, job) : NULL;
+    work->uv.data = work;
+    if (uv_queue_work(&driver->loop, &work->uv, work_in_thread, work_done) !=
+        0) {
+        bh_log_say("cannot start a storage thread");
+        abort();
+    }
+}
+
+static void do_jobs(struct bh_driver *driver)
+{
+    struct bh_job *job;
+
+    while ((job = bh_server_next_job(driver->server)) != NULL) {
+        if (bh_storage_do_now(job))
+            bh_server_finish(driver->server, now_ms(), job, BH_OK);
+        else
+            start_work(driver, job);
+    }
+}
+
+/*
+ * Replies.
+ */
+
+static void send_through(struct bh_driver *driver, size_t listener,
+                         const struct bh_send *sends, unsigned count)
+{
+    struct bh_datagram datagrams[BH_UDP_BATCH];
+    unsigned mine = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct bh_route route = bh_path_route(sends[i].path->route);
+
+        if (route.listener == listener)
+            datagrams[mine++] =
+                (struct bh_datagram){route.udp, sends[i].bytes, sends[i].len};
+    }
+    if (mine > 0)
+        bh_udp_send(&driver->udp[listener], datagrams, mine);
+}
+
+static void send_replies(struct bh_driver *driver)
+{
+    struct bh_send sends[BH_UDP_BATCH];
+    unsigned count;
+
+    do {
+        count = 0;
+        while (count < BH_UDP_BATCH &&
+               bh_server_next_send(driver->server, &sends[count]))
+            count++;
+        for (size_t i = 0; i < driver->listener_count; i++)
+            send_through(driver, i, sends, count);
+        for (unsigned i = 0; i < count; i++)
+            bh_server_sent(driver->server, &sends[i]);
+    } while (count == BH_UDP_BATCH);
+}
+
+/*
+ * The loop.
+ */
+
+static void bring_random(struct bh_driver *driver)
+{
+    uint8_t bytes[BH_RANDOM_POOL_LEN];
+    size_t wanted = bh_server_random_wanted(driver->server);
+
+    if (wanted < sizeof bytes / 2)
+        return;
+    if (getrandom(bytes, wanted, 0) == (ssize_t)wanted)
+        bh_server_add_random(driver->server, bytes, wanted);
+}
+
+static void bring_time(struct bh_driver *driver)
+{
+    time_t now = time(NULL);
+    struct tm local;
+
+    if (now == driver->calendar_s)
+        return;
+    driver->calendar_s = now;
+    localtime_r(&now, &local);
+    bh_server_set_time(driver->server, (uint64_t)now,
+                       (int16_t)(local.tm_gmtoff / 60));
+}
+
+static void timer_due(uv_timer_t *uv)
+{
+    struct bh_driver *driver = uv->data;
+
+    bh_server_expire(driver->server, now_ms());
+    pump(driver);
+}
+
+static void set_timer(struct bh_driver *driver)
+{
+    uint64_t deadline = bh_server_deadline(driver->server), now = now_ms();
+
+    if (deadline == UINT64_MAX)
+        uv_timer_stop(&driver->timer);
+    else
+        uv_timer_start(&driver->timer, timer_due,
+                       deadline > now ? deadline - now : 0, 0);
+}
+
+static void stop_when_idle(struct bh_driver *driver)
+{
+    if (driver->stopping && bh_server_idle(driver->server))
+        uv_stop(&driver->loop);
+}
+
+/* After anything has happened: does what the core now wants. */
+static void pump(struct bh_driver *driver)
+{
+    struct bh_event event;
+
+    do_jobs(driver);
+    send_replies(driver);
+    while (bh_server_next_event(driver->server, &event))
+        bh_log_event(&driver->log, now_ms(), &event);
+    bring_random(driver);
+    set_timer(driver);
+    stop_when_idle(driver);
+}
+
+static void receive_batch(struct bh_driver *driver, size_t index)
+{
+    uint64_t now = now_ms();
+
+    for (unsigned i = 0; i < driver->batch.count; i++) {
+        const struct bh_datagram *datagram = &driver->batch.of[i];
+        struct bh_path path = bh_path_make((uint8_t)index, &datagram->route);
+
+        bh_server_receive(driver->server, now, &path, datagram->bytes,
+                          datagram->len);
+        do_jobs(driver); /* at once: what the page cache has needs no queue */
+    }
+}
+
+/* A busy socket gives the loop a chance after this many batches. */
+#define BATCHES_AT_ONCE 16
+
+static void readable(uv_poll_t *uv, int status, int events)
+{
+    struct listener *listener = uv->data;
+    struct bh_driver *driver = listener->driver;
+    size_t index = (size_t)(listener - driver->listeners);
+    int taken = BH_UDP_BATCH;
+
+    (void)status; /* an error on a UDP socket is read away below */
+    (void)events;
+    bring_time(driver);
+    for (int i = 0; i < BATCHES_AT_ONCE && taken == BH_UDP_BATCH; i++) {
+        taken = bh_udp_receive(&driver->udp[index], &driver->batch);
+        if (taken <= 0)
+            break;
+        receive_batch(driver, index);
+        pump(driver);
+    }
+}
+
+/*
+ * Signals.
+ */
+
+static void stop(uv_signal_t *uv, int number)
+{
+    struct bh_driver *driver = uv->data;
+
+    if (driver->stopping) {
+        bh_log_say("ended at once; what was acknowledged and not flushed is "
+                   "in the page cache");
+        _exit(128 + number);
+    }
+    driver->stopping = true;
+    bh_log_say("ending: %u sessions, making everything stable",
+               (unsigned)bh_server_session_count(driver->server));
+    for (size_t i = 0; i < driver->listener_count; i++)
+        uv_poll_stop(&driver->listeners[i].uv);
+    bh_server_stop(driver->server, now_ms());
+    pump(driver);
+}
+
+/* A mistake in the new configuration changes nothing. */
+static void reload(uv_signal_t *uv, int number)
+{
+    struct bh_driver *driver = uv->data;
+    char problem[BH_PROBLEM_LEN];
+    struct bh_config *config = driver->reload(driver->context, problem);
+
+    (void)number;
+    bh_server_reopen(driver->server, now_ms());
+    if (config != NULL &&
+        bh_catalogue_set(driver->catalogue, &config->contents, problem) == 0) {
+        bh_config_free(driver->config);
+        free(driver->config);
+        driver->config = config;
+        bh_log_say("configuration read again; sessions go on as they were "
+                   "opened, 'listen' and 'sessions' need a restart");
+    } else {
+        bh_log_say("configuration unchanged: %s", problem);
+        if (config != NULL) {
+            bh_config_free(config);
+            free(config);
+        }
+    }
+    pump(driver);
+}
+
+/*
+ * Beginning and end.
+ */
+
+static int open_listeners(struct bh_driver *driver,
+                          char problem[BH_PROBLEM_LEN])
+{
+    const struct bh_config *config = driver->config;
+
+    for (size_t i = 0; i < config->listen_count; i++) {
+        struct bh_address address;
+        int error;
+
+        bh_address_parse(config->listen[i] + strlen("udp:"), BH_PORT, &address);
+        error = bh_udp_open(&address, &driver->udp[i]);
+        if (error != 0) {
+            snprintf(problem, BH_PROBLEM_LEN, "cannot listen on %s: %s%s",
+                     config->listen[i], strerror(-error),
+                     error == -EADDRINUSE
+                         ? "; another server runs there, or choose another "
+                           "port with -l udp:ADDRESS:PORT"
+                         : "");
+            return error;
+        }
+        driver->listener_count++;
+    }
+    return 0;
+}
+
+static int reserve(struct bh_driver *driver)
+{
+    struct bh_server_config config = {.session_count =
+                                          driver->config->session_count,
+                                      .request_count = BH_REQUESTS_DEFAULT,
+                                      .volume_jobs = VOLUME_JOBS};
+    size_t jobs = config.session_count + BH_VOLUMES_SPARE +
+                  config.request_count + BH_LOOKUPS_MAX;
+
+    gethostname(config.name, sizeof config.name - 1);
+    if (getrandom(&config.instance, sizeof config.instance, 0) < 0 ||
+        getrandom(config.hash_key, sizeof config.hash_key, 0) < 0)
+        return -EIO;
+    driver->memory = calloc(1, bh_server_size(&config));
+    driver->works = calloc(jobs, sizeof *driver->works);
+    driver->catalogue = bh_catalogue_new();
+    if (driver->memory == NULL || driver->works == NULL ||
+        driver->catalogue == NULL)
+        return -ENOMEM;
+    driver->server = bh_server_init(driver->memory, &config);
+    for (size_t i = jobs; i > 0; i--) {
+        driver->works[i - 1].next = driver->free_works;
+        driver->free_works = &driver->works[i - 1];
+    }
+    return 0;
+}
+
+static void start_loop(struct bh_driver *driver)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+
+    setenv("UV_THREADPOOL_SIZE", THREADS, 0);
+    uv_loop_init(&driver->loop);
+    uv_timer_init(&driver->loop, &driver->timer);
+    driver->timer.data = driver;
+    for (size_t i = 0; i < 3; i++) {
+        uv_signal_init(&driver->loop, &driver->signals[i]);
+        driver->signals[i].data = driver;
+        uv_signal_start(&driver->signals[i],
+                        numbers[i] == SIGHUP ? reload : stop, numbers[i]);
+    }
+    for (size_t i = 0; i < driver->listener_count; i++) {
+        struct listener *listener = &driver->listeners[i];
+
+        listener->driver = driver;
+        uv_poll_init(&driver->loop, &listener->uv, driver->udp[i].fd);
+        listener->uv.data = listener;
+        uv_poll_start(&listener->uv, UV_READABLE, readable);
+    }
+    bring_random(driver);
+    bring_time(driver);
+}
+
+struct bh_driver *bh_driver_new(struct bh_config *config, bh_reload *reload_,
+                                void *context, char problem[BH_PROBLEM_LEN])
+{
+    struct bh_driver *driver = calloc(1, sizeof *driver);
+    int error;
+
+    if (driver == NULL) {
+        snprintf(problem, BH_PROBLEM_LEN, "out of memory");
+        return NULL;
+    }
+    driver->config = config;
+    driver->reload = reload_;
+    driver->context = context;
+    error = reserve(driver);
+    if (error != 0)
+        snprintf(problem, BH_PROBLEM_LEN,
+                 "cannot reserve memory for %u "
+                 "sessions: %s",
+                 (unsigned)config->session_count, strerror(-error));
+    else
+        error = bh_catalogue_set(driver->catalogue, &config->contents, problem);
+    if (error == 0)
+        error = open_listeners(driver, problem);
+    if (error == 0) {
+        start_loop(driver);
+        return driver;
+    }
+    for (size_t i = 0; i < driver->listener_count; i++)
+        bh_udp_close(&driver->udp[i]);
+    bh_catalogue_free(driver->catalogue);
+    free(driver->works);
+    free(driver->memory);
+    free(driver);
+    return NULL;
+}
+
+struct bh_catalogue *bh_driver_catalogue(struct bh_driver *driver)
+{
+    return driver->catalogue;
+}
+
+const struct bh_udp *bh_driver_listeners(const struct bh_driver *driver,
+                                         size_t *count)
+{
+    *count = driver->listener_count;
+    return driver->udp;
+}
+
+void bh_driver_run(struct bh_driver *driver)
+{
+    uv_run(&driver->loop, UV_RUN_DEFAULT);
+}
+
+static void close_handle(uv_handle_t *handle, void *context)
+{
+    (void)context;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+void bh_driver_free(struct bh_driver *driver)
+{
+    const struct bh_counters *counters = bh_server_counters(driver->server);
+
+    bh_log_say("ended; %llu datagrams received, %llu replies, %llu reads, "
+               "%llu writes",
+               (unsigned long long)counters->received,
+               (unsigned long long)counters->replied,
+               (unsigned long long)counters->reads,
+               (unsigned long long)counters->writes);
+    uv_walk(&driver->loop, close_handle, NULL);
+    uv_run(&driver->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&driver->loop);
+    for (size_t i = 0; i < driver->listener_count; i++)
+        bh_udp_close(&driver->udp[i]);
+    bh_catalogue_free(driver->catalogue);
+    bh_config_free(driver->config);
+    free(driver->config);
+    free(driver->works);
+    free(driver->memory);
+    free(driver);
+}

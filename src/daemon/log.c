@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/log.h"
+
+#include "daemon/peer.h"
+#include "net/address.h"
+#include "wire/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void bh_log_say(const char *format, ...)
+{
+    char line[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "blockheadd: %s\n", line); /* one write, one line */
+}
+
+const char *bh_log_clean(const char *text, char *out, size_t len)
+{
+    size_t used = 0;
+
+    for (; *text != '\0' && used + 5 < len; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c >= ' ' && c < 0x7F)
+            out[used++] = (char)c;
+        else
+            used += (size_t)snprintf(out + used, len - used, "\\x%02x", c);
+    }
+    out[used] = '\0';
+    return out;
+}
+
+static void say_left_out(struct bh_log *log, unsigned kind)
+{
+    if (log->kinds[kind].left_out > 0)
+        bh_log_say("... and %u more like this",
+                   (unsigned)log->kinds[kind].left_out);
+    log->kinds[kind].left_out = 0;
+    log->kinds[kind].lines = 0;
+}
+
+void bh_log_flush(struct bh_log *log, uint64_t now)
+{
+    for (unsigned kind = 0; kind < BH_LOG_KINDS; kind++)
+        if (now - log->kinds[kind].since_ms >= BH_LOG_PERIOD_MS)
+            say_left_out(log, kind);
+}
+
+bool bh_log_may(struct bh_log *log, uint64_t now, unsigned kind)
+{
+    if (now - log->kinds[kind].since_ms >= BH_LOG_PERIOD_MS) {
+        say_left_out(log, kind);
+        log->kinds[kind].since_ms = now;
+    }
+    if (log->kinds[kind].lines >= BH_LOG_BURST) {
+        log->kinds[kind].left_out++;
+        return false;
+    }
+    log->kinds[kind].lines++;
+    return true;
+}
+
+static void say_event(const struct bh_event *event, const char *peer,
+                      const char *volume)
+{
+    static const char *const accesses[] = {"nothing", "a lockless look",
+                                           "reading", "writing"};
+    static const char *const reasons[] = {
+        "the client disconnected",
+        "another client took the volume over",
+        "the same client connected again",
+        "it was idle and its place was needed",
+        "the image could not be opened",
+        "the administrator ended it"};
+    unsigned id = event->id;
+    unsigned long long detail = event->detail;
+    const char *status = bh_status_text(event->status);
+
+    switch (event->kind) {
+    case BH_EVENT_DATAGRAM_MALFORMED:
+        bh_log_say("%s sent a malformed datagram of %llu bytes", peer, detail);
+        break;
+    case BH_EVENT_ID_UNKNOWN:
+        bh_log_say("%s used session id %u, which is not its", peer, id);
+        break;
+    case BH_EVENT_CONNECT_REFUSED:
+        bh_log_say("%s may not connect to '%s': %s", peer, volume, status);
+        break;
+    case BH_EVENT_SESSION_PROVEN:
+        bh_log_say("%s opened %s for %s, session %u", peer, volume,
+                   accesses[detail], id);
+        break;
+    case BH_EVENT_SESSION_ENDED:
+        bh_log_say("session %u of %s on %s has ended: %s", id, peer, volume,
+                   reasons[detail]);
+        break;
+    case BH_EVENT_REQUEST_REFUSED:
+        bh_log_say("%s got error %u (%s) for sector %llu, session %u%s%s", peer,
+                   (unsigned)event->status, status, detail, id,
+                   volume[0] == '\0' ? "" : " on ", volume);
+        break;
+    case BH_EVENT_ATTACH_FAILED:
+        bh_log_say("%s cannot be opened: %s", volume, status);
+        break;
+    case BH_EVENT_SYNC_FAILED:
+        bh_log_say("%s could not be made stable: every request to it gets "
+                   "error 12 until you have checked the disk and sent SIGHUP",
+                   volume);
+        break;
+    default:
+        bh_log_say("overloaded: a datagram of %s was dropped", peer);
+        break;
+    }
+}
+
+void bh_log_event(struct bh_log *log, uint64_t now,
+                  const struct bh_event *event)
+{
+    char peer[BH_ADDRESS_TEXT_LEN];
+    char volume[4 * BH_EVENT_NAME_LEN];
+
+    if (bh_log_may(log, now, event->kind))
+        say_event(event, bh_peer_print(&event->peer, peer),
+                  bh_log_clean(event->volume, volume, sizeof volume));
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/storage.h"
+
+#include "wire/protocol.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The one place where errno becomes a status. */
+static uint8_t status_of(int error)
+{
+    switch (error) {
+    case 0:
+        return BH_OK;
+    case -ENOENT:
+        return BH_ERR_NO_IMAGE;
+    case -EAGAIN:
+        return BH_ERR_IN_USE;
+    case -ENODATA:
+        return BH_ERR_SHORT;
+    case -ENOSPC:
+    case -EDQUOT:
+    case -EFBIG:
+        return BH_ERR_NO_SPACE;
+    case -EROFS:
+        return BH_ERR_READ_ONLY;
+    default:
+        return BH_ERR_STORAGE;
+    }
+}
+
+static int attach(struct bh_catalogue *catalogue, struct bh_job *job,
+                  char cause[BH_CAUSE_LEN])
+{
+    struct bh_medium *medium = job->medium;
+    bool opened = medium == NULL;
+    int error = 0;
+
+    if (opened)
+        error = bh_catalogue_open(catalogue, job->facts, &medium, cause);
+    if (error != 0)
+        return error;
+    error = medium->ops->lock(medium, job->access, cause);
+    if (error != 0) {
+        if (opened)
+            medium->ops->close(medium);
+        return error;
+    }
+    job->medium = medium;
+    job->byte_count = medium->byte_count;
+    return 0;
+}
+
+static void detach(struct bh_job *job)
+{
+    struct bh_medium *medium = job->medium;
+
+    medium->ops->close(medium);
+}
+
+static int work(struct bh_catalogue *catalogue, struct bh_job *job,
+                const char *default_image, char cause[BH_CAUSE_LEN])
+{
+    struct bh_medium *medium = job->medium;
+
+    switch (job->kind) {
+    case BH_JOB_LOOKUP:
+        return bh_catalogue_lookup(catalogue, job->name, default_image,
+                                   job->facts, cause);
+    case BH_JOB_ATTACH:
+        return attach(catalogue, job, cause);
+    case BH_JOB_DETACH:
+        detach(job);
+        return 0;
+    case BH_JOB_READ:
+        return medium->ops->read(medium, job->offset, job->data, job->len);
+    case BH_JOB_WRITE:
+        return medium->ops->write(medium, job->offset, job->data, job->len);
+    default:
+        return medium->ops->sync(medium);
+    }
+}
+
+uint8_t bh_storage_do(struct bh_catalogue *catalogue, struct bh_job *job,
+                      const char *default_image, char cause[BH_CAUSE_LEN])
+{
+    int error;
+
+    cause[0] = '\0';
+    error = work(catalogue, job, default_image, cause);
+    if (error == 0)
+        cause[0] = '\0'; /* of an attempt on the way */
+    else if (cause[0] == '\0')
+        snprintf(cause, BH_CAUSE_LEN, "%s",
+                 error == -ENODATA ? "the image is shorter than it was"
+                                   : strerror(-error));
+    return status_of(error);
+}
+
+bool bh_storage_do_now(struct bh_job *job)
+{
+    struct bh_medium *medium = job->medium;
+
+    return job->kind == BH_JOB_READ &&
+           medium->ops->read_now(medium, job->offset, job->data, job->len) == 0;
+}
