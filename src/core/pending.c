@@ -71,12 +71,13 @@ struct bh_pending *bh_pending_find(struct bh_server *server, uint16_t id,
                                    const struct bh_peer *peer)
 {
     const struct bh_id *entry = &server->ids.of[id];
-    struct bh_pending *pending = &server->pendings[entry->slot];
+    struct bh_pending *pending;
 
-    if (entry->state != BH_ID_PENDING ||
-        memcmp(pending->host->key, peer->host, BH_HOST_LEN) != 0)
+    if (entry->state != BH_ID_PENDING)
         return NULL;
-    return pending;
+    pending = &server->pendings[entry->slot];
+    return memcmp(pending->host->key, peer->host, BH_HOST_LEN) == 0 ? pending
+                                                                    : NULL;
 }
 
 /* The slot is free again; what becomes of the id is the caller's business. */

@@ -11,13 +11,15 @@ struct bh_session *bh_session_find(struct bh_server *server, uint16_t id,
                                    const struct bh_peer *peer)
 {
     const struct bh_id *entry = &server->ids.of[id];
-    struct bh_session *session = &server->sessions[entry->slot];
+    struct bh_session *session;
 
-    if (entry->state != BH_ID_PROVEN ||
-        (memcmp(session->host->key, peer->host, BH_HOST_LEN) != 0 &&
-         !session->volume->facts.roam))
+    if (entry->state != BH_ID_PROVEN)
         return NULL;
-    return session;
+    session = &server->sessions[entry->slot];
+    if (memcmp(session->host->key, peer->host, BH_HOST_LEN) == 0 ||
+        session->volume->facts.roam)
+        return session;
+    return NULL;
 }
 
 void bh_session_heard(struct bh_session *session, const struct bh_peer *peer,
@@ -46,12 +48,12 @@ static struct bh_session *reclaimable(struct bh_server *server)
         struct bh_session *session = &server->sessions[i];
         uint64_t at;
 
-        if (session->state != BH_SESSION_PROVEN || session->request_count > 0)
+        if (session->state != BH_SESSION_PROVEN)
             continue;
         at = reclaimable_at(session);
         if (at < next)
             next = at;
-        if (at > server->now)
+        if (at > server->now || session->request_count > 0)
             continue;
         if (best == NULL ||
             session->host->session_count > best->host->session_count ||

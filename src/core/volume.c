@@ -166,6 +166,20 @@ static void serve_sync(struct bh_server *server, struct bh_volume *volume)
     serve(server, volume, BH_JOB_SYNC);
 }
 
+/* Whether another volume on the same bytes is about to let go of them. Until
+ * then the file is locked against us as against any other program. */
+static bool rival_lets_go(const struct bh_server *server,
+                          const struct bh_volume *volume)
+{
+    const struct bh_volume *at = bh_volume_chain(server, &volume->facts);
+
+    for (; at != NULL; at = at->chain)
+        if (at != volume && bh_volume_overlaps(at, volume) &&
+            at->access > access_needed(at))
+            return true;
+    return false;
+}
+
 /* Starts what is due, the most urgent first: see the diagram in volume.h. */
 static void settle(struct bh_server *server, struct bh_volume *volume)
 {
@@ -176,9 +190,9 @@ static void settle(struct bh_server *server, struct bh_volume *volume)
     if (volume->sync_wanted || !bh_list_empty(&volume->commit_next) ||
         (volume->dirty && access == BH_ACCESS_NONE)) {
         serve_sync(server, volume);
-    } else if (access != BH_ACCESS_NONE &&
-               (!volume->attached || volume->access != access)) {
-        serve(server, volume, BH_JOB_ATTACH);
+    } else if (access != BH_ACCESS_NONE && volume->access != access) {
+        if (access < volume->access || !rival_lets_go(server, volume))
+            serve(server, volume, BH_JOB_ATTACH);
     } else if (access == BH_ACCESS_NONE && volume->attached) {
         serve(server, volume, BH_JOB_DETACH);
     } else if (access == BH_ACCESS_NONE && !volume->poisoned) {
@@ -231,7 +245,7 @@ static void attached(struct bh_server *server, struct bh_volume *volume)
 static void attach_failed(struct bh_server *server, struct bh_volume *volume,
                           uint8_t status)
 {
-    uint8_t access = volume->attached ? volume->access : BH_ACCESS_NONE;
+    uint8_t access = volume->access;
     struct bh_event *event =
         bh_event_note(server, BH_EVENT_ATTACH_FAILED, NULL, volume);
 
@@ -273,13 +287,24 @@ static void synced(struct bh_server *server, struct bh_volume *volume,
             volume->poisoned ? BH_ERR_STORAGE : BH_OK);
 }
 
+/* The volume, and whoever waits in rival_lets_go() for it. */
+static void unsettle_medium(struct bh_server *server,
+                            const struct bh_volume *volume)
+{
+    struct bh_volume *at = bh_volume_chain(server, &volume->facts);
+
+    for (; at != NULL; at = at->chain)
+        if (bh_volume_overlaps(at, volume))
+            bh_volume_unsettle(server, at);
+}
+
 void bh_volume_served(struct bh_server *server, struct bh_job *job,
                       uint8_t status)
 {
     struct bh_volume *volume = BH_OWNER(job, struct bh_volume, service);
 
     volume->service_runs = false;
-    bh_volume_unsettle(server, volume);
+    unsettle_medium(server, volume);
     switch (job->kind) {
     case BH_JOB_ATTACH:
         if (status == BH_OK)
@@ -289,6 +314,7 @@ void bh_volume_served(struct bh_server *server, struct bh_job *job,
         break;
     case BH_JOB_DETACH:
         volume->attached = false;
+        volume->access = BH_ACCESS_NONE;
         volume->medium = NULL;
         break;
     default:

@@ -48,7 +48,7 @@ struct bh_volume {
     struct bh_job service;
     bool service_runs, attached, dirty, poisoned;
     bool sync_wanted;     /* the timer says so */
-    uint8_t access;       /* what it is attached for */
+    uint8_t access;       /* what it is attached for; NONE while it is not */
     void *medium;         /* the driver's */
     uint64_t sync_due_ms; /* when dirty */
     uint64_t change_counter;
