@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/command.h"
+#include "cli/options.h"
+
+static const struct command command = {.name = "get", .options = "cjqst"};
+
+static int parse(struct options *out, char **argv)
+{
+    int argc = 0;
+
+    while (argv[argc] != NULL)
+        argc++;
+    return options_parse(&command, argc, argv, out);
+}
+
+#define PARSE(out, ...) parse(out, (char *[]){"get", __VA_ARGS__, NULL})
+
+static void options_may_stand_anywhere(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, "url", "-q", "file", "-s", "256"), 4);
+    assert_true(options.quiet);
+    assert_int_equal(options.sector_len, 256);
+    assert_false(options.json);
+}
+
+static void options_have_long_names(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_int_equal(
+        PARSE(&options, "--json", "--sector=128", "--timeout", "0.5"), 5);
+    assert_true(options.json);
+    assert_int_equal(options.sector_len, 128);
+    assert_int_equal(options.timeout_ms, 500);
+}
+
+static void a_dash_and_what_follows_two_are_operands(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, "-"), 1);
+    assert_int_equal(PARSE(&options, "--", "-q"), 2);
+    assert_false(options.quiet);
+}
+
+static void a_command_takes_only_its_own_options(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, "-x"), -1);
+    assert_int_equal(PARSE(&options, "--look"), -1);
+    assert_int_equal(PARSE(&options, "--nonsense"), -1);
+    assert_int_equal(PARSE(&options, "-h"), 2);
+    assert_true(options.help);
+}
+
+static void values_are_strict(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, "-s"), -1);
+    assert_int_equal(PARSE(&options, "-s", "300"), -1);
+    assert_int_equal(PARSE(&options, "-s", "64"), -1);
+    assert_int_equal(PARSE(&options, "-s", "32768"), -1);
+    assert_int_equal(PARSE(&options, "-t", "0"), -1);
+    assert_int_equal(PARSE(&options, "-t", "soon"), -1);
+    assert_int_equal(PARSE(&options, "-c", "4294967296"), -1);
+    assert_int_equal(PARSE(&options, "--json=yes"), -1);
+}
+
+static void no_limit_is_the_largest_count(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, "-c", "0"), 3);
+    assert_int_equal(options.count, UINT32_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(options_may_stand_anywhere),
+        cmocka_unit_test(options_have_long_names),
+        cmocka_unit_test(a_dash_and_what_follows_two_are_operands),
+        cmocka_unit_test(a_command_takes_only_its_own_options),
+        cmocka_unit_test(values_are_strict),
+        cmocka_unit_test(no_limit_is_the_largest_count),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* tiny against bytes written by hand, with a clock that the test sets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tiny/tiny.h"
+
+static uint8_t sector[512];
+
+/* A client whose last seq was 0x10, in session 0xABCD. */
+static struct bh_tiny connected(void)
+{
+    struct bh_tiny tiny = {.packet = {0, 0x10, 0xAB, 0xCD}};
+
+    return tiny;
+}
+
+static uint8_t receive(struct bh_tiny *tiny, const char *bytes, uint16_t len)
+{
+    uint8_t reply[BH_TINY_REPLY_LEN] = {0x55, 0x55, 0x55, 0x55, 0x55};
+
+    memcpy(reply, bytes, len < sizeof(reply) ? len : sizeof(reply));
+    return bh_tiny_received(tiny, reply, len);
+}
+
+static void assert_sends(struct bh_tiny *tiny, uint16_t now, const char *bytes,
+                         uint8_t len)
+{
+    assert_int_equal(bh_tiny_due(tiny, now), 1);
+    assert_int_equal(tiny->packet_len, len);
+    assert_memory_equal(tiny->packet, bytes, len);
+}
+
+static void connect_sends_the_name_and_learns_the_session(void **state)
+{
+    static const char name[] = "a.img";
+    struct bh_tiny tiny = {.packet = {0, 0xFF}};
+
+    (void)state;
+    bh_tiny_connect(&tiny, 0x02, name, sizeof(name));
+    assert_sends(&tiny, 0, "\0\0\2", 3);
+    assert_ptr_equal(tiny.body, name);
+    assert_int_equal(tiny.body_len, 6);
+    assert_int_equal(receive(&tiny, "\2\0\0\xAB\xCD", 5), 1);
+    assert_int_equal(tiny.status, BH_OK);
+    bh_tiny_flush(&tiny);
+    assert_sends(&tiny, 0, "\1\1\xAB\xCD\3\0\0\0\0\0", 10);
+}
+
+static void refused_connect_hands_over_the_status(void **state)
+{
+    struct bh_tiny tiny = {.status = 0};
+
+    (void)state;
+    bh_tiny_connect(&tiny, 0x02, "x", 2);
+    bh_tiny_due(&tiny, 0);
+    assert_int_equal(receive(&tiny, "\2\1\x9\0\0", 5), 1);
+    assert_int_equal(tiny.status, BH_ERR_IN_USE);
+}
+
+static void read_sends_ten_bytes_and_wants_a_sector(void **state)
+{
+    struct bh_tiny tiny = connected();
+
+    (void)state;
+    bh_tiny_read(&tiny, 0x01020304, 512);
+    assert_sends(&tiny, 0, "\1\x11\xAB\xCD\0\1\2\3\4\0", 10);
+    assert_int_equal(tiny.body_len, 0);
+    assert_int_equal(receive(&tiny, "\2\x11\0\0", 516), 1);
+    assert_int_equal(tiny.status, BH_OK);
+    assert_false(BH_TINY_RUNS(&tiny));
+}
+
+static void write_leaves_the_data_in_place(void **state)
+{
+    struct bh_tiny tiny = connected();
+
+    (void)state;
+    bh_tiny_write(&tiny, 7, sector, 512);
+    assert_sends(&tiny, 0, "\1\x11\xAB\xCD\1\0\0\0\7\0", 10);
+    assert_ptr_equal(tiny.body, sector);
+    assert_int_equal(tiny.body_len, 512);
+    assert_int_equal(receive(&tiny, "\2\x11\0\0", 4), 1);
+    assert_int_equal(tiny.status, BH_OK);
+}
+
+static void identify_carries_its_magic_number(void **state)
+{
+    struct bh_tiny tiny = connected();
+
+    (void)state;
+    bh_tiny_identify(&tiny);
+    assert_sends(&tiny, 0, "\1\x11\xAB\xCD\2BLKH\0", 10);
+    assert_int_equal(receive(&tiny, "\2\x11\0\0", 4), 0);
+    assert_int_equal(receive(&tiny, "\2\x11\0\0", 132), 1);
+}
+
+static void disconnect_and_keep_have_their_own_replies(void **state)
+{
+    struct bh_tiny tiny = connected();
+
+    (void)state;
+    bh_tiny_keep(&tiny);
+    assert_sends(&tiny, 0, "\4", 1);
+    assert_int_equal(receive(&tiny, "\2\x10\0", 3), 0);
+    assert_int_equal(receive(&tiny, "\4", 1), 1);
+    bh_tiny_disconnect(&tiny);
+    assert_sends(&tiny, 0, "\3\x11\xAB\xCD", 4);
+    assert_int_equal(receive(&tiny, "\4\x11\0", 3), 0);
+    assert_int_equal(receive(&tiny, "\2\x11\0", 3), 1);
+}
+
+static void reply_that_does_not_fit_is_ignored(void **state)
+{
+    static const struct {
+        const char *bytes;
+        uint16_t len;
+    } rows[] = {
+        {"", 0},             /* nothing */
+        {"\2\x11\0", 3},     /* DISCON's length */
+        {"\2\x11\0\0", 4},   /* OK without data */
+        {"\2\x11\0\0", 515}, /* a byte short */
+        {"\2\x11\0\0", 517}, /* a byte long */
+        {"\2\x11\0\0", 132}, /* IDENTIFY's length */
+        {"\2\x10\0\0", 516}, /* the seq before */
+        {"\2\x12\0\0", 516}, /* the seq after */
+        {"\1\x11\0\0", 516}, /* a COMMAND */
+        {"\4\x11\0\0", 516}, /* a KEEP */
+        {"\2\x11\5\0", 516}, /* an error with data */
+        {"\2\x11\5", 3},     /* a short error */
+        {"\2\x11\5\0", 5},   /* a long error */
+        {"\2\x11\xFD\0", 4}, /* no status of the protocol */
+        {"\2\x11\xFE\0", 4},
+        {"\2\x11\xFF\0", 4},
+    };
+    struct bh_tiny tiny = connected(), before;
+    size_t i;
+
+    (void)state;
+    bh_tiny_read(&tiny, 5, 512);
+    bh_tiny_due(&tiny, 0);
+    before = tiny;
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(receive(&tiny, rows[i].bytes, rows[i].len), 0);
+        assert_memory_equal(&tiny, &before, sizeof(tiny));
+    }
+    assert_int_equal(receive(&tiny, "\2\x11\5\0", 4), 1);
+    assert_int_equal(tiny.status, BH_ERR_LSN);
+}
+
+static void padded_transport_may_lengthen_but_not_shorten(void **state)
+{
+    struct bh_tiny tiny = connected();
+
+    (void)state;
+    tiny.padded = 1;
+    bh_tiny_read(&tiny, 5, 128);
+    bh_tiny_due(&tiny, 0);
+    assert_int_equal(receive(&tiny, "\2\x11\0\0", 46), 0);
+    assert_int_equal(receive(&tiny, "\2\x11\4\0", 46), 1);
+    assert_int_equal(tiny.status, BH_ERR_SESSION);
+    bh_tiny_keep(&tiny);
+    bh_tiny_due(&tiny, 0);
+    assert_int_equal(receive(&tiny, "\4\0\0\0\0", 46), 1);
+}
+
+static void second_reply_is_a_stray(void **state)
+{
+    struct bh_tiny tiny = connected();
+
+    (void)state;
+    bh_tiny_write(&tiny, 5, sector, 512);
+    assert_int_equal(receive(&tiny, "\2\x11\0\0", 4), 0); /* not sent yet */
+    bh_tiny_due(&tiny, 0);
+    assert_int_equal(receive(&tiny, "\2\x11\0\0", 4), 1);
+    assert_int_equal(receive(&tiny, "\2\x11\xC\0", 4), 0);
+    assert_int_equal(tiny.status, BH_OK);
+}
+
+static void every_new_request_takes_the_next_seq(void **state)
+{
+    struct bh_tiny tiny = connected();
+    int i;
+
+    (void)state;
+    for (i = 0; i < 300; i++) {
+        bh_tiny_read(&tiny, 0, 512);
+        assert_int_equal(tiny.packet[1], (0x11 + i) & 0xFF);
+    }
+    bh_tiny_keep(&tiny);
+    assert_int_equal(tiny.packet[1], (0x10 + 300) & 0xFF);
+}
+
+static void retransmission_is_identical_and_backs_off(void **state)
+{
+    struct bh_tiny tiny = connected();
+
+    (void)state;
+    bh_tiny_write(&tiny, 7, sector, 512);
+    assert_sends(&tiny, 1000, "\1\x11\xAB\xCD\1\0\0\0\7\0", 10);
+    assert_int_equal(bh_tiny_due(&tiny, 1199), 0);
+    assert_sends(&tiny, 1200, "\1\x11\xAB\xCD\1\0\0\0\7\0", 10);
+    assert_ptr_equal(tiny.body, sector);
+    assert_int_equal(tiny.body_len, 512);
+    assert_int_equal(bh_tiny_due(&tiny, 1599), 0);
+    assert_int_equal(bh_tiny_due(&tiny, 1600), 1);
+    assert_int_equal(bh_tiny_due(&tiny, 2399), 0);
+    assert_int_equal(bh_tiny_due(&tiny, 2400), 1);
+}
+
+static void clock_may_wrap(void **state)
+{
+    struct bh_tiny tiny = connected();
+
+    (void)state;
+    bh_tiny_read(&tiny, 7, 512);
+    assert_int_equal(bh_tiny_due(&tiny, 65500), 1);
+    assert_int_equal(bh_tiny_due(&tiny, 65535), 0);
+    assert_int_equal(bh_tiny_due(&tiny, 163), 0);
+    assert_int_equal(bh_tiny_due(&tiny, 164), 1);
+}
+
+static void tries_run_out_and_wait_stays_bounded(void **state)
+{
+    struct bh_tiny tiny = connected();
+    unsigned sent = 0, total_ms = 0;
+    uint16_t now = 40000;
+
+    (void)state;
+    bh_tiny_read(&tiny, 7, 512);
+    while (BH_TINY_RUNS(&tiny)) {
+        sent += bh_tiny_due(&tiny, now);
+        now++;
+        total_ms++;
+        assert_true(tiny.wait < 2 * BH_TINY_WAIT_MAX);
+    }
+    assert_int_equal(sent, BH_TINY_TRIES);
+    assert_true(total_ms < 30000);
+    assert_int_equal(tiny.status, BH_TINY_SILENT);
+    assert_int_equal(bh_tiny_due(&tiny, now), 0);
+    assert_int_equal(receive(&tiny, "\2\x11\0\0", 516), 0);
+}
+
+static void session_outlives_time_out_and_keep(void **state)
+{
+    struct bh_tiny tiny = connected();
+
+    (void)state;
+    bh_tiny_read(&tiny, 7, 512);
+    tiny.tries = 1;
+    bh_tiny_due(&tiny, 0);
+    bh_tiny_due(&tiny, 5000);
+    assert_int_equal(tiny.status, BH_TINY_SILENT);
+    bh_tiny_keep(&tiny);
+    bh_tiny_disconnect(&tiny);
+    assert_sends(&tiny, 0, "\3\x12\xAB\xCD", 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(connect_sends_the_name_and_learns_the_session),
+        cmocka_unit_test(refused_connect_hands_over_the_status),
+        cmocka_unit_test(read_sends_ten_bytes_and_wants_a_sector),
+        cmocka_unit_test(write_leaves_the_data_in_place),
+        cmocka_unit_test(identify_carries_its_magic_number),
+        cmocka_unit_test(disconnect_and_keep_have_their_own_replies),
+        cmocka_unit_test(reply_that_does_not_fit_is_ignored),
+        cmocka_unit_test(padded_transport_may_lengthen_but_not_shorten),
+        cmocka_unit_test(second_reply_is_a_stray),
+        cmocka_unit_test(every_new_request_takes_the_next_seq),
+        cmocka_unit_test(retransmission_is_identical_and_backs_off),
+        cmocka_unit_test(clock_may_wrap),
+        cmocka_unit_test(tries_run_out_and_wait_stays_bounded),
+        cmocka_unit_test(session_outlives_time_out_and_keep),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
