@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+# A short front door; meson.build has the rest.
+BUILD ?= build
+IMAGES ?= images
+LISTEN ?= udp:*:4444
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	tools/install-packages build
+	meson setup $(BUILD)
+
+# A server on the images in $(IMAGES)/, with a demo disk if there are none.
+run: all
+	tools/make-demo $(IMAGES)
+	$(BUILD)/blockheadd -l '$(LISTEN)' -x demo.img $(IMAGES)
+
+test:
+	tools/install-packages build test
+	tools/run-tests
+
+# Also what takes minutes: 64 MiB in small sectors over the damaging path.
+test-long:
+	tools/install-packages build test
+	tools/run-tests --long
+
+lint: all
+	tools/install-packages build test
+	tools/lint $(BUILD)
+
+format:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+install: all
+	meson install -C $(BUILD)
+
+clean:
+	rm -rf $(BUILD) build-*
+
+.PHONY: all run test test-long lint format install clean
