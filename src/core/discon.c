@@ -39,13 +39,21 @@ static void close_session(struct bh_server *server, struct bh_session *session,
     bh_session_close(server, session, request);
 }
 
+/* Whether this peer's DISCON has ended the session: then it is a repetition. */
+static bool ended_by(const struct bh_server *server, const struct bh_peer *peer,
+                     uint16_t id)
+{
+    return bh_ids_state(&server->ids, id, server->now) == BH_ID_CLOSED &&
+           server->ids.of[id].status != BH_ERR_SESSION &&
+           server->ids.of[id].owner == bh_owner_of(server, peer);
+}
+
 void bh_discon_received(struct bh_server *server, const struct bh_path *path,
                         const uint8_t *bytes, size_t len)
 {
     struct bh_discon discon;
     struct bh_session *session;
     struct bh_pending *pending;
-    const struct bh_id *entry;
 
     if (bh_discon_decode(bytes, len, &discon) != BH_OK) {
         bh_malformed(server, path, len);
@@ -55,17 +63,14 @@ void bh_discon_received(struct bh_server *server, const struct bh_path *path,
     }
     session = bh_session_find(server, discon.session, &path->peer);
     pending = bh_pending_find(server, discon.session, &path->peer);
-    entry = &server->ids.of[discon.session];
     if (session != NULL &&
         (session->state == BH_SESSION_PROVEN || session->closing != NULL)) {
         close_session(server, session, path, &discon);
     } else if (pending != NULL) {
         bh_pending_end(server, pending, BH_OK);
         reply(server, path, discon.seq, BH_OK);
-    } else if (bh_ids_state(&server->ids, discon.session, server->now) ==
-                   BH_ID_CLOSED &&
-               entry->status != BH_ERR_SESSION) {
-        reply(server, path, discon.seq, entry->status);
+    } else if (ended_by(server, &path->peer, discon.session)) {
+        reply(server, path, discon.seq, server->ids.of[discon.session].status);
     } else {
         wrong_id(server, path, &discon);
     }

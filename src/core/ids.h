@@ -10,7 +10,8 @@
  *  2. An id that was proven is not drawn within BH_QUARANTINE_MS of its end.
  *     One that was only pending owned nothing and may be drawn before that,
  *     when nothing else is left.
- *  3. A closed id keeps the status that its DISCON was answered with.
+ *  3. A closed id keeps the status that its DISCON was answered with, for the
+ *     host that it was given to.
  */
 #ifndef BH_CORE_IDS_H
 #define BH_CORE_IDS_H
@@ -30,6 +31,7 @@ struct bh_id {
     uint16_t slot;    /* PENDING, PROVEN: index in that table */
     bool unproven;    /* CLOSED: it was only ever pending */
     uint32_t until_s; /* CLOSED: the last second of its quarantine */
+    uint32_t owner;   /* hash of the host that it was given to */
 };
 
 struct bh_ids {

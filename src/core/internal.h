@@ -91,6 +91,10 @@ void bh_command_done(struct bh_server *server, struct bh_request *request,
 void bh_command_finish(struct bh_server *server, struct bh_request *request,
                        uint8_t status);
 
+/* What bh_id.owner holds for this peer. */
+uint32_t bh_owner_of(const struct bh_server *server,
+                     const struct bh_peer *peer);
+
 /* Counts and notes a datagram that is too short or not well-formed. */
 void bh_malformed(struct bh_server *server, const struct bh_path *path,
                   size_t len);

@@ -39,6 +39,7 @@ struct bh_pending *bh_pending_new(struct bh_server *server,
         bh_list_append(&server->free_pendings, &pending->age);
         return NULL;
     }
+    server->ids.of[id].owner = bh_owner_of(server, peer);
     memset(pending, 0, sizeof *pending);
     pending->id = id;
     pending->host = host;

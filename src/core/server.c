@@ -163,6 +163,11 @@ static void settle(struct bh_server *server)
     }
 }
 
+uint32_t bh_owner_of(const struct bh_server *server, const struct bh_peer *peer)
+{
+    return (uint32_t)bh_hash(server->config.hash_key, peer->host, BH_HOST_LEN);
+}
+
 void bh_malformed(struct bh_server *server, const struct bh_path *path,
                   size_t len)
 {

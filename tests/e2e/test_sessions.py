@@ -393,7 +393,9 @@ def test_discon_is_repeated_with_the_same_answer(peers):
     assert [peer.ask(packet) for _ in range(10)] == [bytes([2, 50, OK])] * 10
     assert peer.ask(discon_packet(51, session.id)) == bytes([2, 51, OK])
     assert error_of(peer.command, session.id, READ) == BAD_SESSION
-    assert peers().open("a.img").alive()
+    stranger = peers()
+    assert stranger.ask(packet) == bytes([2, 50, BAD_SESSION])  # another host learns nothing
+    assert stranger.open("a.img").alive()
 
 
 def test_discon_of_an_unknown_id_is_refused(peers):
@@ -409,6 +411,19 @@ def test_discon_frees_the_volume(peers):
         for peer in (one, two):
             session = peer.open("a.img")
             assert session.discon() == OK
+
+
+def test_another_name_of_a_file_is_no_way_around_its_lock(serve, images):
+    """Two volumes of one file have a descriptor each, and the file's lock goes from one to the other."""
+    make_image(images / "a.img", 4096)
+    server = serve(images, config=f"[volume alias]\npath = {images}/a.img\n")
+    with server.peer() as one, server.peer() as two:
+        one.open("alias")
+        assert error_of(two.connect, "a.img") == IN_USE
+        for turn in range(50):
+            session = one.open(("a.img", "alias")[turn % 2])
+            session.write(turn % 16, bytes([turn]) * 256)
+        assert session.read(1) == bytes([49]) * 256
 
 
 def test_ids_are_random_and_not_used_again(peers):
