@@ -48,6 +48,11 @@ static void handle_read(struct bh_server *server, struct bh_request *request)
     bh_queue_add(server, volume, request);
 }
 
+void bh_command_fit(struct bh_request *request)
+{
+    fill_span(request, request->session->volume->facts.byte_count);
+}
+
 static void handle_write(struct bh_server *server, struct bh_request *request)
 {
     struct bh_volume *volume = request->session->volume;
@@ -183,7 +188,7 @@ void bh_command_admit(struct bh_server *server, struct bh_request *request)
     struct bh_volume *volume = session->volume;
     uint8_t status;
 
-    if (!volume->attached || session->access > volume->access) {
+    if (!bh_volume_open_for(volume, session->access)) {
         request->state = BH_REQUEST_PARKED;
         bh_list_append(&volume->parked, &request->link);
         return;
@@ -203,12 +208,16 @@ void bh_command_done(struct bh_server *server, struct bh_request *request,
     const struct bh_job *job = &request->job;
     uint32_t sector_len = BH_SECTOR_LEN(session->exponent);
 
-    bh_queue_remove(server, volume, request);
-    if (job->kind == BH_JOB_WRITE) {
+    if (job->kind == BH_JOB_WRITE) { /* before what waits for it runs */
         bh_volume_dirtied(server, volume);
         if (status == BH_OK &&
             job->offset + job->len > volume->facts.byte_count)
             volume->facts.byte_count = job->offset + job->len;
+    }
+    bh_queue_remove(server, volume, request);
+    if (status == BH_OK && volume->poisoned)
+        status = BH_ERR_STORAGE;
+    if (job->kind == BH_JOB_WRITE) {
         if (status == BH_OK && volume->facts.sync == BH_SYNC_WRITE)
             bh_volume_commit(server, volume, request);
         else
@@ -335,7 +344,7 @@ static bool repeated(const struct bh_session *session,
 
         if (request->command.seq != command->seq)
             continue;
-        if (same_request(request, command, bytes))
+        if (!request->mute && same_request(request, command, bytes))
             return true;
         request->mute = true;
     }

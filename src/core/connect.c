@@ -175,7 +175,8 @@ static uint8_t decide(struct bh_server *server, const struct bh_lookup *lookup,
         return BH_ERR_SESSIONS;
     if (bh_lock_decide(server, volume, access, peer) == BH_REFUSED)
         return BH_ERR_IN_USE;
-    if (!bh_session_available(server))
+    if (!bh_session_available(server) &&
+        !bh_lock_displaces(server, volume, access, lookup->flags, peer))
         return BH_ERR_SESSIONS;
     pending = bh_pending_new(server, peer);
     if (pending == NULL)

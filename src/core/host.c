@@ -29,9 +29,9 @@ void bh_hosts_init(struct bh_hosts *hosts, struct bh_host *of,
 }
 
 static struct bh_host **bucket_of(const struct bh_hosts *hosts,
-                                  const uint8_t key[BH_HOST_LEN])
+                                  const uint8_t key[BH_NETWORK_LEN])
 {
-    uint64_t hash = bh_hash(hosts->hash_key, key, BH_HOST_LEN);
+    uint64_t hash = bh_hash(hosts->hash_key, key, BH_NETWORK_LEN);
 
     return &hosts->buckets[hash & (hosts->bucket_count - 1)];
 }
@@ -63,12 +63,12 @@ struct bh_host *bh_host_find(struct bh_hosts *hosts, const struct bh_peer *peer)
     struct bh_host **bucket = bucket_of(hosts, peer->host);
     struct bh_host *host = *bucket;
 
-    while (host != NULL && memcmp(host->key, peer->host, BH_HOST_LEN) != 0)
+    while (host != NULL && memcmp(host->key, peer->host, BH_NETWORK_LEN) != 0)
         host = host->chain;
     if (host == NULL) {
         host = place(hosts);
         memset(host, 0, sizeof *host);
-        memcpy(host->key, peer->host, BH_HOST_LEN);
+        memcpy(host->key, peer->host, BH_NETWORK_LEN);
         bh_list_init(&host->unowned);
         bh_list_init(&host->sessions);
         bh_list_init(&host->pendings);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The machines that have been heard of: what each owns, and how often it may
- * still be answered without owning anything.
+ * still be answered without owning anything. All machines of one network, in
+ * the sense of core/peer.h, share an entry: whoever has 2^64 addresses gets no
+ * more than whoever has one.
  *
  * Invariants:
  *  1. A host that owns a session, a pending session, a request or a look-up
@@ -31,7 +33,7 @@ struct bh_host {
     uint16_t pending_count;
     uint16_t request_count;
     uint16_t lookup_count;
-    uint8_t key[BH_HOST_LEN]; /* bh_peer.host */
+    uint8_t key[BH_NETWORK_LEN]; /* the first bytes of bh_peer.host */
 };
 
 struct bh_hosts {

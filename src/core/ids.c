@@ -3,7 +3,10 @@
 
 #include "core/limits.h"
 
-#define DRAWS 64 /* with half of all ids taken, they all fail once in 2^64 */
+/* With half of all ids in use, as many draws fail once in 2^64; a few suffice
+ * before one that was only pending is taken out of quarantine. */
+#define DRAWS 64
+#define DRAWS_FROM_FREE 8
 
 static uint32_t seconds(uint64_t ms)
 {
@@ -27,6 +30,12 @@ static uint16_t take(struct bh_ids *ids, uint16_t id, uint16_t slot)
     return id;
 }
 
+/* Whether a closed id, which was only ever pending, may be drawn early. */
+static bool may_reuse(const struct bh_ids *ids, uint16_t id)
+{
+    return ids->of[id].state == BH_ID_CLOSED && ids->of[id].unproven;
+}
+
 /* The rare way, when drawing has failed: from `start` on, the first free id,
  * else the first closed one that was never proven. */
 static uint16_t search(const struct bh_ids *ids, uint64_t now, uint16_t start)
@@ -40,7 +49,7 @@ static uint16_t search(const struct bh_ids *ids, uint64_t now, uint16_t start)
             continue;
         if (bh_ids_state(ids, id, now) == BH_ID_FREE)
             return id;
-        if (ids->of[id].state == BH_ID_CLOSED && ids->of[id].unproven)
+        if (may_reuse(ids, id))
             unproven = id;
     }
     return unproven;
@@ -54,7 +63,10 @@ uint16_t bh_ids_draw(struct bh_ids *ids, struct bh_random *random, uint64_t now,
     for (int i = 0; i < DRAWS; i++) {
         if (!bh_random_take(random, &id, sizeof id))
             return 0;
-        if (id != 0 && bh_ids_state(ids, id, now) == BH_ID_FREE)
+        if (id == 0)
+            continue;
+        if (bh_ids_state(ids, id, now) == BH_ID_FREE ||
+            (i >= DRAWS_FROM_FREE && may_reuse(ids, id)))
             return take(ids, id, slot);
     }
     id = search(ids, now, id);

@@ -83,6 +83,9 @@ void bh_connect_looked_up(struct bh_server *server, struct bh_lookup *lookup,
  * LSN, then does what the request asks. */
 void bh_command_admit(struct bh_server *server, struct bh_request *request);
 
+/* Cuts a READ to the volume's present length. */
+void bh_command_fit(struct bh_request *request);
+
 /* The job of a READ or WRITE is done. */
 void bh_command_done(struct bh_server *server, struct bh_request *request,
                      uint8_t status);

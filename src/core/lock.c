@@ -25,29 +25,19 @@ static bool conflict(const struct bh_volume *volume, uint8_t access,
     return access == BH_ACCESS_WRITER || holder->access == BH_ACCESS_WRITER;
 }
 
-static bool same_host(const struct bh_session *session,
-                      const struct bh_peer *peer)
-{
-    return memcmp(session->host->key, peer->host, BH_HOST_LEN) == 0;
-}
-
-static bool same_port(const struct bh_session *session,
-                      const struct bh_peer *peer)
-{
-    return memcmp(session->port, peer->port, BH_PORT_LEN) == 0;
-}
-
 /* Whether a third peer of the holder's host was heard of late: then several
  * machines share the address, and silence means little. */
 static bool crowded(const struct bh_server *server,
-                    const struct bh_session *holder, const struct bh_peer *peer)
+                    const struct bh_session *holder,
+                    const struct bh_peer *newcomer)
 {
     BH_LIST_EACH (link, &holder->host->sessions) {
         const struct bh_session *other =
             BH_OWNER(link, struct bh_session, of_host);
 
-        if (!same_port(other, peer) &&
-            memcmp(other->port, holder->port, BH_PORT_LEN) != 0 &&
+        if (bh_peer_same_host(&other->peer, newcomer) &&
+            !bh_peer_same(&other->peer, newcomer) &&
+            !bh_peer_same(&other->peer, &holder->peer) &&
             server->now - other->heard_ms < BH_SILENCE_CROWDED_MS)
             return true;
     }
@@ -62,9 +52,10 @@ static bool yields(const struct bh_server *server,
 
     if (facts->takeover == BH_TAKEOVER_NEVER)
         return false;
-    if (same_host(holder, peer) && same_port(holder, peer))
+    if (bh_peer_same(&holder->peer, peer))
         return true;
-    if (same_host(holder, peer) && facts->takeover == BH_TAKEOVER_HOST)
+    if (bh_peer_same_host(&holder->peer, peer) &&
+        facts->takeover == BH_TAKEOVER_HOST)
         return silence_ms >= (crowded(server, holder, peer)
                                   ? BH_SILENCE_CROWDED_MS
                                   : BH_SILENCE_MS);
@@ -119,6 +110,32 @@ enum bh_verdict bh_lock_decide(const struct bh_server *server,
     return verdict;
 }
 
+/* Whether the proof of the newcomer ends this session. */
+static bool displaced(const struct bh_session *holder,
+                      const struct bh_volume *volume, uint8_t access,
+                      uint8_t flags, const struct bh_peer *peer)
+{
+    bool own = bh_peer_same(&holder->peer, peer);
+
+    return (own && ((holder->flags ^ flags) & BH_FLAG_LOOK) == 0) ||
+           conflict(volume, access, holder);
+}
+
+bool bh_lock_displaces(const struct bh_server *server,
+                       const struct bh_volume *volume, uint8_t access,
+                       uint8_t flags, const struct bh_peer *peer)
+{
+    struct bh_volume *held =
+        next_overlapping(volume, bh_volume_chain(server, &volume->facts));
+
+    for (; held != NULL; held = next_overlapping(volume, held->chain))
+        BH_LIST_EACH (link, &held->sessions)
+            if (displaced(BH_OWNER(link, struct bh_session, of_volume), volume,
+                          access, flags, peer))
+                return true;
+    return false;
+}
+
 void bh_lock_displace(struct bh_server *server, const struct bh_volume *volume,
                       uint8_t access, uint8_t flags, const struct bh_peer *peer)
 {
@@ -129,11 +146,9 @@ void bh_lock_displace(struct bh_server *server, const struct bh_volume *volume,
         BH_LIST_EACH (link, &held->sessions) {
             struct bh_session *holder =
                 BH_OWNER(link, struct bh_session, of_volume);
-            bool own = same_host(holder, peer) && same_port(holder, peer);
+            bool own = bh_peer_same(&holder->peer, peer);
 
-            if (own && ((holder->flags ^ flags) & BH_FLAG_LOOK) == 0)
-                bh_session_end(server, holder, BH_END_RESET);
-            else if (conflict(volume, access, holder))
+            if (displaced(holder, volume, access, flags, peer))
                 bh_session_end(server, holder,
                                own ? BH_END_RESET : BH_END_TAKEOVER);
         }

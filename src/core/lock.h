@@ -23,6 +23,11 @@ enum bh_verdict bh_lock_decide(const struct bh_server *server,
                                const struct bh_volume *volume, uint8_t access,
                                const struct bh_peer *peer);
 
+/* Whether bh_lock_displace() would end any session: that makes room. */
+bool bh_lock_displaces(const struct bh_server *server,
+                       const struct bh_volume *volume, uint8_t access,
+                       uint8_t flags, const struct bh_peer *peer);
+
 /* Ends the sessions that a newcomer with `access` displaces, and its own
  * earlier ones with the same access flags. */
 void bh_lock_displace(struct bh_server *server, const struct bh_volume *volume,

@@ -11,12 +11,16 @@
 #include <string.h>
 
 #define BH_HOST_LEN 20u
+#define BH_NETWORK_LEN 9u
 #define BH_PORT_LEN 4u
 #define BH_ROUTE_LEN 56u
 
 struct bh_peer {
-    uint8_t host[BH_HOST_LEN]; /* one machine or line; its first byte tells
-                                  the kinds of transport apart */
+    uint8_t host[BH_HOST_LEN]; /* one machine or line. Its first byte tells the
+                                  kinds of transport apart; its first
+                                  BH_NETWORK_LEN bytes are the same for all
+                                  hosts that one owner may have at will, such
+                                  as an IPv6 network of 64 bits */
     uint8_t port[BH_PORT_LEN]; /* one program on it */
 };
 

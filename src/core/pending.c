@@ -43,7 +43,7 @@ struct bh_pending *bh_pending_new(struct bh_server *server,
     memset(pending, 0, sizeof *pending);
     pending->id = id;
     pending->host = host;
-    memcpy(pending->port, peer->port, BH_PORT_LEN);
+    pending->peer = *peer;
     bh_list_init(&pending->proving);
     bh_list_append(&server->pending_ages, &pending->age);
     bh_list_append(&host->pendings, &pending->of_host);
@@ -61,8 +61,7 @@ struct bh_pending *bh_pending_same(struct bh_server *server,
     BH_LIST_EACH (link, &host->pendings) {
         struct bh_pending *pending = BH_OWNER(link, struct bh_pending, of_host);
 
-        if (pending->connect_hash == hash &&
-            memcmp(pending->port, peer->port, BH_PORT_LEN) == 0)
+        if (pending->connect_hash == hash && bh_peer_same(&pending->peer, peer))
             return pending;
     }
     return NULL;
@@ -77,8 +76,7 @@ struct bh_pending *bh_pending_find(struct bh_server *server, uint16_t id,
     if (entry->state != BH_ID_PENDING)
         return NULL;
     pending = &server->pendings[entry->slot];
-    return memcmp(pending->host->key, peer->host, BH_HOST_LEN) == 0 ? pending
-                                                                    : NULL;
+    return bh_peer_same_host(&pending->peer, peer) ? pending : NULL;
 }
 
 /* The slot is free again; what becomes of the id is the caller's business. */
@@ -99,8 +97,9 @@ static void release(struct bh_server *server, struct bh_pending *pending)
 void bh_pending_end(struct bh_server *server, struct bh_pending *pending,
                     uint8_t status)
 {
-    if (pending->request != NULL)
-        bh_command_finish(server, pending->request, status);
+    if (pending->request != NULL) /* it was not carried out: never BH_OK */
+        bh_command_finish(server, pending->request,
+                          status == BH_OK ? BH_ERR_SESSION : status);
     bh_ids_close(&server->ids, pending->id, server->now,
                  status == BH_OK ? BH_OK : BH_ERR_SESSION);
     release(server, pending);

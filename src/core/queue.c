@@ -62,6 +62,8 @@ static void run(struct bh_server *server, struct bh_volume *volume,
         bh_volume_commit(server, volume, request);
         return;
     }
+    if (!changes(request)) /* the volume may have grown while it waited */
+        bh_command_fit(request);
     request->state = BH_REQUEST_RUNNING;
     volume->running++;
     request->job.medium = volume->medium;

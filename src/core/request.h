@@ -3,16 +3,17 @@
  * A COMMAND, DISCON or answer under way: one slot from the datagram's arrival
  * until its reply has been sent.
  *
- *   FREE -> PARKED      the volume is being attached, or the lock handed over
+ *   FREE -> PARKED      the volume is being attached, the lock handed over, or
+ *                       a DISCON waits for the requests before it
  *        -> WAITING     for an earlier request that it overlaps
  *        -> RUNNING     its job is with the driver
  *        -> COMMITTING  for the next SYNC
  *        -> REPLYING -> FREE
  *
  * Any of the middle states may be skipped. In PARKED the slot is in
- * bh_volume.parked or bh_pending.request; in WAITING and RUNNING in
- * bh_volume.queue; in COMMITTING in bh_volume.commit_*; in REPLYING in
- * bh_server.sends, then with the driver.
+ * bh_volume.parked, bh_pending.request or bh_session.closing; in WAITING and
+ * RUNNING in bh_volume.queue; in COMMITTING in bh_volume.commit_*; in REPLYING
+ * in bh_server.sends, then with the driver.
  */
 #ifndef BH_CORE_REQUEST_H
 #define BH_CORE_REQUEST_H

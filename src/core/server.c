@@ -330,7 +330,7 @@ void bh_server_reopen(struct bh_server *server, uint64_t now)
 
         if (!volume->poisoned)
             continue;
-        volume->poisoned = false;
+        bh_volume_reopen(server, volume);
         end_sessions(server, volume);
         bh_volume_unsettle(server, volume);
     }

@@ -16,8 +16,7 @@ struct bh_session *bh_session_find(struct bh_server *server, uint16_t id,
     if (entry->state != BH_ID_PROVEN)
         return NULL;
     session = &server->sessions[entry->slot];
-    if (memcmp(session->host->key, peer->host, BH_HOST_LEN) == 0 ||
-        session->volume->facts.roam)
+    if (bh_peer_same_host(&session->peer, peer) || session->volume->facts.roam)
         return session;
     return NULL;
 }
@@ -26,15 +25,17 @@ void bh_session_heard(struct bh_session *session, const struct bh_peer *peer,
                       uint64_t now)
 {
     session->heard_ms = now;
-    memcpy(session->port, peer->port, BH_PORT_LEN);
+    session->peer = *peer;
 }
 
 /* When others may take the session's place; UINT64_MAX: never. */
 static uint64_t reclaimable_at(const struct bh_session *session)
 {
-    uint64_t idle_ms = session->volume->facts.idle_ms;
+    const struct bh_volume_facts *facts = &session->volume->facts;
 
-    return idle_ms == 0 ? UINT64_MAX : session->heard_ms + idle_ms;
+    if (facts->idle_ms == 0 || facts->takeover == BH_TAKEOVER_NEVER)
+        return UINT64_MAX;
+    return session->heard_ms + facts->idle_ms;
 }
 
 /* Of the sessions past their idle time, the longest idle one of the host that
@@ -103,6 +104,8 @@ struct bh_session *bh_session_new(struct bh_server *server,
                             .id = pending->id,
                             .state = BH_SESSION_PROVEN,
                             .end_status = BH_ERR_SESSION,
+                            .heard_ms = server->now,
+                            .peer = pending->peer,
                             .access = pending->access,
                             .flags = pending->flags,
                             .exponent = pending->flags & BH_FLAG_SECTOR_MASK};
@@ -118,11 +121,13 @@ struct bh_session *bh_session_new(struct bh_server *server,
     bh_list_remove(&volume->idle);
     volume->holders[session->access]++;
     if (session->access == BH_ACCESS_WRITER)
-        volume->change_counter++;
+        bh_volume_changes(server, volume);
+    if (reclaimable_at(session) < server->reclaim_after_ms)
+        server->reclaim_after_ms = reclaimable_at(session);
     bh_volume_unsettle(server, volume);
-    event = bh_event_note(server, BH_EVENT_SESSION_PROVEN, NULL, volume);
-    memcpy(event->peer.host, session->host->key, BH_HOST_LEN);
-    memcpy(event->peer.port, pending->port, BH_PORT_LEN);
+    event =
+        bh_event_note(server, BH_EVENT_SESSION_PROVEN, &session->peer, volume);
+
     event->id = session->id;
     event->detail = session->access;
     return session;
@@ -130,11 +135,9 @@ struct bh_session *bh_session_new(struct bh_server *server,
 
 static void note_end(struct bh_server *server, const struct bh_session *session)
 {
-    struct bh_event *event =
-        bh_event_note(server, BH_EVENT_SESSION_ENDED, NULL, session->volume);
+    struct bh_event *event = bh_event_note(server, BH_EVENT_SESSION_ENDED,
+                                           &session->peer, session->volume);
 
-    memcpy(event->peer.host, session->host->key, BH_HOST_LEN);
-    memcpy(event->peer.port, session->port, BH_PORT_LEN);
     event->id = session->id;
     event->detail = session->reason;
 }
@@ -210,6 +213,7 @@ void bh_session_close(struct bh_server *server, struct bh_session *session,
     session->state = BH_SESSION_ENDING;
     session->reason = BH_END_DISCON;
     session->closing = request;
+    request->state = BH_REQUEST_PARKED;
     bh_session_request_began(session, request);
     if (session->request_count == 1)
         close_session(server, session);

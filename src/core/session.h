@@ -44,10 +44,10 @@ struct bh_session {
     uint64_t heard_ms;          /* the last valid request */
     uint32_t request_count;
     uint16_t id;
-    uint8_t port[BH_PORT_LEN]; /* of the peer that was heard last */
-    uint8_t state;             /* enum bh_session_state */
-    uint8_t access;            /* enum bh_access */
-    uint8_t flags;             /* of its CONNECT */
+    struct bh_peer peer; /* heard last: another host's if it roams */
+    uint8_t state;       /* enum bh_session_state */
+    uint8_t access;      /* enum bh_access */
+    uint8_t flags;       /* of its CONNECT */
     uint8_t exponent;
     uint8_t reason;     /* ENDING: enum bh_end_reason */
     uint8_t end_status; /* what a DISCON of the closed id gets */
@@ -64,7 +64,7 @@ struct bh_pending {
     uint32_t generation;
     uint32_t wrong_ids;
     uint16_t id; /* 0: the slot is free */
-    uint8_t port[BH_PORT_LEN];
+    struct bh_peer peer;
     uint8_t access;
     uint8_t flags;
 };

@@ -133,6 +133,16 @@ struct bh_volume *bh_volume_find(struct bh_server *server,
     return volume;
 }
 
+bool bh_volume_open_for(const struct bh_volume *volume, uint8_t access)
+{
+    if (!volume->attached || access > volume->access)
+        return false;
+    if (!volume->service_runs || volume->service.kind == BH_JOB_SYNC)
+        return true;
+    return volume->service.kind == BH_JOB_ATTACH &&
+           access <= volume->service.access;
+}
+
 static uint8_t access_needed(const struct bh_volume *volume)
 {
     uint8_t access = BH_ACCESS_WRITER;
@@ -232,7 +242,7 @@ static void attached(struct bh_server *server, struct bh_volume *volume)
 
     if (!volume->attached)
         volume->facts.byte_count = job->byte_count;
-    if (!volume->attached && job->access == BH_ACCESS_WRITER)
+    if (volume->access < BH_ACCESS_WRITER && job->access == BH_ACCESS_WRITER)
         bh_volume_dirtied(server, volume); /* by an earlier server, maybe */
     volume->attached = true;
     volume->access = job->access;
@@ -296,6 +306,29 @@ static void unsettle_medium(struct bh_server *server,
     for (; at != NULL; at = at->chain)
         if (bh_volume_overlaps(at, volume))
             bh_volume_unsettle(server, at);
+}
+
+void bh_volume_changes(struct bh_server *server, struct bh_volume *volume)
+{
+    struct bh_volume *at = bh_volume_chain(server, &volume->facts);
+
+    for (; at != NULL; at = at->chain)
+        if (bh_volume_overlaps(at, volume))
+            at->change_counter++;
+}
+
+void bh_volume_reopen(struct bh_server *server, struct bh_volume *volume)
+{
+    struct bh_link lost;
+
+    bh_list_init(&lost);
+    bh_list_move_all(&lost, &volume->commit_now);
+    bh_list_move_all(&lost, &volume->commit_next);
+    while (!bh_list_empty(&lost))
+        bh_command_finish(
+            server, BH_OWNER(bh_list_take(&lost), struct bh_request, link),
+            BH_ERR_STORAGE);
+    volume->poisoned = false;
 }
 
 void bh_volume_served(struct bh_server *server, struct bh_job *job,

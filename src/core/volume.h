@@ -11,7 +11,8 @@
  *
  * Invariants:
  *  1. At most one of ATTACH, DETACH and SYNC runs at a time (`service`).
- *  2. READs and WRITEs run only while the volume is attached.
+ *  2. READs and WRITEs run only while the volume is attached for them, and no
+ *     DETACH is under way.
  *  3. Of two requests that overlap and of which one changes data, the one that
  *     arrived first has finished before the other's job begins.
  *  4. `dirty` is true from the first WRITE that finished after the start of
@@ -76,6 +77,10 @@ bool bh_volume_overlaps(const struct bh_volume *a, const struct bh_volume *b);
 /* Sectors of `exponent`'s size, the last one maybe partial. */
 uint64_t bh_volume_sectors(const struct bh_volume *volume, uint8_t exponent);
 
+/* Whether the volume is open for what `access` may do, and stays so: a DETACH
+ * or a loosening of its lock may be under way. */
+bool bh_volume_open_for(const struct bh_volume *volume, uint8_t access);
+
 /* A session has joined or left, or a request wants stability: the service job
  * that follows from it is started when the present call has ended, and all of
  * its consequences are known. */
@@ -85,6 +90,14 @@ void bh_volumes_settle(struct bh_server *server);
 /* A service job is done. */
 void bh_volume_served(struct bh_server *server, struct bh_job *job,
                       uint8_t status);
+
+/* A writing session is proven: the counter of every name of these bytes moves,
+ * so that nobody takes another's changes for his own. */
+void bh_volume_changes(struct bh_server *server, struct bh_volume *volume);
+
+/* The administrator says that a poisoned volume is well. What waits for an
+ * earlier SYNC gets 12: a later one says nothing of it. */
+void bh_volume_reopen(struct bh_server *server, struct bh_volume *volume);
 
 /* A WRITE has finished. */
 void bh_volume_dirtied(struct bh_server *server, struct bh_volume *volume);

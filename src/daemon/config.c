@@ -20,6 +20,9 @@
 #define OPEN 0xFE
 #define OPEN_TIME UINT64_MAX
 
+/* libinih cuts longer ones: INI_MAX_SECTION - 1 in its sources. */
+#define SECTION_LEN_MAX 49u
+
 /* While a file is read. */
 struct reader {
     struct bh_config *config;
@@ -346,7 +349,11 @@ static int one_key(void *context, const char *section, const char *key,
 
     if (reader->problem[0] != '\0')
         return 0;
-    if (strcmp(section, "server") == 0)
+    if (strlen(section) >= SECTION_LEN_MAX)
+        error = complain(reader->problem,
+                         "%s: [%s...]: a section's name has at most %u bytes",
+                         reader->path, section, SECTION_LEN_MAX - 1);
+    else if (strcmp(section, "server") == 0)
         error = server_key(reader, section, key, value);
     else if (strncmp(section, "volume ", 7) == 0)
         error = volume_key(reader, section, key, value);

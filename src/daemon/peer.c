@@ -7,10 +7,23 @@
 
 _Static_assert(sizeof(struct bh_route) <= BH_ROUTE_LEN, "a route must fit");
 
-/* bh_peer.host: kind of transport, address, low bits of the scope. */
-#define KIND_IP 1
-#define AT_ADDRESS 1
-#define AT_SCOPE 17
+/* bh_peer.host: the kind of transport and its address. */
+enum { KIND_IPV4 = 1, KIND_IPV6 = 2 };
+#define AT_ADDRESS 1 /* IPv4: 4 bytes; IPv6: 16, of which 8 are the network */
+#define AT_SCOPE 17  /* IPv6: low 24 bits of the interface's index */
+
+static void put_host(uint8_t *host, const struct bh_udp_route *udp)
+{
+    if (IN6_IS_ADDR_V4MAPPED(&udp->peer)) {
+        host[0] = KIND_IPV4;
+        memcpy(host + AT_ADDRESS, &udp->peer.s6_addr[12], 4);
+        return;
+    }
+    host[0] = KIND_IPV6;
+    memcpy(host + AT_ADDRESS, &udp->peer, sizeof udp->peer);
+    host[AT_SCOPE] = (uint8_t)(udp->scope >> 16);
+    bh_put16(host + AT_SCOPE + 1, (uint16_t)udp->scope);
+}
 
 struct bh_path bh_path_make(uint8_t listener, const struct bh_udp_route *udp)
 {
@@ -21,10 +34,7 @@ struct bh_path bh_path_make(uint8_t listener, const struct bh_udp_route *udp)
     route.listener = listener;
     route.udp = *udp;
     memset(&path, 0, sizeof path);
-    path.peer.host[0] = KIND_IP;
-    memcpy(path.peer.host + AT_ADDRESS, &udp->peer, sizeof udp->peer);
-    path.peer.host[AT_SCOPE] = (uint8_t)(udp->scope >> 16);
-    bh_put16(path.peer.host + AT_SCOPE + 1, (uint16_t)udp->scope);
+    put_host(path.peer.host, udp);
     bh_put16(path.peer.port, udp->port);
     memcpy(path.route, &route, sizeof route);
     return path;
@@ -41,10 +51,18 @@ struct bh_route bh_path_route(const uint8_t bytes[BH_ROUTE_LEN])
 const char *bh_peer_print(const struct bh_peer *peer,
                           char text[BH_ADDRESS_TEXT_LEN])
 {
+    const uint8_t *at = peer->host + AT_ADDRESS;
     struct bh_udp_route route = {.port = BH_GET16(peer->port)};
     struct bh_address address;
 
-    memcpy(&route.peer, peer->host + AT_ADDRESS, sizeof route.peer);
+    if (peer->host[0] == KIND_IPV4) {
+        memset(&route.peer.s6_addr[10], 0xFF, 2);
+        memcpy(&route.peer.s6_addr[12], at, 4);
+    } else {
+        memcpy(&route.peer, at, sizeof route.peer);
+        route.scope = (uint32_t)peer->host[AT_SCOPE] << 16 |
+                      BH_GET16(peer->host + AT_SCOPE + 1);
+    }
     bh_udp_route_address(&route, &address);
     return bh_address_print(&address, text);
 }

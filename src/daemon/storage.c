@@ -95,6 +95,9 @@ uint8_t bh_storage_do(struct bh_catalogue *catalogue, struct bh_job *job,
         snprintf(cause, BH_CAUSE_LEN, "%s",
                  error == -ENODATA ? "the image is shorter than it was"
                                    : strerror(-error));
+    if ((job->kind == BH_JOB_ATTACH && error == -ENOENT) ||
+        (job->kind <= BH_JOB_ATTACH && error == -ENODATA))
+        return BH_ERR_NO_MEDIUM; /* neither is an answer to READ or WRITE */
     return status_of(error);
 }
 

@@ -65,7 +65,8 @@ bool bh_value_time(const char *text, uint64_t *ms)
         *ms = 0;
         return true;
     }
-    return number_with_unit(text, units, ms) && *ms > 0;
+    /* Added to a clock it must not wrap. */
+    return number_with_unit(text, units, ms) && *ms > 0 && *ms <= INT64_MAX;
 }
 
 bool bh_value_bool(const char *text, bool *value)

@@ -11,6 +11,7 @@
 #define AT_NAME 6
 #define NAME_LEN 40
 #define AT_IN_USE 62
+#define SIZE_END 1000000000000ull /* what 12 digits cannot hold */
 
 /* The medium behind one record, for bh_list_mark(). */
 struct place {
@@ -86,7 +87,10 @@ static bool add_record(void *context, const struct bh_volume_facts *facts)
     if (!make_room(draft))
         return false;
     snprintf(record, sizeof record, "%5u %-40s %12llu %c%c-\n",
-             (unsigned)facts->number, "", (unsigned long long)facts->byte_count,
+             (unsigned)facts->number, "",
+             facts->byte_count < SIZE_END
+                 ? (unsigned long long)facts->byte_count
+                 : SIZE_END - 1,
              facts->mode == BH_MODE_READ_ONLY ? 'R' : 'W', modes[facts->mode]);
     put_name(record + AT_NAME, facts->name);
     memcpy(draft->text + draft->count * BH_LIST_RECORD_LEN, record,

@@ -2,6 +2,7 @@
 #include "volume/scan.h"
 
 #include "core/job.h"
+#include "volume/name.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -75,7 +76,7 @@ static void walk(int fd, const char *prefix, int depth, struct bh_names *names)
         char name[BH_VOLUME_NAME_LEN + 1];
         struct stat st;
 
-        if (entry->d_name[0] == '.' ||
+        if (bh_name_problem(entry->d_name) != NULL ||
             snprintf(name, sizeof name, "%s%s", prefix, entry->d_name) >=
                 (int)sizeof name ||
             fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/* The configuration file: what is understood, and what is said of the rest. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/limits.h"
+#include "daemon/config.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof *(rows))
+
+struct rig {
+    char root[64]; /* holds bh.conf, disks/ and disks/a.img */
+    struct bh_config config;
+    char problem[BH_PROBLEM_LEN];
+};
+
+static void write_file(const struct rig *rig, const char *name,
+                       const char *text)
+{
+    char path[200];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/%s", rig->root, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static int set_up(void **state)
+{
+    static struct rig rig;
+    char path[200];
+
+    memset(&rig, 0, sizeof rig);
+    strcpy(rig.root, "/tmp/bh-config-XXXXXX");
+    assert_non_null(mkdtemp(rig.root));
+    snprintf(path, sizeof path, "%s/disks", rig.root);
+    assert_int_equal(mkdir(path, 0755), 0);
+    write_file(&rig, "disks/a.img", "image");
+    bh_config_init(&rig.config);
+    *state = &rig;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct rig *rig = *state;
+    char command[200];
+
+    bh_config_free(&rig->config);
+    snprintf(command, sizeof command, "rm -rf %s", rig->root);
+    return system(command);
+}
+
+static int read_text(struct rig *rig, const char *text)
+{
+    char path[200];
+
+    write_file(rig, "bh.conf", text);
+    snprintf(path, sizeof path, "%s/bh.conf", rig->root);
+    return bh_config_read(&rig->config, path, rig->problem);
+}
+
+static const struct bh_volume_spec *volume(const struct rig *rig,
+                                           const char *name)
+{
+    const struct bh_contents *contents = &rig->config.contents;
+
+    for (size_t i = 0; i < contents->volume_count; i++)
+        if (strcmp(contents->volumes[i].name, name) == 0)
+            return &contents->volumes[i];
+    fail_msg("no volume %s", name);
+    return NULL;
+}
+
+static void without_a_file_there_are_defaults(void **state)
+{
+    struct rig *rig = *state;
+    char path[200];
+
+    snprintf(path, sizeof path, "%s/disks", rig->root);
+    assert_int_equal(bh_config_serve(&rig->config, path, rig->problem), 0);
+    bh_config_settle(&rig->config);
+    assert_int_equal(rig->config.session_count, BH_SESSIONS_DEFAULT);
+    assert_false(rig->config.read_only);
+    assert_null(bh_config_default_image(&rig->config, "10.0.0.1"));
+    assert_int_equal(rig->config.listen_count, 1);
+    assert_string_equal(rig->config.listen[0], "udp:*:4444");
+    assert_int_equal(rig->config.contents.directory_count, 1);
+    assert_int_equal(rig->config.contents.directories[0].idle_ms, 1800000);
+    assert_int_equal(rig->config.contents.directories[0].mode,
+                     BH_MODE_EXCLUSIVE);
+    assert_int_equal(rig->config.contents.directories[0].exponent,
+                     BH_ANY_EXPONENT);
+}
+
+static void every_key_is_understood(void **state)
+{
+    struct rig *rig = *state;
+    const struct bh_volume_spec *spec;
+    char path[200];
+
+    assert_int_equal(read_text(rig, "; a comment\n"
+                                    "[server]\n"
+                                    "listen = udp:127.0.0.1:5555\n"
+                                    "listen = udp:[::1]:6666\n"
+                                    "serve = disks\n"
+                                    "serve = disks/a.img\n"
+                                    "default = a.img\n"
+                                    "read-only = no\n"
+                                    "sessions = 1000\n"
+                                    "takeover = address\n"
+                                    "sync = write\n"
+                                    "idle = 5m\n"
+                                    "\n"
+                                    "[volume games/zork]\n"
+                                    "path = disks/z.dsk\n"
+                                    "mode = shared\n"
+                                    "sector = 256\n"
+                                    "offset = 64\n"
+                                    "size = 140K\n"
+                                    "takeover = never\n"
+                                    "sync = flush\n"
+                                    "idle = never\n"
+                                    "roam = yes\n"
+                                    "[volume log]\n"
+                                    "path = /var/log.img\n"
+                                    "grow = 32M\n"
+                                    "mode = read-only\n"
+                                    "[host 10.0.0.9]\n"
+                                    "default = games/zork\n"
+                                    "[host fe80::1]\n"
+                                    "default = log\n"),
+                     0);
+    assert_string_equal(rig->problem, "");
+    bh_config_settle(&rig->config);
+    assert_int_equal(rig->config.listen_count, 2);
+    assert_int_equal(rig->config.session_count, 1000);
+    assert_string_equal(bh_config_default_image(&rig->config, "10.0.0.1"),
+                        "a.img");
+    assert_string_equal(bh_config_default_image(&rig->config, "10.0.0.9"),
+                        "games/zork");
+    assert_string_equal(bh_config_default_image(&rig->config, "fe80::1"),
+                        "log");
+
+    spec = volume(rig, "games/zork");
+    snprintf(path, sizeof path, "%s/disks/z.dsk", rig->root);
+    assert_string_equal(spec->path, path); /* from the file's directory */
+    assert_int_equal(spec->mode, BH_MODE_SHARED);
+    assert_int_equal(spec->exponent, 1);
+    assert_int_equal(spec->first, 64);
+    assert_int_equal(spec->size_limit, 140 * 1024);
+    assert_int_equal(spec->takeover, BH_TAKEOVER_NEVER);
+    assert_int_equal(spec->sync, BH_SYNC_FLUSH);
+    assert_int_equal(spec->idle_ms, 0);
+    assert_true(spec->roam);
+
+    spec = volume(rig, "log"); /* the rest is the server's */
+    assert_string_equal(spec->path, "/var/log.img");
+    assert_int_equal(spec->grow_limit, 32u << 20);
+    assert_int_equal(spec->mode, BH_MODE_READ_ONLY);
+    assert_int_equal(spec->takeover, BH_TAKEOVER_ADDRESS);
+    assert_int_equal(spec->sync, BH_SYNC_WRITE);
+    assert_int_equal(spec->idle_ms, 300000);
+    assert_int_equal(spec->exponent, BH_ANY_EXPONENT);
+
+    spec = volume(rig, "a.img");
+    assert_int_equal(spec->idle_ms, 300000);
+    assert_int_equal(rig->config.contents.directories[0].sync, BH_SYNC_WRITE);
+}
+
+static void a_read_only_server_has_read_only_volumes(void **state)
+{
+    struct rig *rig = *state;
+
+    assert_int_equal(read_text(rig, "[volume a]\npath = a\nmode = shared\n"
+                                    "[server]\nread-only = yes\nserve = disks"),
+                     0);
+    bh_config_settle(&rig->config);
+    assert_int_equal(volume(rig, "a")->mode, BH_MODE_READ_ONLY);
+    assert_int_equal(rig->config.contents.directories[0].mode,
+                     BH_MODE_READ_ONLY);
+}
+
+/* A mistake: what the sentence has to mention. */
+static void a_mistake_is_told_with_place_and_expectation(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *said[4];
+    } rows[] = {
+        {"[server]\nsessions = 15\n",
+         {"bh.conf", "[server]", "sessions = 15", "16 to 32768"}},
+        {"[server]\nsessions = many\n", {"[server]", "sessions", "16 to"}},
+        {"[server]\nread-only = maybe\n", {"[server]", "read-only", "yes"}},
+        {"[server]\ntakeover = mine\n",
+         {"[server]", "takeover", "host, address or never"}},
+        {"[server]\nsync = always\n", {"[server]", "sync", "flush or write"}},
+        {"[server]\nidle = soon\n", {"[server]", "idle", "30m", "never"}},
+        {"[server]\nidle = 0\n", {"[server]", "idle", "never"}},
+        {"[server]\ncolour = red\n", {"[server]", "colour", "blockheadd.conf"}},
+        {"[server]\nmode = shared\n", {"[server]", "mode"}},
+        {"[server]\nlisten = tcp:1.2.3.4:5\n", {"tcp:1.2.3.4:5", "udp:"}},
+        {"[server]\nlisten = udp:name:5\n", {"udp:name:5", "udp:ADDRESS"}},
+        {"[server]\nserve = nowhere\n", {"nowhere", "No such file"}},
+        {"[server]\nserve = disks/a.img\nserve = disks/a.img\n",
+         {"a.img", "taken"}},
+        {"[volume x]\npath = a\nmode = exclusively\n",
+         {"[volume x]", "mode", "exclusive, shared or read-only"}},
+        {"[volume x]\npath = a\nsector = 500\n",
+         {"[volume x]", "sector = 500", "128", "any"}},
+        {"[volume x]\npath = a\noffset = -1\n",
+         {"[volume x]", "offset = -1", "size"}},
+        {"[volume x]\npath = a\nsize = 1KB\n",
+         {"[volume x]", "size = 1KB", "720K"}},
+        {"[volume x]\npath = a\ngrow = 9000000T\n",
+         {"[volume x]", "grow", "720K"}},
+        {"[volume x]\npath = a\nroam = far\n",
+         {"[volume x]", "roam", "yes or no"}},
+        {"[volume x]\npath = a\nlisten = udp:*:1\n", {"[volume x]", "listen"}},
+        {"[volume x]\nmode = shared\n", {"[volume x]", "no path"}},
+        {"[volume x]\npath = a\nsize = 1\ngrow = 2\n",
+         {"[volume x]", "size", "grow"}},
+        {"[volume ../x]\npath = a\n", {"[volume ../x]", "name", "'.'"}},
+        {"[volume /x]\npath = a\n", {"[volume /x]", "name", "absolute"}},
+        {"[volume]\npath = a\n", {"[volume]", "[volume NAME]"}},
+        {"[host nowhere]\ndefault = a\n", {"[host nowhere]", "address"}},
+        {"[host 10.0.0.1]\npath = a\n", {"[host 10.0.0.1]", "path"}},
+        {"[disk]\npath = a\n", {"[disk]", "[volume NAME]"}},
+        {"path = a\n", {"bh.conf"}},
+        {"[server]\nnonsense\n", {"bh.conf", "line 2"}},
+        {"[server\nsessions = 16\n", {"bh.conf", "section"}},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct rig *rig = *state;
+
+        bh_config_free(&rig->config);
+        bh_config_init(&rig->config);
+        if (read_text(rig, rows[i].text) != -EINVAL)
+            fail_msg("row %zu passes: %s", i, rows[i].text);
+        for (size_t k = 0; k < 4 && rows[i].said[k] != NULL; k++)
+            if (strstr(rig->problem, rows[i].said[k]) == NULL)
+                fail_msg("'%s' is not in: %s", rows[i].said[k], rig->problem);
+    }
+}
+
+static void the_first_mistake_is_the_one_that_is_told(void **state)
+{
+    struct rig *rig = *state;
+
+    assert_int_equal(read_text(rig, "[server]\nsessions = 1\nsync = x\n"
+                                    "nonsense\n"),
+                     -EINVAL);
+    assert_non_null(strstr(rig->problem, "sessions"));
+}
+
+static void a_file_that_is_not_there_is_told(void **state)
+{
+    struct rig *rig = *state;
+
+    assert_int_equal(
+        bh_config_read(&rig->config, "/tmp/bh-none.conf", rig->problem),
+        -EINVAL);
+    assert_non_null(strstr(rig->problem, "/tmp/bh-none.conf"));
+    assert_non_null(strstr(rig->problem, "No such file"));
+}
+
+/* Not cut silently by the reader beneath. */
+static void long_names_and_paths_are_kept_whole_or_refused(void **state)
+{
+    struct rig *rig = *state;
+    char text[1000], name[121], path[301];
+
+    memset(name, 'n', sizeof name);
+    name[120] = '\0';
+    memset(path, 'p', sizeof path);
+    path[0] = '/';
+    path[300] = '\0';
+    snprintf(text, sizeof text, "[volume %s]\npath = /x\n", name);
+    if (read_text(rig, text) == 0)
+        assert_string_equal(rig->config.contents.volumes[0].name, name);
+    bh_config_free(&rig->config);
+    bh_config_init(&rig->config);
+    snprintf(text, sizeof text, "[volume x]\npath = %s\n", path);
+    if (read_text(rig, text) == 0)
+        assert_string_equal(rig->config.contents.volumes[0].path, path);
+}
+
+static void only_files_directories_and_block_devices_are_served(void **state)
+{
+    struct rig *rig = *state;
+
+    assert_int_equal(bh_config_serve(&rig->config, "/dev/null", rig->problem),
+                     -EINVAL);
+    assert_non_null(strstr(rig->problem, "/dev/null"));
+    assert_int_equal(
+        bh_config_serve(&rig->config, "/tmp/bh-none", rig->problem), -EINVAL);
+    assert_non_null(strstr(rig->problem, "No such file"));
+}
+
+static void eight_addresses_are_enough(void **state)
+{
+    struct rig *rig = *state;
+
+    for (unsigned i = 0; i < BH_LISTEN_MAX; i++)
+        assert_int_equal(
+            bh_config_listen(&rig->config, "udp:127.0.0.1:0", rig->problem), 0);
+    assert_int_equal(
+        bh_config_listen(&rig->config, "udp:127.0.0.1:0", rig->problem),
+        -EINVAL);
+    assert_non_null(strstr(rig->problem, "8"));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(without_a_file_there_are_defaults),
+        TEST(every_key_is_understood),
+        TEST(a_read_only_server_has_read_only_volumes),
+        TEST(a_mistake_is_told_with_place_and_expectation),
+        TEST(the_first_mistake_is_the_one_that_is_told),
+        TEST(a_file_that_is_not_there_is_told),
+        TEST(long_names_and_paths_are_kept_whole_or_refused),
+        TEST(only_files_directories_and_block_devices_are_served),
+        TEST(eight_addresses_are_enough),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* Addresses as the core's peers. */
+#include "fixture.h"
+
+#include "daemon/peer.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNT(rows) (sizeof(rows) / sizeof *(rows))
+
+static struct bh_path path_of(const char *address, uint32_t scope,
+                              uint16_t port)
+{
+    struct bh_udp_route route;
+
+    memset(&route, 0x5A, sizeof route); /* the rest has no say in it */
+    route.scope = scope;
+    route.port = port;
+    assert_int_equal(inet_pton(AF_INET6, address, &route.peer), 1);
+    return bh_path_make(3, &route);
+}
+
+static void hosts_are_addresses_and_peers_have_ports(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        uint32_t a_scope, b_scope;
+        uint16_t a_port, b_port;
+        bool same_host, same;
+    } rows[] = {
+        {"::ffff:10.0.0.1", "::ffff:10.0.0.1", 0, 0, 1, 1, true, true},
+        {"::ffff:10.0.0.1", "::ffff:10.0.0.1", 0, 0, 1, 257, true, false},
+        {"::ffff:10.0.0.1", "::ffff:10.0.0.2", 0, 0, 1, 1, false, false},
+        {"2001:db8::1", "2001:db8::1", 0, 0, 9, 9, true, true},
+        {"2001:db8::1", "2001:db8::2", 0, 0, 9, 9, false, false},
+        {"fe80::1", "fe80::1", 2, 2, 9, 9, true, true},
+        {"fe80::1", "fe80::1", 2, 3, 9, 9, false, false}, /* two wires */
+        {"fe80::1", "fe80::1", 0x10002, 2, 9, 9, false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct bh_path a = path_of(rows[i].a, rows[i].a_scope, rows[i].a_port),
+                       b = path_of(rows[i].b, rows[i].b_scope, rows[i].b_port);
+
+        if (bh_peer_same_host(&a.peer, &b.peer) != rows[i].same_host ||
+            bh_peer_same(&a.peer, &b.peer) != rows[i].same)
+            fail_msg("row %zu", i);
+    }
+}
+
+static void the_route_comes_back(void **state)
+{
+    struct bh_udp_route udp;
+    struct bh_path path;
+    struct bh_route route;
+
+    (void)state;
+    memset(&udp, 0, sizeof udp);
+    inet_pton(AF_INET6, "2001:db8::1", &udp.peer);
+    inet_pton(AF_INET6, "2001:db8::2", &udp.local);
+    udp.scope = 7;
+    udp.port = 4444;
+    udp.has_local = 1;
+    path = bh_path_make(5, &udp);
+    route = bh_path_route(path.route);
+    assert_int_equal(route.listener, 5);
+    assert_memory_equal(&route.udp, &udp, sizeof udp);
+}
+
+static void peers_are_printed_as_people_write_them(void **state)
+{
+    static const struct {
+        const char *address;
+        uint16_t port;
+        const char *text;
+    } rows[] = {
+        {"::ffff:192.168.1.9", 4444, "192.168.1.9:4444"},
+        {"2001:db8::1", 65535, "[2001:db8::1]:65535"},
+        {"::1", 1, "[::1]:1"},
+    };
+    char text[BH_ADDRESS_TEXT_LEN];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct bh_path path = path_of(rows[i].address, 0, rows[i].port);
+
+        assert_string_equal(bh_peer_print(&path.peer, text), rows[i].text);
+    }
+}
+
+/* Answers to the unproven are rationed for each IPv4 address, or IPv6 network
+ * of 64 bits: its owner has more addresses than the table of hosts. */
+static void an_ipv6_network_has_one_ration(void **state)
+{
+    static const struct {
+        const char *before, *behind;
+        int answers;
+    } rows[] = {
+        {"2001:db8:0:1::", "", 5},
+        {"2001:db8:0:", "::1", 40},
+        {"::ffff:10.0.0.", "", 40},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct fx *fx = fx_new(16, 64, 4);
+        uint8_t reply[BH_DATAGRAM_MAX_LEN];
+        int answers = 0;
+
+        for (int k = 10; k < 50; k++) {
+            char address[64];
+            struct bh_path path;
+
+            snprintf(address, sizeof address, "%s%d%s", rows[i].before, k,
+                     rows[i].behind);
+            path = path_of(address, 0, 5000);
+            fx_send(fx, &path, (uint8_t[]){BH_PACKET_KEEP}, 1);
+            answers += fx_take(fx, &path, reply) == 1;
+        }
+        if (answers != rows[i].answers)
+            fail_msg("%s: %d answers", rows[i].before, answers);
+        fx_free(fx);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hosts_are_addresses_and_peers_have_ports),
+        cmocka_unit_test(the_route_comes_back),
+        cmocka_unit_test(peers_are_printed_as_people_write_them),
+        cmocka_unit_test(an_ipv6_network_has_one_ration),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

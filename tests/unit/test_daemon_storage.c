@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* The core's jobs on real files: what happens, and as which status. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/storage.h"
+#include "wire/protocol.h"
+
+struct rig {
+    char root[64];
+    struct bh_catalogue *catalogue;
+    struct bh_volume_facts facts;
+    struct bh_job job;
+    uint8_t data[512];
+    char cause[BH_CAUSE_LEN];
+};
+
+static char *path_of(const struct rig *rig, const char *name)
+{
+    static char path[200];
+
+    snprintf(path, sizeof path, "%s/%s", rig->root, name);
+    return path;
+}
+
+static int set_up(void **state)
+{
+    static struct rig rig;
+    struct bh_contents contents = {0};
+    int fd;
+
+    memset(&rig, 0, sizeof rig);
+    strcpy(rig.root, "/tmp/bh-storage-XXXXXX");
+    assert_non_null(mkdtemp(rig.root));
+    fd = open(path_of(&rig, "a.img"), O_CREAT | O_WRONLY, 0644);
+    assert_int_equal(ftruncate(fd, 1000), 0);
+    close(fd);
+    contents.directories = malloc(sizeof *contents.directories);
+    contents.directories[0] = (struct bh_volume_spec){
+        .path = strdup(rig.root), .exponent = BH_ANY_EXPONENT};
+    contents.directory_count = 1;
+    contents.volumes = malloc(sizeof *contents.volumes);
+    contents.volumes[0] =
+        (struct bh_volume_spec){.name = strdup("late"),
+                                .path = strdup(path_of(&rig, "a.img")),
+                                .first = 900,
+                                .exponent = BH_ANY_EXPONENT};
+    contents.volume_count = 1;
+    rig.catalogue = bh_catalogue_new();
+    assert_int_equal(bh_catalogue_set(rig.catalogue, &contents, rig.cause), 0);
+    *state = &rig;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct rig *rig = *state;
+    char command[200];
+
+    bh_catalogue_free(rig->catalogue);
+    snprintf(command, sizeof command, "rm -rf %s", rig->root);
+    return system(command);
+}
+
+static int look_up(struct rig *rig, const char *name)
+{
+    rig->job = (struct bh_job){
+        .kind = BH_JOB_LOOKUP, .name = name, .facts = &rig->facts};
+    return bh_storage_do(rig->catalogue, &rig->job, NULL, rig->cause);
+}
+
+static int attach(struct rig *rig, void *medium, uint8_t access)
+{
+    rig->job = (struct bh_job){.kind = BH_JOB_ATTACH,
+                               .access = access,
+                               .facts = &rig->facts,
+                               .medium = medium};
+    return bh_storage_do(rig->catalogue, &rig->job, NULL, rig->cause);
+}
+
+static int move(struct rig *rig, uint8_t kind, void *medium, uint64_t offset,
+                uint32_t len)
+{
+    rig->job = (struct bh_job){.kind = kind,
+                               .medium = medium,
+                               .offset = offset,
+                               .len = len,
+                               .data = rig->data};
+    return bh_storage_do(rig->catalogue, &rig->job, NULL, rig->cause);
+}
+
+static void a_volume_is_looked_up_opened_used_and_closed(void **state)
+{
+    struct rig *rig = *state;
+    void *medium;
+
+    assert_int_equal(look_up(rig, "a.img"), BH_OK);
+    assert_int_equal(attach(rig, NULL, BH_ACCESS_WRITER), BH_OK);
+    assert_int_equal(rig->job.byte_count, 1000);
+    medium = rig->job.medium;
+    assert_non_null(medium);
+    memset(rig->data, 0x42, sizeof rig->data);
+    assert_int_equal(move(rig, BH_JOB_WRITE, medium, 100, 256), BH_OK);
+    assert_int_equal(move(rig, BH_JOB_SYNC, medium, 0, 0), BH_OK);
+    memset(rig->data, 0, sizeof rig->data);
+    assert_int_equal(move(rig, BH_JOB_READ, medium, 355, 2), BH_OK);
+    assert_int_equal(rig->data[0], 0x42);
+    assert_int_equal(rig->data[1], 0);
+    assert_string_equal(rig->cause, "");
+    assert_int_equal(attach(rig, medium, BH_ACCESS_READER), BH_OK);
+    assert_ptr_equal(rig->job.medium, medium); /* the same, another lock */
+    assert_int_equal(move(rig, BH_JOB_DETACH, medium, 0, 0), BH_OK);
+}
+
+static void a_default_image_stands_for_an_empty_name(void **state)
+{
+    struct rig *rig = *state;
+
+    assert_int_equal(look_up(rig, ""), BH_ERR_NO_IMAGE);
+    assert_true(rig->cause[0] != '\0');
+    assert_int_equal(
+        bh_storage_do(rig->catalogue, &rig->job, "a.img", rig->cause), BH_OK);
+    assert_string_equal(rig->facts.name, "a.img");
+}
+
+static void another_program_in_the_way_is_in_use(void **state)
+{
+    struct rig *rig = *state;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd = open(path_of(rig, "a.img"), O_RDWR);
+
+    assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    assert_int_equal(look_up(rig, "a.img"), BH_OK);
+    assert_int_equal(attach(rig, NULL, BH_ACCESS_WRITER), BH_ERR_IN_USE);
+    assert_non_null(strstr(rig->cause, "locked"));
+    assert_int_equal(attach(rig, NULL, BH_ACCESS_LOOK), BH_OK);
+    move(rig, BH_JOB_DETACH, rig->job.medium, 0, 0);
+    close(fd);
+}
+
+static void a_file_truncated_while_open_is_6(void **state)
+{
+    struct rig *rig = *state;
+    void *medium;
+
+    assert_int_equal(look_up(rig, "a.img"), BH_OK);
+    assert_int_equal(attach(rig, NULL, BH_ACCESS_WRITER), BH_OK);
+    medium = rig->job.medium;
+    assert_int_equal(truncate(path_of(rig, "a.img"), 300), 0);
+    assert_int_equal(move(rig, BH_JOB_READ, medium, 256, 256), BH_ERR_SHORT);
+    assert_true(rig->cause[0] != '\0');
+    assert_int_equal(move(rig, BH_JOB_READ, medium, 0, 256), BH_OK);
+    move(rig, BH_JOB_DETACH, medium, 0, 0);
+}
+
+/* 6 is an answer to READ and WRITE; a CONNECT, and the COMMAND that is to prove
+ * a session, get 10 or 12 where the medium is not what it should be. */
+static void a_volume_behind_the_files_end_is_10_or_12(void **state)
+{
+    struct rig *rig = *state;
+    int status;
+
+    assert_int_equal(look_up(rig, "late"), BH_OK);
+    assert_int_equal(truncate(path_of(rig, "a.img"), 300), 0);
+    status = attach(rig, NULL, BH_ACCESS_WRITER);
+    assert_true(status == BH_ERR_NO_MEDIUM || status == BH_ERR_STORAGE);
+    status = look_up(rig, "late");
+    assert_true(status == BH_ERR_NO_MEDIUM || status == BH_ERR_STORAGE);
+    assert_non_null(strstr(rig->cause, "900"));
+}
+
+/* 2 is an answer to CONNECT; at the proof the session has a volume. */
+static void a_file_deleted_before_the_proof_is_10_or_12(void **state)
+{
+    struct rig *rig = *state;
+    int status;
+
+    assert_int_equal(look_up(rig, "a.img"), BH_OK);
+    assert_int_equal(unlink(path_of(rig, "a.img")), 0);
+    status = attach(rig, NULL, BH_ACCESS_WRITER);
+    assert_true(status == BH_ERR_NO_MEDIUM || status == BH_ERR_STORAGE);
+    assert_true(rig->cause[0] != '\0');
+}
+
+static void a_file_that_cannot_grow_is_13(void **state)
+{
+    struct rig *rig = *state;
+    void *medium;
+
+    /* As good as a full disk: beyond the largest file. */
+    assert_int_equal(look_up(rig, "a.img"), BH_OK);
+    rig->facts.grow_limit = INT64_MAX;
+    assert_int_equal(attach(rig, NULL, BH_ACCESS_WRITER), BH_OK);
+    medium = rig->job.medium;
+    assert_int_equal(move(rig, BH_JOB_WRITE, medium, INT64_MAX - 600, 512),
+                     BH_ERR_NO_SPACE);
+    assert_true(rig->cause[0] != '\0');
+    move(rig, BH_JOB_DETACH, medium, 0, 0);
+}
+
+static void only_reads_are_done_without_waiting(void **state)
+{
+    struct rig *rig = *state;
+    void *medium;
+
+    assert_int_equal(look_up(rig, "a.img"), BH_OK);
+    assert_int_equal(attach(rig, NULL, BH_ACCESS_WRITER), BH_OK);
+    assert_false(bh_storage_do_now(&rig->job));
+    medium = rig->job.medium;
+    rig->job = (struct bh_job){
+        .kind = BH_JOB_WRITE, .medium = medium, .len = 1, .data = rig->data};
+    assert_false(bh_storage_do_now(&rig->job));
+    rig->job.kind = BH_JOB_SYNC;
+    assert_false(bh_storage_do_now(&rig->job));
+    rig->job.kind = BH_JOB_READ;
+    rig->job.offset = 5000; /* an error is for the thread to find out */
+    assert_false(bh_storage_do_now(&rig->job));
+    move(rig, BH_JOB_DETACH, medium, 0, 0);
+}
+
+static void the_listing_is_a_volume_like_others(void **state)
+{
+    struct rig *rig = *state;
+    void *medium;
+
+    assert_int_equal(look_up(rig, ":list"), BH_OK);
+    assert_int_equal(attach(rig, NULL, BH_ACCESS_READER), BH_OK);
+    assert_int_equal(rig->job.byte_count, 128); /* a.img and late */
+    medium = rig->job.medium;
+    assert_int_equal(move(rig, BH_JOB_READ, medium, 0, 128), BH_OK);
+    assert_memory_equal(rig->data + 6, "a.img ", 6);
+    assert_memory_equal(rig->data + 64 + 6, "late ", 5);
+    move(rig, BH_JOB_DETACH, medium, 0, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_volume_is_looked_up_opened_used_and_closed),
+        TEST(a_default_image_stands_for_an_empty_name),
+        TEST(another_program_in_the_way_is_in_use),
+        TEST(a_file_truncated_while_open_is_6),
+        TEST(a_volume_behind_the_files_end_is_10_or_12),
+        TEST(a_file_deleted_before_the_proof_is_10_or_12),
+        TEST(a_file_that_cannot_grow_is_13),
+        TEST(only_reads_are_done_without_waiting),
+        TEST(the_listing_is_a_volume_like_others),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
