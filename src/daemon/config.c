@@ -270,7 +270,7 @@ static int host_key(const struct reader *reader, const char *section,
 
     if (strcmp(key, "default") != 0)
         return unknown_key(reader, section, key);
-    if (bh_address_parse(text, 0, &address) != 0)
+    if (strcmp(text, "*") == 0 || bh_address_parse(text, 0, &address) != 0)
         return complain(reader->problem, "%s: [%s]: '%s' is no numeric address",
                         reader->path, section, text);
     config->hosts = check(realloc(config->hosts, (config->host_count + 1) *

@@ -19,10 +19,12 @@
 #include <unistd.h>
 #include <uv.h>
 
-/* Threads for storage that makes us wait; a volume gets half of them, so that
- * the others, and FLUSH and DISCON, always find one. */
+/* Threads for storage that makes us wait. READs and WRITEs get no more than
+ * this of them in all, and one volume no more than that, so that a slow volume
+ * leaves room for others, and all of them for look-ups, FLUSH and DISCON. */
 #define THREADS "16"
-#define VOLUME_JOBS 8u
+#define DATA_JOBS 12u
+#define VOLUME_JOBS 4u
 
 /* What every path carries; only longer ones are asked about. */
 #define MTU_DATAGRAM_LEN                                                       \
@@ -33,7 +35,7 @@ struct work {
     uv_work_t uv;
     struct bh_driver *driver;
     struct bh_job *job;
-    struct work *next;   /* while it is free */
+    struct work *next;   /* while it is free or held */
     char *default_image; /* LOOKUP: the client's own, or NULL */
     uint8_t status;
     char cause[BH_CAUSE_LEN];
@@ -63,8 +65,9 @@ struct bh_driver {
     struct bh_udp_batch batch;
 
     struct work *works, *free_works;
-    size_t works_out;
-    time_t calendar_s; /* when the core was last told the time */
+    struct work *held, **last_held; /* data jobs for which there is no room */
+    uint32_t data_jobs;             /* with the threads */
+    time_t calendar_s;              /* when the core was last told the time */
     bool stopping;
 };
 
@@ -132,6 +135,37 @@ static void say_cause(struct bh_driver *driver, const struct work *work)
         deeds[job->kind], place, work->cause);
 }
 
+static bool moves_data(const struct bh_job *job)
+{
+    return job->kind == BH_JOB_READ || job->kind == BH_JOB_WRITE;
+}
+
+static void work_done(uv_work_t *uv, int cancelled);
+
+static void hand_over(struct bh_driver *driver, struct work *work)
+{
+    if (moves_data(work->job))
+        driver->data_jobs++;
+    if (uv_queue_work(&driver->loop, &work->uv, work_in_thread, work_done) !=
+        0) {
+        bh_log_say("cannot start a storage thread");
+        abort();
+    }
+}
+
+/* A thread is free: the data job that was held back longest gets it. */
+static void hand_over_held(struct bh_driver *driver)
+{
+    struct work *work = driver->held;
+
+    if (work == NULL || driver->data_jobs >= DATA_JOBS)
+        return;
+    driver->held = work->next;
+    if (driver->held == NULL)
+        driver->last_held = &driver->held;
+    hand_over(driver, work);
+}
+
 static void work_done(uv_work_t *uv, int cancelled)
 {
     struct work *work = uv->data;
@@ -142,10 +176,12 @@ static void work_done(uv_work_t *uv, int cancelled)
     (void)cancelled; /* nothing cancels */
     complete(driver, job, status);
     say_cause(driver, work);
+    if (moves_data(job))
+        driver->data_jobs--;
     free(work->default_image);
     work->next = driver->free_works;
     driver->free_works = work;
-    driver->works_out--;
+    hand_over_held(driver);
     bh_server_finish(driver->server, now_ms(), job, status);
     pump(driver);
 }
@@ -170,17 +206,18 @@ static void start_work(struct bh_driver *driver, struct bh_job *job)
 
     assert(work != NULL); /* there are as many as jobs */
     driver->free_works = work->next;
-    driver->works_out++;
     work->driver = driver;
     work->job = job;
     work->default_image =
         job->kind == BH_JOB_LOOKUP ? default_image_of(driver, job) : NULL;
     work->uv.data = work;
-    if (uv_queue_work(&driver->loop, &work->uv, work_in_thread, work_done) !=
-        0) {
-        bh_log_say("cannot start a storage thread");
-        abort();
+    work->next = NULL;
+    if (!moves_data(job) || driver->data_jobs < DATA_JOBS) {
+        hand_over(driver, work);
+        return;
     }
+    *driver->last_held = work;
+    driver->last_held = &work->next;
 }
 
 static void do_jobs(struct bh_driver *driver)
@@ -256,6 +293,7 @@ static void bring_time(struct bh_driver *driver)
     if (now == driver->calendar_s)
         return;
     driver->calendar_s = now;
+    bh_log_flush(&driver->log, now_ms());
     localtime_r(&now, &local);
     bh_server_set_time(driver->server, (uint64_t)now,
                        (int16_t)(local.tm_gmtoff / 60));
@@ -433,6 +471,7 @@ static int reserve(struct bh_driver *driver)
         driver->catalogue == NULL)
         return -ENOMEM;
     driver->server = bh_server_init(driver->memory, &config);
+    driver->last_held = &driver->held;
     for (size_t i = jobs; i > 0; i--) {
         driver->works[i - 1].next = driver->free_works;
         driver->free_works = &driver->works[i - 1];
@@ -530,6 +569,7 @@ void bh_driver_free(struct bh_driver *driver)
 {
     const struct bh_counters *counters = bh_server_counters(driver->server);
 
+    bh_log_flush(&driver->log, now_ms() + BH_LOG_PERIOD_MS);
     bh_log_say("ended; %llu datagrams received, %llu replies, %llu reads, "
                "%llu writes",
                (unsigned long long)counters->received,

@@ -66,9 +66,10 @@ static void free_config(struct bh_config *config)
     free(config);
 }
 
-/* A configuration from the command line and the file that it names. */
-static struct bh_config *read_config(void *context,
-                                     char problem[BH_PROBLEM_LEN])
+/* Goes through the options: those of the file when `file` is set, else the
+ * others, so that the command line wins wherever the file stands on it. */
+static int take_options(struct bh_config *config, const struct arguments *all,
+                        bool file, char problem[BH_PROBLEM_LEN])
 {
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'},
@@ -78,20 +79,33 @@ static struct bh_config *read_config(void *context,
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
         {NULL, 0, NULL, 0}};
+    int option, error = 0;
+
+    optind = 0; /* from the start: SIGHUP comes here too */
+    opterr = !file; /* one complaint is enough */
+    while (error == 0 && (option = getopt_long(all->count, all->of, "c:l:x:rhV",
+                                               options, NULL)) != -1)
+        if ((option == 'c') == file)
+            error = take_option(config, option, problem);
+    return error;
+}
+
+/* A configuration from the command line and the file that it names. */
+static struct bh_config *read_config(void *context,
+                                     char problem[BH_PROBLEM_LEN])
+{
     const struct arguments *arguments = context;
     struct bh_config *config = malloc(sizeof *config);
-    int option, error = 0;
+    int error;
 
     if (config == NULL) {
         snprintf(problem, BH_PROBLEM_LEN, "out of memory");
         return NULL;
     }
     bh_config_init(config);
-    optind = 0; /* from the start: SIGHUP comes here too */
-    while (error == 0 &&
-           (option = getopt_long(arguments->count, arguments->of, "c:l:x:rhV",
-                                 options, NULL)) != -1)
-        error = take_option(config, option, problem);
+    error = take_options(config, arguments, true, problem);
+    if (error == 0)
+        error = take_options(config, arguments, false, problem);
     for (int i = optind; error == 0 && i < arguments->count; i++)
         error = bh_config_serve(config, arguments->of[i], problem);
     if (error == 0) {

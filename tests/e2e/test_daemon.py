@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from client import BAD_SESSION, NO_IMAGE, OK, READ, Peer, error_of
+from client import BAD_SESSION, IS_READ_ONLY, NO_IMAGE, OK, READ, Peer, error_of
 from conftest import BUILD, SANITIZER, make_image, wait_until
 
 
@@ -244,3 +244,17 @@ def test_ids_of_another_run_are_refused(serve, images):
     with one.peer() as peer, two.peer() as other:
         session = peer.open("a.img", 1 | 0x18)
         assert error_of(other.command, session.id, READ) == BAD_SESSION
+
+
+@pytest.mark.parametrize("order", ["before", "behind"])
+def test_the_command_line_wins_over_the_file(serve, images, tmp_path, order):
+    data = make_image(images / "a.img", 4096, 1)
+    make_image(images / "b.img", 4096, 2)
+    path = tmp_path / "given.conf"
+    path.write_text("[server]\nread-only = no\ndefault = b.img\n")
+    mine = ["-r", "-x", "a.img"]
+    server = serve(*(mine + ["-c", path] if order == "before" else ["-c", path] + mine), images)
+    with server.peer() as peer:
+        session = peer.open("")
+        assert session.read(1) == data[256:512]
+        assert error_of(session.write, 1, bytes(256)) == IS_READ_ONLY
