@@ -82,6 +82,9 @@ static int make_room(struct listing *listing)
     return 0;
 }
 
+/* More records than a server gives numbers: it cannot mean it. */
+#define LISTING_SECTORS_MAX (65536u / RECORDS_PER_SECTOR)
+
 /* Takes the records of one sector, up to the zeros behind the last one. */
 static int add_sector(struct listing *listing, const char *data)
 {
@@ -112,6 +115,10 @@ int listing_read(struct bh_disk *disk, const struct bh_url *url,
     if (result != 0)
         return result;
     sectors = bh_disk_info(disk)->sector_count;
+    if (sectors > LISTING_SECTORS_MAX) {
+        sectors = 0;
+        result = -EBADMSG;
+    }
     for (uint32_t lsn = 0; lsn < sectors && result == 0; lsn++) {
         result = bh_disk_read(disk, lsn, data);
         if (result == 0)

@@ -277,8 +277,8 @@ static bool open_for_writing(struct put *put)
                                       .interrupt = &put->interrupt};
     if (!put->volume.read_only)
         return true;
-    complain("cannot put %s on %s: the volume is read-only; its server's "
-             "configuration decides that",
+    complain("cannot put %s on %s: the volume is read-only, by its server's "
+             "configuration or by the permissions of the file",
              put->source.path, put->volume.target.text);
     return false;
 }

@@ -73,7 +73,8 @@ static void complain_open(const struct volume *volume, const char *action,
                  "or take it as it is at this moment with --look",
                  action, volume->target.text);
     else
-        complain("cannot %s %s: somebody else has it; wait until it is free",
+        complain("cannot %s %s: it is in use; wait until it is free (after 3 "
+                 "seconds, if it was this machine that had it)",
                  action, volume->target.text);
 }
 

@@ -50,6 +50,19 @@ static bool read_input(struct source *source, struct input *out)
     return false;
 }
 
+/* A volume that ends within a sector takes only the beginning of it. */
+static void note_tail(const struct volume *volume, const struct input *input,
+                      uint64_t lsn)
+{
+    uint64_t end = lsn * volume->sector_len + input->len;
+
+    if (volume->known && volume->slack == 0 && !volume->may_grow &&
+        end > volume->bytes && end - volume->bytes < volume->sector_len)
+        note("%s ends after %" PRIu64 " bytes: the last %" PRIu64
+             " of the input have no place there.",
+             volume->target.text, volume->bytes, end - volume->bytes);
+}
+
 static bool check(const struct options *options, const struct volume *volume,
                   const struct input *input, uint64_t lsn)
 {
@@ -66,6 +79,7 @@ static bool check(const struct options *options, const struct volume *volume,
                  input->len, (unsigned)volume->sector_len);
         return false;
     }
+    note_tail(volume, input, lsn);
     if (!volume->known || volume->may_grow ||
         (lsn <= volume->sector_count && sectors <= volume->sector_count - lsn))
         return true;
@@ -97,7 +111,8 @@ static int write_sectors(struct volume *volume, const struct input *input,
 static int write_input(const struct options *options, struct volume *volume,
                        const struct input *input, uint64_t lsn)
 {
-    if (!volume_open(volume, "write", 0, VOLUME_SECTOR_LEN) ||
+    if (!volume_measure(volume, "write") ||
+        !volume_open(volume, "write", 0, VOLUME_SECTOR_LEN) ||
         !check(options, volume, input, lsn))
         return EXIT_TROUBLE;
     return write_sectors(volume, input, lsn);

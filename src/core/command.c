@@ -138,6 +138,15 @@ static handler *const handlers[] = {
  * From arrival to the handler.
  */
 
+/* What the log is told of the LSN field. */
+static uint64_t lsn_of(const struct bh_command *command)
+{
+    const struct bh_opcode_row *row = bh_opcode_find(command->opcode);
+
+    return row != NULL && row->flags & BH_OP_LSN ? command->lsn
+                                                 : BH_EVENT_NO_LSN;
+}
+
 void bh_command_finish(struct bh_server *server, struct bh_request *request,
                        uint8_t status)
 {
@@ -150,7 +159,7 @@ void bh_command_finish(struct bh_server *server, struct bh_request *request,
 
         event->status = status;
         event->id = request->command.session;
-        event->detail = request->command.lsn;
+        event->detail = lsn_of(&request->command);
         server->counters.refused++;
     }
     if (session != NULL) {
@@ -244,7 +253,7 @@ static void refuse(struct bh_server *server, const struct bh_path *path,
 
     event->status = status;
     event->id = command->session;
-    event->detail = command->lsn;
+    event->detail = lsn_of(command);
     server->counters.refused++;
     bh_reply(
         server, path, bytes,

@@ -24,7 +24,7 @@ static void refuse(struct bh_server *server, const struct bh_path *path,
         bh_event_note(server, BH_EVENT_CONNECT_REFUSED, &path->peer, NULL);
 
     event->status = status;
-    strncpy(event->volume, name, sizeof event->volume - 1);
+    bh_text_copy(event->volume, sizeof event->volume, name);
     server->counters.refused++;
     reply(server, path, seq, status, 0);
 }
@@ -82,7 +82,7 @@ static void start_lookup(struct bh_server *server, const struct bh_path *path,
     lookup->hash = hash;
     lookup->seq = connect->seq;
     lookup->flags = connect->flags;
-    strncpy(lookup->name, connect->name, sizeof lookup->name - 1);
+    bh_text_copy(lookup->name, sizeof lookup->name, connect->name);
     memset(&lookup->facts, 0, sizeof lookup->facts);
     lookup->job.kind = BH_JOB_LOOKUP;
     lookup->job.name = lookup->name;
@@ -175,14 +175,14 @@ static uint8_t decide(struct bh_server *server, const struct bh_lookup *lookup,
         return BH_ERR_SESSIONS;
     if (bh_lock_decide(server, volume, access, peer) == BH_REFUSED)
         return BH_ERR_IN_USE;
-    if (!bh_session_available(server) &&
+    if (!bh_session_available(server, lookup->host) &&
         !bh_lock_displaces(server, volume, access, lookup->flags, peer))
         return BH_ERR_SESSIONS;
     pending = bh_pending_new(server, peer);
     if (pending == NULL)
         return BH_ERR_SESSIONS;
     pending->volume = volume;
-    pending->generation = volume->generation;
+    bh_volume_pending_began(volume);
     pending->connect_hash = lookup->hash;
     pending->access = access;
     pending->flags = lookup->flags;

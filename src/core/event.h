@@ -14,12 +14,13 @@ enum bh_event_kind {
     BH_EVENT_DATAGRAM_MALFORMED, /* detail: its length */
     BH_EVENT_ID_UNKNOWN,         /* id */
     BH_EVENT_CONNECT_REFUSED,    /* status, volume */
-    BH_EVENT_SESSION_PROVEN,     /* id, volume, detail: enum bh_access */
-    BH_EVENT_SESSION_ENDED,      /* id, volume, detail: enum bh_end_reason */
-    BH_EVENT_REQUEST_REFUSED,    /* id, volume, status, detail: the LSN */
-    BH_EVENT_ATTACH_FAILED,      /* volume, status */
-    BH_EVENT_SYNC_FAILED,        /* volume: poisoned from now on */
-    BH_EVENT_OVERLOADED,         /* no request slot for a datagram */
+    BH_EVENT_SESSION_PROVEN,     /* id, volume, access */
+    BH_EVENT_SESSION_ENDED, /* id, volume, access, detail: enum bh_end_reason */
+    BH_EVENT_REQUEST_REFUSED, /* id, volume, status, detail: its LSN, or
+                                 BH_EVENT_NO_LSN */
+    BH_EVENT_ATTACH_FAILED,   /* volume, status */
+    BH_EVENT_SYNC_FAILED,     /* volume: poisoned from now on */
+    BH_EVENT_OVERLOADED,      /* no request slot for a datagram */
     BH_EVENT_COUNT
 };
 
@@ -33,10 +34,12 @@ enum bh_end_reason {
 };
 
 #define BH_EVENT_NAME_LEN 64u
+#define BH_EVENT_NO_LSN UINT64_MAX
 
 struct bh_event {
     uint8_t kind;
     uint8_t status;
+    uint8_t access; /* of sessions: enum bh_access */
     uint16_t id;
     uint64_t detail;
     struct bh_peer peer;

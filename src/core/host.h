@@ -28,6 +28,7 @@ struct bh_host {
     struct bh_link pendings; /* ring of bh_pending.of_host, oldest first */
     uint64_t keep_due_ms;    /* rates: see bh_host_may() */
     uint64_t wrong_id_due_ms;
+    uint64_t session_due_ms;
     uint16_t owned; /* all that invariant 1 names */
     uint16_t session_count;
     uint16_t pending_count;

@@ -94,6 +94,9 @@ void bh_command_done(struct bh_server *server, struct bh_request *request,
 void bh_command_finish(struct bh_server *server, struct bh_request *request,
                        uint8_t status);
 
+/* Copies what fits into `room` bytes with its NUL. */
+void bh_text_copy(char *out, size_t room, const char *text);
+
 /* What bh_id.owner holds for this peer. */
 uint32_t bh_owner_of(const struct bh_server *server,
                      const struct bh_peer *peer);

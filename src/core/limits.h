@@ -8,6 +8,11 @@
 #define BH_SESSIONS_DEFAULT 256u
 #define BH_SESSIONS_MAX 32768u
 
+/* Ids rest in quarantine when a session has ended, so a host gets no more
+ * sessions in a while than leave ids for others: at most 19,456 of 65,535. */
+#define BH_SESSION_BURST 4096u
+#define BH_SESSION_INTERVAL_MS 8u
+
 /* Pending sessions own nothing, so they have no time-out, only a number. */
 #define BH_PENDING_MAX 1024u
 #define BH_PENDING_PER_HOST 16u
@@ -28,8 +33,8 @@
 #define BH_LOOKUPS_MAX 32u
 #define BH_LOOKUPS_PER_HOST 4u
 
-/* Volumes that are remembered beyond those that sessions hold, for their
- * change counters. */
+/* Volumes that are remembered beyond those that sessions name, pending ones
+ * among them, for their change counters. */
 #define BH_VOLUMES_SPARE 64u
 
 /* A WRITE starts to become stable within 1 s of its answer; the rest of that

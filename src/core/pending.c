@@ -90,6 +90,8 @@ static void release(struct bh_server *server, struct bh_pending *pending)
     host->pending_count--;
     bh_host_disown(&server->hosts, host);
     server->pending_used--;
+    if (pending->volume != NULL)
+        bh_volume_pending_over(server, pending->volume);
     pending->id = 0;
     bh_list_append(&server->free_pendings, &pending->age);
 }
@@ -116,10 +118,14 @@ void bh_pending_guessed(struct bh_server *server, struct bh_host *host)
 }
 
 /* The pending session becomes a proven one, and its request runs. */
-static void proven(struct bh_server *server, struct bh_pending *pending)
+static void become_proven(struct bh_server *server, struct bh_pending *pending)
 {
     struct bh_request *request = pending->request;
-    struct bh_session *session = bh_session_new(server, pending);
+    struct bh_session *session = NULL;
+
+    if (bh_host_may(&pending->host->session_due_ms, server->now,
+                    BH_SESSION_BURST, BH_SESSION_INTERVAL_MS))
+        session = bh_session_new(server, pending);
 
     if (session == NULL) {
         bh_pending_end(server, pending, BH_ERR_SESSIONS);
@@ -139,10 +145,7 @@ void bh_pending_prove(struct bh_server *server, struct bh_pending *pending,
 
     pending->request = request;
     request->state = BH_REQUEST_PARKED;
-    if (volume->generation != pending->generation) {
-        bh_pending_end(server, pending, BH_ERR_SESSION);
-        return;
-    }
+
     if (bh_lock_decide(server, volume, pending->access, peer) == BH_REFUSED) {
         bh_pending_end(server, pending, BH_ERR_IN_USE);
         return;
@@ -151,7 +154,7 @@ void bh_pending_prove(struct bh_server *server, struct bh_pending *pending,
     if (bh_lock_decide(server, volume, pending->access, peer) == BH_WAIT)
         bh_list_append(&server->proving, &pending->proving);
     else
-        proven(server, pending);
+        become_proven(server, pending);
 }
 
 void bh_proving_advance(struct bh_server *server)

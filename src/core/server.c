@@ -26,7 +26,7 @@ static void *carve(uint8_t *base, size_t *at, size_t count, size_t len)
 
 static uint32_t volume_count(const struct bh_server_config *config)
 {
-    return config->session_count + BH_VOLUMES_SPARE;
+    return config->session_count + BH_PENDING_MAX + BH_VOLUMES_SPARE;
 }
 
 /* Invariant 2 of core/host.h. */
@@ -166,6 +166,14 @@ static void settle(struct bh_server *server)
 uint32_t bh_owner_of(const struct bh_server *server, const struct bh_peer *peer)
 {
     return (uint32_t)bh_hash(server->config.hash_key, peer->host, BH_HOST_LEN);
+}
+
+void bh_text_copy(char *out, size_t room, const char *text)
+{
+    size_t len = strnlen(text, room - 1);
+
+    memcpy(out, text, len);
+    out[len] = '\0';
 }
 
 void bh_malformed(struct bh_server *server, const struct bh_path *path,

@@ -66,8 +66,17 @@ static struct bh_session *reclaimable(struct bh_server *server)
     return best;
 }
 
-bool bh_session_available(struct bh_server *server)
+/* No host holds more than half of the table. */
+static bool within_share(const struct bh_server *server,
+                         const struct bh_host *host)
 {
+    return host->session_count < server->config.session_count / 2;
+}
+
+bool bh_session_available(struct bh_server *server, const struct bh_host *host)
+{
+    if (!within_share(server, host))
+        return false;
     if (!bh_list_empty(&server->free_sessions))
         return true;
     return server->now >= server->reclaim_after_ms &&
@@ -92,7 +101,8 @@ static struct bh_session *place(struct bh_server *server)
 struct bh_session *bh_session_new(struct bh_server *server,
                                   struct bh_pending *pending)
 {
-    struct bh_session *session = place(server);
+    struct bh_session *session =
+        within_share(server, pending->host) ? place(server) : NULL;
     struct bh_volume *volume = pending->volume;
     struct bh_event *event;
 
@@ -129,7 +139,7 @@ struct bh_session *bh_session_new(struct bh_server *server,
         bh_event_note(server, BH_EVENT_SESSION_PROVEN, &session->peer, volume);
 
     event->id = session->id;
-    event->detail = session->access;
+    event->access = session->access;
     return session;
 }
 
@@ -139,6 +149,7 @@ static void note_end(struct bh_server *server, const struct bh_session *session)
                                            &session->peer, session->volume);
 
     event->id = session->id;
+    event->access = session->access;
     event->detail = session->reason;
 }
 

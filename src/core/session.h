@@ -58,10 +58,10 @@ struct bh_pending {
     struct bh_link age;     /* in bh_server.pendings, oldest first */
     struct bh_link proving; /* in bh_server.proving while it waits */
     struct bh_host *host;
-    struct bh_volume *volume;   /* valid while `generation` is the volume's */
+    struct bh_volume *volume;
     struct bh_request *request; /* the COMMAND that is to prove it */
     uint64_t connect_hash;      /* of the CONNECT's format bytes */
-    uint32_t generation;
+
     uint32_t wrong_ids;
     uint16_t id; /* 0: the slot is free */
     struct bh_peer peer;
@@ -105,8 +105,9 @@ void bh_proving_advance(struct bh_server *server);
 struct bh_session *bh_session_find(struct bh_server *server, uint16_t id,
                                    const struct bh_peer *peer);
 
-/* Whether a session could be had: a free slot, or one that may be reclaimed. */
-bool bh_session_available(struct bh_server *server);
+/* Whether this host could have a session: within its share, and a slot is free
+ * or may be reclaimed. */
+bool bh_session_available(struct bh_server *server, const struct bh_host *host);
 
 /* A proven session for what `pending` asked for. It takes its id over, and
  * frees the pending slot. NULL if there is no room. */

@@ -38,7 +38,7 @@ bool bh_volume_overlaps(const struct bh_volume *a, const struct bh_volume *b)
 
     if (!same_medium(x, y))
         return false;
-    if (a == b)
+    if (x->first == y->first) /* also if one of them is empty as yet */
         return true;
     return x->first < y->first ? y->first - x->first < x_len
                                : x->first - y->first < y_len;
@@ -94,16 +94,12 @@ static struct bh_volume *add(struct bh_server *server,
     uint64_t counter;
     struct bh_volume *volume;
     struct bh_volume **bucket = bucket_of(server, facts);
-    uint32_t generation;
-
     if (!bh_random_take(&server->random, &counter, sizeof counter))
         return NULL;
     volume = place(server);
     if (volume == NULL)
         return NULL;
-    generation = volume->generation;
     memset(volume, 0, sizeof *volume);
-    volume->generation = generation + 1;
     volume->facts = *facts;
     volume->change_counter = counter;
     bh_list_init(&volume->unstable);
@@ -205,7 +201,8 @@ static void settle(struct bh_server *server, struct bh_volume *volume)
             serve(server, volume, BH_JOB_ATTACH);
     } else if (access == BH_ACCESS_NONE && volume->attached) {
         serve(server, volume, BH_JOB_DETACH);
-    } else if (access == BH_ACCESS_NONE && !volume->poisoned) {
+    } else if (access == BH_ACCESS_NONE && volume->pendings == 0 &&
+               !volume->poisoned) {
         bh_list_remove(&volume->idle); /* forgotten last of all */
         bh_list_append(&server->idle_volumes, &volume->idle);
     }
@@ -304,7 +301,7 @@ static void unsettle_medium(struct bh_server *server,
     struct bh_volume *at = bh_volume_chain(server, &volume->facts);
 
     for (; at != NULL; at = at->chain)
-        if (bh_volume_overlaps(at, volume))
+        if (same_medium(&at->facts, &volume->facts))
             bh_volume_unsettle(server, at);
 }
 
@@ -354,6 +351,18 @@ void bh_volume_served(struct bh_server *server, struct bh_job *job,
         synced(server, volume, status);
         break;
     }
+}
+
+void bh_volume_pending_began(struct bh_volume *volume)
+{
+    volume->pendings++;
+    bh_list_remove(&volume->idle);
+}
+
+void bh_volume_pending_over(struct bh_server *server, struct bh_volume *volume)
+{
+    volume->pendings--;
+    bh_volume_unsettle(server, volume);
 }
 
 void bh_volume_dirtied(struct bh_server *server, struct bh_volume *volume)

@@ -20,8 +20,9 @@
  *     an administrator reopens it, and answers 12.
  *  5. A request that waits for stability is answered after a SYNC that began
  *     when all WRITEs before it had finished.
- *  6. A volume in use is never forgotten. An unused one is, if its place is
- *     needed; its change counter then starts from a new random number.
+ *  6. A volume that a session names, be it pending, is never forgotten. An
+ * unused one is, if its place is needed; its change counter then starts from a
+ * new random number.
  */
 #ifndef BH_CORE_VOLUME_H
 #define BH_CORE_VOLUME_H
@@ -44,7 +45,7 @@ struct bh_volume {
     struct bh_link unsettled; /* in bh_server.unsettled: see below */
     struct bh_link sessions;  /* ring of bh_session.of_volume */
     uint32_t holders[BH_ACCESS_WRITER + 1]; /* sessions by access */
-    uint32_t generation; /* counts the volumes that this slot has been */
+    uint32_t pendings;                      /* pending sessions that name it */
 
     struct bh_job service;
     bool service_runs, attached, dirty, poisoned;
@@ -98,6 +99,10 @@ void bh_volume_changes(struct bh_server *server, struct bh_volume *volume);
 /* The administrator says that a poisoned volume is well. What waits for an
  * earlier SYNC gets 12: a later one says nothing of it. */
 void bh_volume_reopen(struct bh_server *server, struct bh_volume *volume);
+
+/* A pending session names the volume, or does no longer. */
+void bh_volume_pending_began(struct bh_volume *volume);
+void bh_volume_pending_over(struct bh_server *server, struct bh_volume *volume);
 
 /* A WRITE has finished. */
 void bh_volume_dirtied(struct bh_server *server, struct bh_volume *volume);

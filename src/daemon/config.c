@@ -330,7 +330,11 @@ static int volume_key(const struct reader *reader, const char *section,
         spec->name = check(strdup(name));
     }
     if (strcmp(key, "path") == 0) {
-        free(spec->path);
+        if (spec->path != NULL)
+            return complain(reader->problem,
+                            "%s: [%s] has two paths; each section is to be "
+                            "there once",
+                            reader->path, section);
         spec->path = path_from(reader->path, value);
         return 0;
     }

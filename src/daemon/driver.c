@@ -41,6 +41,15 @@ struct work {
     char cause[BH_CAUSE_LEN];
 };
 
+/* A configuration on its way in; NULL: none is. */
+struct reloading {
+    uv_work_t uv;
+    struct bh_driver *driver;
+    struct bh_config *config;
+    int error;
+    char problem[BH_PROBLEM_LEN];
+};
+
 struct listener {
     uv_poll_t uv;
     struct bh_driver *driver;
@@ -53,6 +62,7 @@ struct bh_driver {
     struct bh_config *config;
     bh_reload *reload;
     void *context;
+    struct reloading reloading;
 
     struct bh_server *server;
     void *memory;
@@ -340,13 +350,11 @@ static void pump(struct bh_driver *driver)
 
 static void receive_batch(struct bh_driver *driver, size_t index)
 {
-    uint64_t now = now_ms();
-
     for (unsigned i = 0; i < driver->batch.count; i++) {
         const struct bh_datagram *datagram = &driver->batch.of[i];
         struct bh_path path = bh_path_make((uint8_t)index, &datagram->route);
 
-        bh_server_receive(driver->server, now, &path, datagram->bytes,
+        bh_server_receive(driver->server, now_ms(), &path, datagram->bytes,
                           datagram->len);
         do_jobs(driver); /* at once: what the page cache has needs no queue */
     }
@@ -396,30 +404,89 @@ static void stop(uv_signal_t *uv, int number)
     pump(driver);
 }
 
+static void say_volume(void *context, const char *name, const char *cause)
+{
+    (void)context;
+    bh_log_say("volume '%s' cannot be served as configured: %s", name, cause);
+}
+
+static void say_default(struct bh_driver *driver, const char *image)
+{
+    struct bh_volume_facts facts;
+    char cause[BH_CAUSE_LEN];
+
+    if (bh_catalogue_lookup(driver->catalogue, image, NULL, &facts, cause) != 0)
+        bh_log_say("default image '%s' cannot be served: %s", image, cause);
+}
+
+/* What is configured and not there: it may come yet, or be a mistake. */
+static void say_missing(struct bh_driver *driver,
+                        const struct bh_config *config)
+{
+    bh_catalogue_check(driver->catalogue, say_volume, NULL);
+    if (config->default_image != NULL)
+        say_default(driver, config->default_image);
+    for (size_t i = 0; i < config->host_count; i++)
+        say_default(driver, config->hosts[i].image);
+}
+
+static void free_config(struct bh_config *config)
+{
+    bh_config_free(config);
+    free(config);
+}
+
+/* Directories may be slow, so this is done beside the loop. */
+static void reload_in_thread(uv_work_t *uv)
+{
+    struct reloading *reloading = uv->data;
+    struct bh_driver *driver = reloading->driver;
+
+    reloading->error = bh_catalogue_set(
+        driver->catalogue, &reloading->config->contents, reloading->problem);
+    if (reloading->error == 0)
+        say_missing(driver, reloading->config);
+}
+
+static void reloaded(uv_work_t *uv, int cancelled)
+{
+    struct reloading *reloading = uv->data;
+    struct bh_driver *driver = reloading->driver;
+
+    (void)cancelled;
+    if (reloading->error == 0) {
+        free_config(driver->config);
+        driver->config = reloading->config;
+        bh_log_say("configuration read again; sessions go on as they were "
+                   "opened, 'listen' and 'sessions' need a restart");
+    } else {
+        bh_log_say("configuration unchanged: %s", reloading->problem);
+        free_config(reloading->config);
+    }
+    reloading->config = NULL;
+}
+
 /* A mistake in the new configuration changes nothing. */
 static void reload(uv_signal_t *uv, int number)
 {
     struct bh_driver *driver = uv->data;
-    char problem[BH_PROBLEM_LEN];
-    struct bh_config *config = driver->reload(driver->context, problem);
+    struct reloading *reloading = &driver->reloading;
 
     (void)number;
-    bh_server_reopen(driver->server, now_ms());
-    if (config != NULL &&
-        bh_catalogue_set(driver->catalogue, &config->contents, problem) == 0) {
-        bh_config_free(driver->config);
-        free(driver->config);
-        driver->config = config;
-        bh_log_say("configuration read again; sessions go on as they were "
-                   "opened, 'listen' and 'sessions' need a restart");
-    } else {
-        bh_log_say("configuration unchanged: %s", problem);
-        if (config != NULL) {
-            bh_config_free(config);
-            free(config);
-        }
+    if (reloading->config != NULL) {
+        bh_log_say("still reading the configuration; send SIGHUP again later");
+        return;
     }
+    bh_server_reopen(driver->server, now_ms());
     pump(driver);
+    reloading->config = driver->reload(driver->context, reloading->problem);
+    if (reloading->config == NULL) {
+        bh_log_say("configuration unchanged: %s", reloading->problem);
+        return;
+    }
+    reloading->driver = driver;
+    reloading->uv.data = reloading;
+    uv_queue_work(&driver->loop, &reloading->uv, reload_in_thread, reloaded);
 }
 
 /*
@@ -483,6 +550,8 @@ static void start_loop(struct bh_driver *driver)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
 
+    signal(SIGPIPE, SIG_IGN); /* a log that nobody reads */
+    signal(SIGXFSZ, SIG_IGN); /* error 13 says it */
     setenv("UV_THREADPOOL_SIZE", THREADS, 0);
     uv_loop_init(&driver->loop);
     uv_timer_init(&driver->loop, &driver->timer);
@@ -530,6 +599,7 @@ struct bh_driver *bh_driver_new(struct bh_config *config, bh_reload *reload_,
         error = open_listeners(driver, problem);
     if (error == 0) {
         start_loop(driver);
+        say_missing(driver, config);
         return driver;
     }
     for (size_t i = 0; i < driver->listener_count; i++)
@@ -582,8 +652,7 @@ void bh_driver_free(struct bh_driver *driver)
     for (size_t i = 0; i < driver->listener_count; i++)
         bh_udp_close(&driver->udp[i]);
     bh_catalogue_free(driver->catalogue);
-    bh_config_free(driver->config);
-    free(driver->config);
+    free_config(driver->config);
     free(driver->works);
     free(driver->memory);
     free(driver);

@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/log.h"
 
+#include "core/job.h"
 #include "daemon/peer.h"
 #include "net/address.h"
 #include "wire/status.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 void bh_log_say(const char *format, ...)
 {
+    /* A reader that has stopped reading must not stop the server. */
+    struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
     char line[512];
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "blockheadd: %s\n", line); /* one write, one line */
+    if (poll(&log, 1, 0) == 1 && (log.revents & POLLOUT) != 0)
+        fprintf(stderr, "blockheadd: %s\n", line); /* one write, one line */
 }
 
 const char *bh_log_clean(const char *text, char *out, size_t len)
@@ -69,8 +75,8 @@ bool bh_log_may(struct bh_log *log, uint64_t now, unsigned kind)
 static void say_event(const struct bh_event *event, const char *peer,
                       const char *volume)
 {
-    static const char *const accesses[] = {"nothing", "a lockless look",
-                                           "reading", "writing"};
+    static const char *const accesses[] = {"nothing", "a look", "reading",
+                                           "writing"};
     static const char *const reasons[] = {
         "the client disconnected",
         "another client took the volume over",
@@ -81,6 +87,7 @@ static void say_event(const struct bh_event *event, const char *peer,
     unsigned id = event->id;
     unsigned long long detail = event->detail;
     const char *status = bh_status_text(event->status);
+    char sector[40] = "";
 
     switch (event->kind) {
     case BH_EVENT_DATAGRAM_MALFORMED:
@@ -94,15 +101,17 @@ static void say_event(const struct bh_event *event, const char *peer,
         break;
     case BH_EVENT_SESSION_PROVEN:
         bh_log_say("%s opened %s for %s, session %u", peer, volume,
-                   accesses[detail], id);
+                   accesses[event->access], id);
         break;
     case BH_EVENT_SESSION_ENDED:
         bh_log_say("session %u of %s on %s has ended: %s", id, peer, volume,
                    reasons[detail]);
         break;
     case BH_EVENT_REQUEST_REFUSED:
-        bh_log_say("%s got error %u (%s) for sector %llu, session %u%s%s", peer,
-                   (unsigned)event->status, status, detail, id,
+        if (event->detail != BH_EVENT_NO_LSN)
+            snprintf(sector, sizeof sector, " for sector %llu", detail);
+        bh_log_say("%s got error %u (%s)%s, session %u%s%s", peer,
+                   (unsigned)event->status, status, sector, id,
                    volume[0] == '\0' ? "" : " on ", volume);
         break;
     case BH_EVENT_ATTACH_FAILED:
@@ -119,12 +128,22 @@ static void say_event(const struct bh_event *event, const char *peer,
     }
 }
 
+/* Looks come and go, three with each `blockhead get`, and hold nothing. */
+static bool is_look(const struct bh_event *event)
+{
+    return event->access == BH_ACCESS_LOOK &&
+           (event->kind == BH_EVENT_SESSION_PROVEN ||
+            event->kind == BH_EVENT_SESSION_ENDED);
+}
+
 void bh_log_event(struct bh_log *log, uint64_t now,
                   const struct bh_event *event)
 {
     char peer[BH_ADDRESS_TEXT_LEN];
     char volume[4 * BH_EVENT_NAME_LEN];
 
+    if (is_look(event))
+        return;
     if (bh_log_may(log, now, event->kind))
         say_event(event, bh_peer_print(&event->peer, peer),
                   bh_log_clean(event->volume, volume, sizeof volume));

@@ -81,7 +81,7 @@ static int take_options(struct bh_config *config, const struct arguments *all,
         {NULL, 0, NULL, 0}};
     int option, error = 0;
 
-    optind = 0; /* from the start: SIGHUP comes here too */
+    optind = 0;     /* from the start: SIGHUP comes here too */
     opterr = !file; /* one complaint is enough */
     while (error == 0 && (option = getopt_long(all->count, all->of, "c:l:x:rhV",
                                                options, NULL)) != -1)

@@ -19,6 +19,8 @@ static uint8_t status_of(int error)
         return BH_ERR_IN_USE;
     case -ENODATA:
         return BH_ERR_SHORT;
+    case -EUSERS:
+        return BH_ERR_SESSIONS;
     case -ENOSPC:
     case -EDQUOT:
     case -EFBIG:
@@ -93,8 +95,9 @@ uint8_t bh_storage_do(struct bh_catalogue *catalogue, struct bh_job *job,
         cause[0] = '\0'; /* of an attempt on the way */
     else if (cause[0] == '\0')
         snprintf(cause, BH_CAUSE_LEN, "%s",
-                 error == -ENODATA ? "the image is shorter than it was"
-                                   : strerror(-error));
+                 error == -ENODATA  ? "the image is shorter than it was"
+                 : error == -EUSERS ? "too many listings are open"
+                                    : strerror(-error));
     if ((job->kind == BH_JOB_ATTACH && error == -ENOENT) ||
         (job->kind <= BH_JOB_ATTACH && error == -ENODATA))
         return BH_ERR_NO_MEDIUM; /* neither is an answer to READ or WRITE */

@@ -32,8 +32,9 @@ static int set_option(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof value) == 0 ? 0 : -errno;
 }
 
-/* PMTUDISC_DO sets DF: a sector that does not fit is an error here and no pile
- * of fragments there. PKTINFO tells which of our addresses was meant. */
+/* PMTUDISC_PROBE sets DF, so that a sector that does not fit is an error and no
+ * pile of fragments, and believes no ICMP message, which anyone can forge.
+ * PKTINFO tells which of our addresses was meant. */
 static int set_options(const struct bh_udp *udp)
 {
     int error = 0;
@@ -43,11 +44,11 @@ static int set_options(const struct bh_udp *udp)
     if (udp->family == AF_INET6) {
         error = set_option(udp->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
         (void)set_option(udp->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
-                         IPV6_PMTUDISC_DO);
+                         IPV6_PMTUDISC_PROBE);
     }
     if (error == 0)
         error = set_option(udp->fd, IPPROTO_IP, IP_PKTINFO, 1);
-    (void)set_option(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
+    (void)set_option(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
     return error;
 }
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +28,14 @@ struct image {
 };
 
 struct bh_catalogue {
-    pthread_mutex_t mutex;
+    pthread_rwlock_t lock; /* contents, images */
     struct bh_contents contents;
     struct image *images; /* sorted by name */
     size_t image_count;
-    uint64_t scanned_ms; /* when the directories were read; 0: never */
-    uint64_t lists;      /* listings made: each is a medium of its own */
+    pthread_mutex_t scanning;   /* scanned_ms; taken before `lock` */
+    uint64_t scanned_ms;        /* when the directories were read; 0: never */
+    atomic_uint_fast64_t lists; /* listings made: each is a medium of its own */
+    atomic_uint lists_open;
 };
 
 static int by_name(const void *a, const void *b)
@@ -74,32 +77,19 @@ static int append_image(struct bh_catalogue *catalogue, const char *name)
     return 0;
 }
 
-static void sort_images(struct bh_catalogue *catalogue)
-{
-    if (catalogue->image_count > 0)
-        qsort(catalogue->images, catalogue->image_count,
-              sizeof *catalogue->images, by_name);
-}
-
-/* The number of `name`, a new one if it has none; 0 if there are too many. */
-static uint32_t number_of(struct bh_catalogue *catalogue, const char *name)
-{
-    const struct image *image = find_image(catalogue, name);
-
-    if (image != NULL)
-        return image->number;
-    if (append_image(catalogue, name) != 0)
-        return 0;
-    sort_images(catalogue);
-    return find_image(catalogue, name)->number;
-}
-
 static uint64_t now_ms(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + 1;
+}
+
+static void sort_images(struct bh_catalogue *catalogue)
+{
+    if (catalogue->image_count > 0)
+        qsort(catalogue->images, catalogue->image_count,
+              sizeof *catalogue->images, by_name);
 }
 
 /* All names that are served now. */
@@ -116,34 +106,50 @@ static struct bh_names read_names(const struct bh_catalogue *catalogue)
     return names;
 }
 
-/* Gives numbers to names that have appeared since the last look. */
-static void scan(struct bh_catalogue *catalogue)
+static void add_names(struct bh_catalogue *catalogue,
+                      const struct bh_names *names)
 {
-    struct bh_names names;
     size_t known = catalogue->image_count;
 
-    if (catalogue->scanned_ms != 0 &&
-        now_ms() - catalogue->scanned_ms < RESCAN_MS)
-        return;
-    names = read_names(catalogue);
-    for (size_t i = 0; i < names.count; i++) {
-        struct image key = {.name = names.of[i]};
+    for (size_t i = 0; i < names->count; i++) {
+        struct image key = {.name = names->of[i]};
 
         if (known == 0 || bsearch(&key, catalogue->images, known, sizeof key,
                                   by_name) == NULL)
-            append_image(catalogue, names.of[i]);
+            append_image(catalogue, names->of[i]);
     }
     sort_images(catalogue);
-    bh_names_free(&names);
-    catalogue->scanned_ms = now_ms();
+}
+
+/* Gives numbers to names that have appeared since the last look. Directories
+ * are walked while others may look names up. */
+static void scan(struct bh_catalogue *catalogue)
+{
+    struct bh_names names;
+
+    pthread_mutex_lock(&catalogue->scanning);
+    if (catalogue->scanned_ms == 0 ||
+        now_ms() - catalogue->scanned_ms >= RESCAN_MS) {
+        pthread_rwlock_rdlock(&catalogue->lock);
+        names = read_names(catalogue);
+        pthread_rwlock_unlock(&catalogue->lock);
+        pthread_rwlock_wrlock(&catalogue->lock);
+        add_names(catalogue, &names);
+        pthread_rwlock_unlock(&catalogue->lock);
+        bh_names_free(&names);
+        catalogue->scanned_ms = now_ms();
+    }
+    pthread_mutex_unlock(&catalogue->scanning);
 }
 
 struct bh_catalogue *bh_catalogue_new(void)
 {
     struct bh_catalogue *catalogue = calloc(1, sizeof *catalogue);
 
-    if (catalogue != NULL)
-        pthread_mutex_init(&catalogue->mutex, NULL);
+    if (catalogue != NULL) {
+        pthread_rwlock_init(&catalogue->lock, NULL);
+        pthread_mutex_init(&catalogue->scanning, NULL);
+    }
     return catalogue;
 }
 
@@ -171,7 +177,8 @@ void bh_catalogue_free(struct bh_catalogue *catalogue)
     for (size_t i = 0; i < catalogue->image_count; i++)
         free(catalogue->images[i].name);
     free(catalogue->images);
-    pthread_mutex_destroy(&catalogue->mutex);
+    pthread_rwlock_destroy(&catalogue->lock);
+    pthread_mutex_destroy(&catalogue->scanning);
     free(catalogue);
 }
 
@@ -197,21 +204,25 @@ int bh_catalogue_set(struct bh_catalogue *catalogue,
         if (error != 0)
             return error;
     }
-    pthread_mutex_lock(&catalogue->mutex);
+    pthread_mutex_lock(&catalogue->scanning);
+    pthread_rwlock_wrlock(&catalogue->lock);
     bh_contents_free(&catalogue->contents);
     catalogue->contents = *contents;
     *contents = (struct bh_contents){0};
+    pthread_rwlock_unlock(&catalogue->lock);
     catalogue->scanned_ms = 0;
+    pthread_mutex_unlock(&catalogue->scanning);
     scan(catalogue);
-    pthread_mutex_unlock(&catalogue->mutex);
     return 0;
 }
 
-/* The facts of an image by its exact name. */
+/* The facts of an image by its exact name. One that no scan has found, such as
+ * a file that is new or reached by a link to a directory, has no number. */
 static int exact(struct bh_catalogue *catalogue, const char *name,
                  struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
 {
     struct bh_place place;
+    const struct image *image;
     int error = bh_locate(&catalogue->contents, name, &place, cause);
 
     if (error != 0)
@@ -220,12 +231,8 @@ static int exact(struct bh_catalogue *catalogue, const char *name,
     bh_place_close(&place);
     if (error != 0)
         return error;
-    facts->number = number_of(catalogue, name);
-    if (facts->number == 0) {
-        snprintf(cause, BH_CAUSE_LEN, "there are more than %u images",
-                 BH_IMAGES_MAX);
-        return -ENFILE;
-    }
+    image = find_image(catalogue, name);
+    facts->number = image != NULL ? image->number : BH_NO_NUMBER;
     return 0;
 }
 
@@ -238,7 +245,6 @@ static int alike(struct bh_catalogue *catalogue, const char *name,
     struct bh_volume_facts found;
     int matches = 0;
 
-    scan(catalogue);
     for (size_t i = 0; i < catalogue->image_count; i++) {
         const char *known = catalogue->images[i].name;
 
@@ -261,7 +267,6 @@ static int numbered(struct bh_catalogue *catalogue, const char *digits,
     char *end;
     unsigned long number = strtoul(digits, &end, 10);
 
-    scan(catalogue);
     if (*digits >= '0' && *digits <= '9' && *end == '\0')
         for (size_t i = 0; i < catalogue->image_count; i++)
             if (catalogue->images[i].number == number)
@@ -271,16 +276,13 @@ static int numbered(struct bh_catalogue *catalogue, const char *digits,
     return -ENOENT;
 }
 
+/* What a clean name stands for, as far as scans have seen. */
 static int look_up(struct bh_catalogue *catalogue, const char *name,
                    struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
 {
     const char *problem;
     int error;
 
-    if (bh_name_alike(name, BH_LIST_NAME)) {
-        bh_list_facts(facts, ++catalogue->lists);
-        return 0;
-    }
     if (name[0] == ':')
         return numbered(catalogue, name + 1, facts, cause);
     problem = bh_name_problem(name);
@@ -290,6 +292,18 @@ static int look_up(struct bh_catalogue *catalogue, const char *name,
     }
     error = exact(catalogue, name, facts, cause);
     return error == -ENOENT ? alike(catalogue, name, facts, cause) : error;
+}
+
+static int locked_look_up(struct bh_catalogue *catalogue, const char *name,
+                          struct bh_volume_facts *facts,
+                          char cause[BH_CAUSE_LEN])
+{
+    int error;
+
+    pthread_rwlock_rdlock(&catalogue->lock);
+    error = look_up(catalogue, name, facts, cause);
+    pthread_rwlock_unlock(&catalogue->lock);
+    return error;
 }
 
 int bh_catalogue_lookup(struct bh_catalogue *catalogue, const char *name,
@@ -307,10 +321,15 @@ int bh_catalogue_lookup(struct bh_catalogue *catalogue, const char *name,
         snprintf(cause, BH_CAUSE_LEN, "no default image is configured");
         return -ENOENT;
     }
-    pthread_mutex_lock(&catalogue->mutex);
-    error = look_up(catalogue, trimmed, facts, cause);
-    pthread_mutex_unlock(&catalogue->mutex);
-    return error;
+    if (bh_name_alike(trimmed, BH_LIST_NAME)) {
+        bh_list_facts(facts, atomic_fetch_add(&catalogue->lists, 1) + 1);
+        return 0;
+    }
+    error = locked_look_up(catalogue, trimmed, facts, cause);
+    if (error != -ENOENT && facts->number != BH_NO_NUMBER)
+        return error;
+    scan(catalogue); /* there may be new names, or numbers */
+    return locked_look_up(catalogue, trimmed, facts, cause);
 }
 
 int bh_catalogue_open(struct bh_catalogue *catalogue,
@@ -321,12 +340,12 @@ int bh_catalogue_open(struct bh_catalogue *catalogue,
 
     cause[0] = '\0';
     if (bh_list_is(facts))
-        return bh_list_open(catalogue, out);
-    pthread_mutex_lock(&catalogue->mutex);
+        return bh_list_open(catalogue, &catalogue->lists_open, out);
+    pthread_rwlock_rdlock(&catalogue->lock);
     fd = bh_locate_open(&catalogue->contents, facts->name,
                         facts->mode == BH_MODE_READ_ONLY ? O_RDONLY : O_RDWR,
                         cause);
-    pthread_mutex_unlock(&catalogue->mutex);
+    pthread_rwlock_unlock(&catalogue->lock);
     if (fd < 0)
         return fd;
     error = bh_file_open(fd, facts, out, cause);
@@ -341,11 +360,33 @@ void bh_catalogue_each(struct bh_catalogue *catalogue,
     char cause[BH_CAUSE_LEN];
     struct bh_volume_facts facts;
 
-    pthread_mutex_lock(&catalogue->mutex);
     scan(catalogue);
+    pthread_rwlock_rdlock(&catalogue->lock);
     for (size_t i = 0; i < catalogue->image_count; i++)
         if (exact(catalogue, catalogue->images[i].name, &facts, cause) == 0 &&
             !visit(context, &facts))
             break;
-    pthread_mutex_unlock(&catalogue->mutex);
+    pthread_rwlock_unlock(&catalogue->lock);
+}
+
+void bh_catalogue_check(struct bh_catalogue *catalogue,
+                        bh_catalogue_complaint *complain, void *context)
+{
+    pthread_rwlock_rdlock(&catalogue->lock);
+    for (size_t i = 0; i < catalogue->contents.volume_count; i++) {
+        const struct bh_volume_spec *spec = &catalogue->contents.volumes[i];
+        char cause[BH_CAUSE_LEN];
+        struct bh_volume_facts facts;
+
+        if (exact(catalogue, spec->name, &facts, cause) != 0) {
+            complain(context, spec->name, cause);
+        } else if (facts.byte_count < spec->size_limit) {
+            snprintf(cause, sizeof cause,
+                     "%llu bytes are configured, the file has only %llu",
+                     (unsigned long long)spec->size_limit,
+                     (unsigned long long)facts.byte_count);
+            complain(context, spec->name, cause);
+        }
+    }
+    pthread_rwlock_unlock(&catalogue->lock);
 }

@@ -11,7 +11,7 @@
  * that `:7` stays what it was.
  *
  * Threads: every call but new and free may come from any thread at any time.
- * A slow directory delays other look-ups, and nothing else.
+ * Look-ups do not wait for each other, nor for a walk through a directory.
  */
 #ifndef BH_VOLUME_CATALOGUE_H
 #define BH_VOLUME_CATALOGUE_H
@@ -22,7 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BH_IMAGES_MAX 16384u /* names that get a number */
+#define BH_IMAGES_MAX 16384u    /* names that get a number */
+#define BH_NO_NUMBER UINT32_MAX /* of one that no scan has found */
 #define BH_LIST_NAME ":list"
 
 struct bh_catalogue;
@@ -74,5 +75,12 @@ typedef bool bh_catalogue_visitor(void *context,
                                   const struct bh_volume_facts *facts);
 void bh_catalogue_each(struct bh_catalogue *catalogue,
                        bh_catalogue_visitor *visit, void *context);
+
+/* Tells `complain` of each configured volume that cannot be served, or not in
+ * its whole length. */
+typedef void bh_catalogue_complaint(void *context, const char *name,
+                                    const char *cause);
+void bh_catalogue_check(struct bh_catalogue *catalogue,
+                        bh_catalogue_complaint *complain, void *context);
 
 #endif

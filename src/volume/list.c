@@ -30,6 +30,7 @@ struct draft {
 struct list {
     struct bh_medium medium; /* first: the medium is the list */
     struct bh_medium *text;  /* in memory */
+    atomic_uint *open;       /* listings, this one among them */
     struct place *places;
     size_t count;
 };
@@ -142,6 +143,7 @@ static void list_close(struct bh_medium *medium)
     struct list *list = list_of(medium);
 
     list->text->ops->close(list->text);
+    atomic_fetch_sub(list->open, 1);
     free(list->places);
     free(list);
 }
@@ -155,7 +157,7 @@ static const struct bh_medium_ops list_ops = {
     .close = list_close,
 };
 
-int bh_list_open(struct bh_catalogue *catalogue, struct bh_medium **out)
+static int make(struct bh_catalogue *catalogue, struct bh_medium **out)
 {
     struct draft draft = {0};
     struct list *list = calloc(1, sizeof *list);
@@ -175,6 +177,20 @@ int bh_list_open(struct bh_catalogue *catalogue, struct bh_medium **out)
     list->count = draft.count;
     *out = &list->medium;
     return 0;
+}
+
+int bh_list_open(struct bh_catalogue *catalogue, atomic_uint *open,
+                 struct bh_medium **out)
+{
+    int error = -EUSERS;
+
+    if (atomic_fetch_add(open, 1) < BH_LISTS_MAX)
+        error = make(catalogue, out);
+    if (error != 0)
+        atomic_fetch_sub(open, 1);
+    else
+        list_of(*out)->open = open;
+    return error;
 }
 
 void bh_list_mark(struct bh_medium *medium, bh_list_in_use *in_use,

@@ -16,14 +16,20 @@
 
 #include "volume/catalogue.h"
 
+#include <stdatomic.h>
+
 #define BH_LIST_RECORD_LEN 64u
+#define BH_LISTS_MAX 16u /* listings at a time: a MiB each at most */
 
 /* Facts of listing number `serial`: a medium of its own, shared with nobody. */
 void bh_list_facts(struct bh_volume_facts *facts, uint64_t serial);
 bool bh_list_is(const struct bh_volume_facts *facts);
 
-/* A snapshot of the catalogue. All volumes are marked as free. */
-int bh_list_open(struct bh_catalogue *catalogue, struct bh_medium **out);
+/* A snapshot of the catalogue. All volumes are marked as free. `*open`, which
+ * outlives the listing, counts those that are open; -EUSERS if there are
+ * BH_LISTS_MAX already. */
+int bh_list_open(struct bh_catalogue *catalogue, atomic_uint *open,
+                 struct bh_medium **out);
 
 /* Marks in an open listing which volumes are in use, as `in_use` says. */
 typedef bool bh_list_in_use(void *context, uint64_t device, uint64_t inode);

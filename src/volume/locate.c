@@ -164,7 +164,9 @@ int bh_place_facts(const struct bh_place *place, const char *name,
 
     if (fstat(place->fd, &st) != 0)
         return explain(-EIO, cause);
-    error = size_of(place, name, &st, &size);
+    error = faccessat(place->fd, "", R_OK, AT_EMPTY_PATH | AT_EACCESS) == 0
+                ? size_of(place, name, &st, &size)
+                : -errno;
     if (error != 0)
         return explain(error, cause);
     *facts = (struct bh_volume_facts){.device = st.st_dev,

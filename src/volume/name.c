@@ -25,6 +25,10 @@ const char *bh_name_problem(const char *name)
             return "it has a control character in it";
     if (*name == '/')
         return "it is an absolute path";
+    if (*name == ':')
+        return "names that begin with ':' are virtual";
+    if (*name != '\0' && name[strlen(name) - 1] == ' ')
+        return "it ends with a blank, which clients cannot send";
     while (part != NULL) {
         if (*part == '.')
             return "names that begin with '.' are not served";

@@ -10,8 +10,8 @@
  * bytes, and what does not fit is cut. Returns `out`. */
 char *bh_name_trim(const char *name, char *out, size_t len);
 
-/* NULL if `name` may be the path of an image beneath a directory, else why it
- * may not. */
+/* NULL if `name` may be that of an image, such as its path beneath a directory,
+ * else why it may not. */
 const char *bh_name_problem(const char *name);
 
 /* Whether two names differ at most in the case of ASCII letters. */

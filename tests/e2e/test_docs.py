@@ -11,7 +11,7 @@ import vectors
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PROTOCOL = (ROOT / "docs/protocol.md").read_text()
-OPCODES = re.findall(r"^BH_OPCODE\((\d+), (\w+),", (ROOT / "src/wire/opcode.def").read_text(), re.M)
+OPCODES = vectors.opcodes()
 EXAMPLES = re.findall(r"^```vector (\S+)\n(.*?)^```", PROTOCOL, re.M | re.S)
 ALL = vectors.load()
 

@@ -491,11 +491,19 @@ def test_a_full_table_gives_up_the_one_that_was_idle_longest(serve, images):
 
 def test_a_full_table_takes_from_the_host_that_has_most(serve, images):
     server = shared_server(serve, images, "1")
-    alone = server.peer().open("shared")
-    greedy = "127.77.0.1"
-    many = [server.peer(greedy).open("shared") for _ in range(15)]
+    others = fill(server, 8)
+    many = [server.peer("127.77.0.1").open("shared") for _ in range(8)]
     time.sleep(1.2)
     with server.peer() as late:
         assert late.open("shared").alive()
-    assert alone.alive()
-    assert sum(session.alive() for session in many) == 14
+    assert all(session.alive() for session in others)
+    assert sum(session.alive() for session in many) == 7
+
+
+def test_a_host_gets_half_of_the_table(serve, images):
+    server = shared_server(serve, images, "30m")
+    greedy = "127.77.0.1"
+    for _ in range(8):
+        server.peer(greedy).open("shared")
+    assert error_of(server.peer(greedy).open, "shared") == NO_SESSIONS
+    assert all(session.alive() for session in fill(server, 8))

@@ -471,6 +471,29 @@ static void a_roamed_holder_yields_to_itself_where_it_is_now(void **state)
     assert_int_equal(ask(fx, &away, FX_PLAIN, "d"), BH_OK);
 }
 
+/* A volume that is empty as yet overlaps what begins at the same byte. */
+static void two_descriptions_of_an_empty_file_are_one_medium(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *a = fx_disk(fx, "a", 0), *b = fx_disk(fx, "b", 0);
+    struct bh_path one = fx_peer(1, 10), two = fx_peer(2, 10);
+    uint16_t id, other;
+
+    b->facts.inode = a->facts.inode;
+    b->facts.grow_limit = 2048;
+    id = fx_pend(fx, &one, FX_PLAIN, "a");
+    assert_int_equal(fx_read(fx, &one, id, 0), BH_ERR_LSN);
+    assert_int_equal(fx_connect(fx, &two, FX_PLAIN, "b", &other),
+                     BH_ERR_IN_USE);
+    id = fx_pend(fx, &one, FX_PLAIN, "b"); /* takes itself over */
+    assert_int_equal(fx_write(fx, &one, id, 0, 1), BH_OK);
+    assert_int_equal(fx_connect(fx, &two, FX_PLAIN, "a", &other),
+                     BH_ERR_IN_USE);
+    assert_int_equal(fx_discon(fx, &one, id), BH_OK);
+    id = fx_pend(fx, &two, FX_PLAIN, "a");
+    assert_int_equal(fx_discon(fx, &two, id), BH_OK);
+}
+
 int main(void)
 {
 #define TEST(name)                                                             \
@@ -492,6 +515,7 @@ int main(void)
         TEST(a_reset_machine_may_choose_another_sector_size),
         TEST(takeover_waits_for_the_holders_last_write),
         TEST(of_two_that_wait_the_first_gets_it),
+        TEST(two_descriptions_of_an_empty_file_are_one_medium),
         TEST(roaming_sessions_move_to_another_host),
         TEST(a_roamed_holder_yields_to_itself_where_it_is_now),
     };

@@ -27,8 +27,9 @@
 #include "wire/opcode.h"
 #include "wire/protocol.h"
 
-#define PATIENCE_MS 10000 /* for loopback; never waited out when all is well   \
-                           */
+#define PATIENCE_MS                                                            \
+    10000 /* for loopback; never waited out when all is well                   \
+           */
 
 struct rig {
     struct bh_disk *disk;

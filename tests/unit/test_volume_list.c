@@ -19,6 +19,7 @@
 #define RECORDS_MAX 16
 
 struct rig {
+    atomic_uint open;
     char root[64];
     struct bh_catalogue *catalogue;
     char text[RECORDS_MAX * BH_LIST_RECORD_LEN + 1];
@@ -75,7 +76,7 @@ static struct bh_medium *open_list(struct rig *rig)
 {
     struct bh_medium *medium;
 
-    assert_int_equal(bh_list_open(rig->catalogue, &medium), 0);
+    assert_int_equal(bh_list_open(rig->catalogue, &rig->open, &medium), 0);
     assert_true(medium->byte_count < sizeof rig->text);
     memset(rig->text, 0, sizeof rig->text);
     assert_int_equal(medium->ops->read(medium, 0, (uint8_t *)rig->text,
@@ -218,6 +219,23 @@ static void its_facts_are_those_of_a_virtual_volume(void **state)
     assert_false(bh_list_is(&facts));
 }
 
+static void only_so_many_are_open_at_a_time(void **state)
+{
+    struct rig *rig = *state;
+    struct bh_medium *media[BH_LISTS_MAX], *more;
+
+    serve(rig, BH_MODE_EXCLUSIVE);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < BH_LISTS_MAX; i++)
+            assert_int_equal(
+                bh_list_open(rig->catalogue, &rig->open, &media[i]), 0);
+        assert_int_equal(bh_list_open(rig->catalogue, &rig->open, &more),
+                         -EUSERS);
+        for (size_t i = 0; i < BH_LISTS_MAX; i++)
+            media[i]->ops->close(media[i]);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -228,6 +246,7 @@ int main(void)
         TEST(what_is_in_use_is_marked),
         TEST(a_listing_is_a_snapshot_that_cannot_be_written),
         TEST(an_empty_catalogue_is_an_empty_list),
+        TEST(only_so_many_are_open_at_a_time),
         TEST(its_facts_are_those_of_a_virtual_volume),
     };
 

@@ -64,3 +64,9 @@ def load():
                 vector["reply"] = parse_pattern(vector["expect"])
             vectors[vector["name"]] = vector
     return vectors
+
+
+def opcodes():
+    """(code, NAME) of each row of the one table of opcodes, as text."""
+    table = HERE.parent.parent / "src/wire/opcode.def"
+    return re.findall(r"^BH_OPCODE\((\d+), (\w+),", table.read_text(), re.M)
