@@ -5,10 +5,10 @@
 #include "core/server.h"
 #include "daemon/log.h"
 #include "daemon/peer.h"
+#include "daemon/pool.h"
 #include "daemon/storage.h"
 #include "volume/list.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,27 +19,9 @@
 #include <unistd.h>
 #include <uv.h>
 
-/* Threads for storage that makes us wait. READs and WRITEs get no more than
- * this of them in all, and one volume no more than that, so that a slow volume
- * leaves room for others, and all of them for look-ups, FLUSH and DISCON. */
-#define THREADS "16"
-#define DATA_JOBS 12u
-#define VOLUME_JOBS 4u
-
 /* What every path carries; only longer ones are asked about. */
 #define MTU_DATAGRAM_LEN                                                       \
     (BH_COMMAND_HEADER_LEN + BH_SECTOR_LEN(BH_SECTOR_EXPONENT_MTU))
-
-/* A job on its way through the thread pool. */
-struct work {
-    uv_work_t uv;
-    struct bh_driver *driver;
-    struct bh_job *job;
-    struct work *next;   /* while it is free or held */
-    char *default_image; /* LOOKUP: the client's own, or NULL */
-    uint8_t status;
-    char cause[BH_CAUSE_LEN];
-};
 
 /* A configuration on its way in; NULL: none is. */
 struct reloading {
@@ -67,6 +49,7 @@ struct bh_driver {
     struct bh_server *server;
     void *memory;
     struct bh_catalogue *catalogue;
+    struct bh_pool *pool;
     struct bh_log log;
 
     struct bh_udp udp[BH_LISTEN_MAX];
@@ -74,10 +57,7 @@ struct bh_driver {
     size_t listener_count;
     struct bh_udp_batch batch;
 
-    struct work *works, *free_works;
-    struct work *held, **last_held; /* data jobs for which there is no room */
-    uint32_t data_jobs;             /* with the threads */
-    time_t calendar_s;              /* when the core was last told the time */
+    time_t calendar_s; /* when the core was last told the time */
     bool stopping;
 };
 
@@ -94,14 +74,6 @@ static void pump(struct bh_driver *driver);
 /*
  * Storage.
  */
-
-static void work_in_thread(uv_work_t *uv)
-{
-    struct work *work = uv->data;
-
-    work->status = bh_storage_do(work->driver->catalogue, work->job,
-                                 work->default_image, work->cause);
-}
 
 static bool in_use(void *server, uint64_t device, uint64_t inode)
 {
@@ -123,111 +95,31 @@ static void complete(struct bh_driver *driver, struct bh_job *job,
     }
 }
 
-static void say_cause(struct bh_driver *driver, const struct work *work)
+static void job_finished(void *context, struct bh_job *job, uint8_t status,
+                         const char *cause)
 {
-    static const char *const deeds[] = {
-        [BH_JOB_LOOKUP] = "served", [BH_JOB_ATTACH] = "opened",
-        [BH_JOB_DETACH] = "closed", [BH_JOB_READ] = "read",
-        [BH_JOB_WRITE] = "written", [BH_JOB_SYNC] = "made stable"};
-    const struct bh_job *job = work->job;
-    bool lookup = job->kind == BH_JOB_LOOKUP;
-    char name[4 * sizeof job->facts->name], place[40] = "";
+    struct bh_driver *driver = context;
 
-    if (work->cause[0] == '\0' ||
-        !bh_log_may(&driver->log, now_ms(), BH_LOG_STORAGE))
-        return;
-    if (job->kind == BH_JOB_READ || job->kind == BH_JOB_WRITE)
-        snprintf(place, sizeof place, " at byte %llu",
-                 (unsigned long long)job->offset);
-    bh_log_say(
-        "'%s' cannot be %s%s: %s",
-        bh_log_clean(lookup ? job->name : job->facts->name, name, sizeof name),
-        deeds[job->kind], place, work->cause);
-}
-
-static bool moves_data(const struct bh_job *job)
-{
-    return job->kind == BH_JOB_READ || job->kind == BH_JOB_WRITE;
-}
-
-static void work_done(uv_work_t *uv, int cancelled);
-
-static void hand_over(struct bh_driver *driver, struct work *work)
-{
-    if (moves_data(work->job))
-        driver->data_jobs++;
-    if (uv_queue_work(&driver->loop, &work->uv, work_in_thread, work_done) !=
-        0) {
-        bh_log_say("cannot start a storage thread");
-        abort();
-    }
-}
-
-/* A thread is free: the data job that was held back longest gets it. */
-static void hand_over_held(struct bh_driver *driver)
-{
-    struct work *work = driver->held;
-
-    if (work == NULL || driver->data_jobs >= DATA_JOBS)
-        return;
-    driver->held = work->next;
-    if (driver->held == NULL)
-        driver->last_held = &driver->held;
-    hand_over(driver, work);
-}
-
-static void work_done(uv_work_t *uv, int cancelled)
-{
-    struct work *work = uv->data;
-    struct bh_driver *driver = work->driver;
-    struct bh_job *job = work->job;
-    uint8_t status = work->status;
-
-    (void)cancelled; /* nothing cancels */
     complete(driver, job, status);
-    say_cause(driver, work);
-    if (moves_data(job))
-        driver->data_jobs--;
-    free(work->default_image);
-    work->next = driver->free_works;
-    driver->free_works = work;
-    hand_over_held(driver);
+    bh_log_storage(&driver->log, now_ms(), job, cause);
     bh_server_finish(driver->server, now_ms(), job, status);
     pump(driver);
 }
 
-static char *default_image_of(const struct bh_driver *driver,
-                              const struct bh_job *job)
+/* What an empty name means for the client that a LOOKUP is for. */
+static const char *default_image_of(const struct bh_driver *driver,
+                                    const struct bh_job *job)
 {
-    struct bh_route route = bh_path_route(job->route);
+    struct bh_route route;
     struct bh_address address;
     char host[BH_ADDRESS_TEXT_LEN];
-    const char *image;
 
+    if (job->kind != BH_JOB_LOOKUP)
+        return NULL;
+    route = bh_path_route(job->route);
     bh_udp_route_address(&route.udp, &address);
-    image = bh_config_default_image(driver->config,
-                                    bh_address_print_host(&address, host));
-    return image == NULL ? NULL : strdup(image);
-}
-
-static void start_work(struct bh_driver *driver, struct bh_job *job)
-{
-    struct work *work = driver->free_works;
-
-    assert(work != NULL); /* there are as many as jobs */
-    driver->free_works = work->next;
-    work->driver = driver;
-    work->job = job;
-    work->default_image =
-        job->kind == BH_JOB_LOOKUP ? default_image_of(driver, job) : NULL;
-    work->uv.data = work;
-    work->next = NULL;
-    if (!moves_data(job) || driver->data_jobs < DATA_JOBS) {
-        hand_over(driver, work);
-        return;
-    }
-    *driver->last_held = work;
-    driver->last_held = &work->next;
+    return bh_config_default_image(driver->config,
+                                   bh_address_print_host(&address, host));
 }
 
 static void do_jobs(struct bh_driver *driver)
@@ -238,7 +130,7 @@ static void do_jobs(struct bh_driver *driver)
         if (bh_storage_do_now(job))
             bh_server_finish(driver->server, now_ms(), job, BH_OK);
         else
-            start_work(driver, job);
+            bh_pool_start(driver->pool, job, default_image_of(driver, job));
     }
 }
 
@@ -523,7 +415,7 @@ static int reserve(struct bh_driver *driver)
     struct bh_server_config config = {.session_count =
                                           driver->config->session_count,
                                       .request_count = BH_REQUESTS_DEFAULT,
-                                      .volume_jobs = VOLUME_JOBS};
+                                      .volume_jobs = BH_POOL_VOLUME_JOBS};
     size_t jobs = config.session_count + BH_VOLUMES_SPARE +
                   config.request_count + BH_LOOKUPS_MAX;
 
@@ -532,17 +424,13 @@ static int reserve(struct bh_driver *driver)
         getrandom(config.hash_key, sizeof config.hash_key, 0) < 0)
         return -EIO;
     driver->memory = calloc(1, bh_server_size(&config));
-    driver->works = calloc(jobs, sizeof *driver->works);
     driver->catalogue = bh_catalogue_new();
-    if (driver->memory == NULL || driver->works == NULL ||
+    driver->pool = bh_pool_new(&driver->loop, driver->catalogue, jobs,
+                               job_finished, driver);
+    if (driver->memory == NULL || driver->pool == NULL ||
         driver->catalogue == NULL)
         return -ENOMEM;
     driver->server = bh_server_init(driver->memory, &config);
-    driver->last_held = &driver->held;
-    for (size_t i = jobs; i > 0; i--) {
-        driver->works[i - 1].next = driver->free_works;
-        driver->free_works = &driver->works[i - 1];
-    }
     return 0;
 }
 
@@ -552,7 +440,6 @@ static void start_loop(struct bh_driver *driver)
 
     signal(SIGPIPE, SIG_IGN); /* a log that nobody reads */
     signal(SIGXFSZ, SIG_IGN); /* error 13 says it */
-    setenv("UV_THREADPOOL_SIZE", THREADS, 0);
     uv_loop_init(&driver->loop);
     uv_timer_init(&driver->loop, &driver->timer);
     driver->timer.data = driver;
@@ -605,7 +492,7 @@ struct bh_driver *bh_driver_new(struct bh_config *config, bh_reload *reload_,
     for (size_t i = 0; i < driver->listener_count; i++)
         bh_udp_close(&driver->udp[i]);
     bh_catalogue_free(driver->catalogue);
-    free(driver->works);
+    bh_pool_free(driver->pool);
     free(driver->memory);
     free(driver);
     return NULL;
@@ -653,7 +540,7 @@ void bh_driver_free(struct bh_driver *driver)
         bh_udp_close(&driver->udp[i]);
     bh_catalogue_free(driver->catalogue);
     free_config(driver->config);
-    free(driver->works);
+    bh_pool_free(driver->pool);
     free(driver->memory);
     free(driver);
 }

@@ -148,3 +148,24 @@ void bh_log_event(struct bh_log *log, uint64_t now,
         say_event(event, bh_peer_print(&event->peer, peer),
                   bh_log_clean(event->volume, volume, sizeof volume));
 }
+
+void bh_log_storage(struct bh_log *log, uint64_t now, const struct bh_job *job,
+                    const char *cause)
+{
+    static const char *const deeds[] = {
+        [BH_JOB_LOOKUP] = "served", [BH_JOB_ATTACH] = "opened",
+        [BH_JOB_DETACH] = "closed", [BH_JOB_READ] = "read",
+        [BH_JOB_WRITE] = "written", [BH_JOB_SYNC] = "made stable"};
+    char name[4 * sizeof job->facts->name], place[40] = "";
+    bool lookup = job->kind == BH_JOB_LOOKUP;
+
+    if (cause[0] == '\0' || !bh_log_may(log, now, BH_LOG_STORAGE))
+        return;
+    if (job->kind == BH_JOB_READ || job->kind == BH_JOB_WRITE)
+        snprintf(place, sizeof place, " at byte %llu",
+                 (unsigned long long)job->offset);
+    bh_log_say(
+        "'%s' cannot be %s%s: %s",
+        bh_log_clean(lookup ? job->name : job->facts->name, name, sizeof name),
+        deeds[job->kind], place, cause);
+}

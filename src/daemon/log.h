@@ -8,6 +8,7 @@
 #define BH_DAEMON_LOG_H
 
 #include "core/event.h"
+#include "core/job.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +33,10 @@ __attribute__((format(printf, 1, 2))) void bh_log_say(const char *format, ...);
 /* What the core noted. */
 void bh_log_event(struct bh_log *log, uint64_t now,
                   const struct bh_event *event);
+
+/* What went wrong with a job; nothing if `cause` is empty. */
+void bh_log_storage(struct bh_log *log, uint64_t now, const struct bh_job *job,
+                    const char *cause);
 
 /* Whether one more line of this kind (an event's, or enum bh_log_kind) may be
  * written now. */
