@@ -43,7 +43,7 @@ static void handle_read(struct bh_server *server, struct bh_request *request)
 
     fill_span(request, volume->facts.byte_count);
     request->job.kind = BH_JOB_READ;
-    request->job.data = request->buffer + BH_REPLY_HEADER_LEN;
+    request->job.data = request->buffer + bh_request_header_len(request);
     server->counters.reads++;
     bh_queue_add(server, volume, request);
 }
@@ -85,9 +85,9 @@ static struct bh_identify identify(const struct bh_server *server)
     return (struct bh_identify){.version = BH_IDENTIFY_VERSION,
                                 .utc_seconds = server->utc_seconds,
                                 .zone_minutes = server->zone_minutes,
-                                .window = BH_WINDOW,
+                                .window = BH_WINDOW_MAX,
                                 .preferred_run = BH_PREFERRED_RUN,
-                                .lease_seconds = BH_LEASE_SECONDS,
+                                .lease_seconds = BH_LEASE_MS / 1000,
                                 .features = features(),
                                 .heavy_len = BH_HEAVY_LEN,
                                 .instance = server->config.instance};
@@ -112,18 +112,21 @@ static void handle_identify(struct bh_server *server,
     const struct bh_session *session = request->session;
     const struct bh_volume *volume = session->volume;
     struct bh_identify it = identify(server);
-    size_t len;
+    uint32_t len;
 
+    if (session->window == NULL) { /* a default session has neither */
+        it.window = 1;
+        it.lease_seconds = 0;
+    }
     it.sector_exponent = session->exponent;
     it.flags = volume_flags(&volume->facts);
     it.sector_count = bh_volume_sectors(volume, session->exponent);
     it.change_counter = volume->change_counter;
     memcpy(it.name, volume->facts.name, sizeof it.name - 1);
-    len = bh_command_reply_encode(request->buffer, request->command.seq, BH_OK,
-                                  request->command.pad);
+    len = bh_request_put_header(request, BH_OK);
     bh_identify_encode(request->buffer + len, &it);
-    bh_session_request_over(server, request);
-    bh_request_reply(server, request, (uint32_t)len + BH_IDENTIFY_LEN);
+    bh_session_request_over(server, request, BH_OK);
+    bh_request_reply(server, request, len + BH_IDENTIFY_LEN);
 }
 
 typedef void handler(struct bh_server *server, struct bh_request *request);
@@ -163,9 +166,11 @@ void bh_command_finish(struct bh_server *server, struct bh_request *request,
         server->counters.refused++;
     }
     if (session != NULL) {
+        if (request->queued)
+            bh_queue_remove(server, session->volume, request);
         if (request->discon)
             session->end_status = status;
-        bh_session_request_over(server, request);
+        bh_session_request_over(server, request, status);
     }
     bh_request_reply_status(server, request, status);
 }
@@ -223,7 +228,7 @@ void bh_command_done(struct bh_server *server, struct bh_request *request,
             job->offset + job->len > volume->facts.byte_count)
             volume->facts.byte_count = job->offset + job->len;
     }
-    bh_queue_remove(server, volume, request);
+    bh_queue_job_done(server, volume);
     if (status == BH_OK && volume->poisoned)
         status = BH_ERR_STORAGE;
     if (job->kind == BH_JOB_WRITE) {
@@ -237,15 +242,16 @@ void bh_command_done(struct bh_server *server, struct bh_request *request,
         bh_command_finish(server, request, status);
         return;
     }
+    bh_queue_remove(server, volume, request);
     memset(job->data + job->len, 0, sector_len - job->len);
-    bh_command_reply_encode(request->buffer, request->command.seq, BH_OK,
-                            request->command.pad);
-    bh_session_request_over(server, request);
-    bh_request_reply(server, request, BH_REPLY_HEADER_LEN + sector_len);
+    sector_len += bh_request_put_header(request, BH_OK);
+    bh_session_request_over(server, request, BH_OK);
+    bh_request_reply(server, request, sector_len);
 }
 
 static void refuse(struct bh_server *server, const struct bh_path *path,
-                   const struct bh_command *command, uint8_t status)
+                   const struct bh_command *command, uint8_t status,
+                   bool strict)
 {
     uint8_t bytes[BH_REPLY_HEADER_LEN];
     struct bh_event *event =
@@ -255,9 +261,12 @@ static void refuse(struct bh_server *server, const struct bh_path *path,
     event->id = command->session;
     event->detail = lsn_of(command);
     server->counters.refused++;
-    bh_reply(
-        server, path, bytes,
-        bh_command_reply_encode(bytes, command->seq, status, command->pad));
+    if (strict)
+        bh_strict_answer(server, path, command, status);
+    else
+        bh_reply(
+            server, path, bytes,
+            bh_command_reply_encode(bytes, command->seq, status, command->pad));
 }
 
 static size_t body_len(uint8_t opcode, uint8_t exponent)
@@ -360,17 +369,59 @@ static bool repeated(const struct bh_session *session,
     return false;
 }
 
-static void session_received(struct bh_server *server,
+static void start(struct bh_server *server, struct bh_session *session,
+                  struct bh_request *request)
+{
+    if (request == NULL)
+        return;
+    bh_session_request_began(session, request);
+    bh_command_admit(server, request);
+}
+
+/* A command of a strict session. */
+static void strict_received(struct bh_server *server,
+                            struct bh_session *session,
+                            const struct bh_path *path,
+                            const struct bh_command *command,
+                            const uint8_t *bytes, size_t len)
+{
+    const struct bh_opcode_row *row = bh_opcode_find(command->opcode);
+    uint8_t status = well_formed(command, len, session->exponent);
+    struct bh_request *request;
+    uint64_t number;
+    bool again;
+
+    if (!bh_number_passes(server, session, path, command,
+                          row != NULL && row->flags & BH_OP_DATA, &number,
+                          &again))
+        return;
+
+    if (status != BH_OK) {
+        if (status == BH_ERR_OPCODE && !again) /* a format can be mended */
+            bh_window_record(session->window, number, status);
+        refuse(server, path, command, status, true);
+        return;
+    }
+    request = take_request(server, path, command, bytes, session->exponent);
+    if (request != NULL) {
+        request->strict = true;
+        request->number = number;
+        request->again = again;
+    }
+    start(server, session, request);
+}
+
+/* A command of a default session. */
+static void default_received(struct bh_server *server,
                              struct bh_session *session,
                              const struct bh_path *path,
                              const struct bh_command *command,
                              const uint8_t *bytes, size_t len)
 {
     uint8_t status = well_formed(command, len, session->exponent);
-    struct bh_request *request;
 
     if (status != BH_OK) {
-        refuse(server, path, command, status);
+        refuse(server, path, command, status, false);
         return;
     }
     bh_session_heard(session, &path->peer, server->now);
@@ -378,11 +429,45 @@ static void session_received(struct bh_server *server,
         server->counters.repeated++;
         return;
     }
-    request = take_request(server, path, command, bytes, session->exponent);
-    if (request == NULL)
-        return;
-    bh_session_request_began(session, request);
-    bh_command_admit(server, request);
+    switch (
+        bh_count_check(&session->count, command->seq,
+                       bh_opcode_find(command->opcode)->flags & BH_OP_CHANGES,
+                       session->request_count > 0, server->now)) {
+    case BH_COUNT_RUN:
+        start(server, session,
+              take_request(server, path, command, bytes, session->exponent));
+        break;
+    case BH_COUNT_LOST:
+        bh_session_end(server, session, BH_END_LOST);
+        refuse(server, path, command, BH_ERR_SESSION, false);
+        break;
+    default: /* BH_COUNT_DROP */
+        server->counters.repeated++;
+        break;
+    }
+}
+
+/* Whether a strict session's number may be its first; an unknown opcode is
+ * answered for good here too, and its number remembered. */
+static bool first_number(struct bh_server *server, struct bh_pending *pending,
+                         const struct bh_path *path,
+                         const struct bh_command *command, uint8_t status)
+{
+    uint16_t number = bh_number_low(command);
+    uint64_t bit;
+
+    if (number == 0 || number > BH_WINDOW_MAX) {
+        bh_strict_answer(server, path, command, BH_ERR_AHEAD);
+        return false;
+    }
+    bit = (uint64_t)1 << (number - 1);
+    if (pending->unknown & bit) { /* a final status does not change */
+        bh_strict_answer(server, path, command, BH_ERR_OPCODE);
+        return false;
+    }
+    if (status == BH_ERR_OPCODE)
+        pending->unknown |= bit;
+    return true;
 }
 
 static void pending_received(struct bh_server *server,
@@ -392,11 +477,18 @@ static void pending_received(struct bh_server *server,
                              const uint8_t *bytes, size_t len)
 {
     uint8_t exponent = pending->flags & BH_FLAG_SECTOR_MASK;
+    bool strict = (pending->flags & BH_FLAG_STRICT) != 0;
     uint8_t status = well_formed(command, len, exponent);
     struct bh_request *request;
 
+    if (strict && pending->request != NULL) { /* its number is not recorded */
+        server->counters.repeated++;
+        return;
+    }
+    if (strict && !first_number(server, pending, path, command, status))
+        return;
     if (status != BH_OK) {
-        refuse(server, path, command, status);
+        refuse(server, path, command, status, strict);
         return;
     }
     if (pending->request != NULL) {
@@ -404,18 +496,11 @@ static void pending_received(struct bh_server *server,
         return;
     }
     request = take_request(server, path, command, bytes, exponent);
-    if (request != NULL)
-        bh_pending_prove(server, pending, request);
-}
-
-static void wrong_id(struct bh_server *server, const struct bh_path *path,
-                     const struct bh_command *command)
-{
-    uint8_t bytes[BH_REPLY_HEADER_LEN];
-
-    bh_wrong_id(server, path, command->session, bytes,
-                bh_command_reply_encode(bytes, command->seq, BH_ERR_SESSION,
-                                        command->pad));
+    if (request == NULL)
+        return;
+    request->strict = strict;
+    request->number = bh_number_low(command);
+    bh_pending_prove(server, pending, request);
 }
 
 void bh_command_received(struct bh_server *server, const struct bh_path *path,
@@ -441,12 +526,15 @@ void bh_command_received(struct bh_server *server, const struct bh_path *path,
     }
     session = bh_session_find(server, command.session, &path->peer);
     if (session != NULL && session->state == BH_SESSION_PROVEN) {
-        session_received(server, session, path, &command, bytes, len);
+        if (session->window != NULL)
+            strict_received(server, session, path, &command, bytes, len);
+        else
+            default_received(server, session, path, &command, bytes, len);
         return;
     }
     pending = bh_pending_find(server, command.session, &path->peer);
     if (pending != NULL)
         pending_received(server, pending, path, &command, bytes, len);
     else
-        wrong_id(server, path, &command);
+        bh_wrong_id(server, path, &command, false, true);
 }

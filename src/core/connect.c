@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define UNSUPPORTED (BH_FLAG_STRICT | BH_FLAG_KEYED | BH_FLAG_EXTENDED)
+#define UNSUPPORTED (BH_FLAG_KEYED | BH_FLAG_EXTENDED)
 
 static void reply(struct bh_server *server, const struct bh_path *path,
                   uint8_t seq, uint8_t status, uint16_t id)
@@ -186,6 +186,8 @@ static uint8_t decide(struct bh_server *server, const struct bh_lookup *lookup,
     pending->connect_hash = lookup->hash;
     pending->access = access;
     pending->flags = lookup->flags;
+    pending->seq = lookup->seq;
+    server->ids.of[pending->id].strict = (lookup->flags & BH_FLAG_STRICT) != 0;
     *id = pending->id;
     return BH_OK;
 }

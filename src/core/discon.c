@@ -2,40 +2,51 @@
 /* DISCON: the orderly end of a session. */
 #include "core/internal.h"
 
-static void reply(struct bh_server *server, const struct bh_path *path,
-                  uint8_t seq, uint8_t status)
+static struct bh_command as_command(const struct bh_discon *discon)
 {
-    uint8_t bytes[BH_DISCON_REPLY_LEN];
-
-    bh_reply(server, path, bytes, bh_discon_reply_encode(bytes, seq, status));
+    return (struct bh_command){
+        .seq = discon->seq, .pad = discon->pad, .session = discon->session};
 }
 
-static void wrong_id(struct bh_server *server, const struct bh_path *path,
-                     const struct bh_discon *discon)
+static void reply(struct bh_server *server, const struct bh_path *path,
+                  const struct bh_discon *discon, uint8_t status, bool strict)
 {
     uint8_t bytes[BH_DISCON_REPLY_LEN];
+    struct bh_command command = as_command(discon);
 
-    bh_wrong_id(server, path, discon->session, bytes,
-                bh_discon_reply_encode(bytes, discon->seq, BH_ERR_SESSION));
+    if (strict)
+        bh_strict_answer(server, path, &command, status);
+    else
+        bh_reply(server, path, bytes,
+                 bh_discon_reply_encode(bytes, discon->seq, status));
 }
 
 static void close_session(struct bh_server *server, struct bh_session *session,
                           const struct bh_path *path,
                           const struct bh_discon *discon)
 {
+    struct bh_command command = as_command(discon);
     struct bh_request *request;
+    uint64_t number = 0;
+    bool again;
 
     if (session->closing != NULL) { /* the answer is on its way */
         server->counters.repeated++;
         return;
     }
+    if (session->window != NULL &&
+        !bh_number_passes(server, session, path, &command, false, &number,
+                          &again))
+        return;
     request = bh_request_new(server, path);
     if (request == NULL)
         return;
     request->discon = true;
-    request->command =
-        (struct bh_command){.seq = discon->seq, .session = discon->session};
-    bh_session_heard(session, &path->peer, server->now);
+    request->strict = session->window != NULL;
+    request->number = number;
+    request->command = command;
+    if (session->window == NULL)
+        bh_session_heard(session, &path->peer, server->now);
     bh_session_close(server, session, request);
 }
 
@@ -54,24 +65,36 @@ void bh_discon_received(struct bh_server *server, const struct bh_path *path,
     struct bh_discon discon;
     struct bh_session *session;
     struct bh_pending *pending;
+    bool strict;
 
     if (bh_discon_decode(bytes, len, &discon) != BH_OK) {
         bh_malformed(server, path, len);
+        discon.seq = len >= BH_DISCON_REPLY_LEN ? bytes[1] : 0;
         if (len >= BH_DISCON_REPLY_LEN) /* no reply outgrows its request */
-            reply(server, path, bytes[1], BH_ERR_FORMAT);
+            reply(server, path, &discon, BH_ERR_FORMAT, false);
         return;
     }
+    strict =
+        server->ids.of[discon.session].strict && len >= BH_STRICT_DISCON_LEN;
     session = bh_session_find(server, discon.session, &path->peer);
     pending = bh_pending_find(server, discon.session, &path->peer);
-    if (session != NULL &&
-        (session->state == BH_SESSION_PROVEN || session->closing != NULL)) {
+    if (!strict &&
+        ((session != NULL && session->window != NULL) ||
+         (pending != NULL && (pending->flags & BH_FLAG_STRICT) != 0))) {
+        bh_malformed(server, path, len); /* its number is cut off */
+        reply(server, path, &discon, BH_ERR_FORMAT, false);
+    } else if (session != NULL && (session->state == BH_SESSION_PROVEN ||
+                                   session->closing != NULL)) {
         close_session(server, session, path, &discon);
     } else if (pending != NULL) {
         bh_pending_end(server, pending, BH_OK);
-        reply(server, path, discon.seq, BH_OK);
+        reply(server, path, &discon, BH_OK, strict);
     } else if (ended_by(server, &path->peer, discon.session)) {
-        reply(server, path, discon.seq, server->ids.of[discon.session].status);
+        reply(server, path, &discon, server->ids.of[discon.session].status,
+              strict);
     } else {
-        wrong_id(server, path, &discon);
+        struct bh_command command = as_command(&discon);
+
+        bh_wrong_id(server, path, &command, true, len >= BH_STRICT_DISCON_LEN);
     }
 }

@@ -30,6 +30,7 @@ enum bh_end_reason {
     BH_END_RESET,     /* the same peer connected again */
     BH_END_RECLAIMED, /* idle, and its place was needed */
     BH_END_STORAGE,   /* the volume could not be attached */
+    BH_END_LOST,      /* a client that counts has lost count */
     BH_END_STOPPED    /* the administrator ended it */
 };
 

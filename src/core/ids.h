@@ -30,6 +30,7 @@ struct bh_id {
     uint8_t status;   /* CLOSED: what a repeated DISCON gets */
     uint16_t slot;    /* PENDING, PROVEN: index in that table */
     bool unproven;    /* CLOSED: it was only ever pending */
+    bool strict;      /* it was given to a strict session */
     uint32_t until_s; /* CLOSED: the last second of its quarantine */
     uint32_t owner;   /* hash of the host that it was given to */
 };

@@ -11,6 +11,7 @@
 #include "core/server.h"
 #include "core/session.h"
 #include "core/volume.h"
+#include "core/window.h"
 
 /* A CONNECT whose name is being looked up. */
 struct bh_lookup {
@@ -36,6 +37,7 @@ struct bh_server {
     bool stopping; /* nothing new is accepted */
 
     struct bh_session *sessions;
+    struct bh_window *windows; /* of strict sessions: one beside each slot */
     struct bh_link free_sessions;
     uint32_t session_count;    /* proven and ending */
     uint64_t reclaim_after_ms; /* before that, no session can be reclaimed */
@@ -86,6 +88,32 @@ void bh_command_admit(struct bh_server *server, struct bh_request *request);
 /* Cuts a READ to the volume's present length. */
 void bh_command_fit(struct bh_request *request);
 
+/*
+ * The numbers of strict sessions. DISCON and KEEP pass as commands without an
+ * opcode.
+ */
+
+/* Whether a request is to be carried out: its number is new, or seen and `data`
+ * says that its answer has to be fetched again, which sets `*again`. Otherwise
+ * it has been answered, or needs no answer. What is new or seen renews the
+ * lease. */
+bool bh_number_passes(struct bh_server *server, struct bh_session *session,
+                      const struct bh_path *path,
+                      const struct bh_command *command, bool data,
+                      uint64_t *number, bool *again);
+
+/* Answers a strict request with a status alone. */
+void bh_strict_answer(struct bh_server *server, const struct bh_path *path,
+                      const struct bh_command *command, uint8_t status);
+
+/* Whether this closed id was a strict session's of this peer's host: then even
+ * "bad session id" has the strict form. */
+bool bh_strict_owner(const struct bh_server *server, const struct bh_peer *peer,
+                     uint16_t id);
+
+/* The number on the wire. */
+uint16_t bh_number_low(const struct bh_command *command);
+
 /* The job of a READ or WRITE is done. */
 void bh_command_done(struct bh_server *server, struct bh_request *request,
                      uint8_t status);
@@ -105,9 +133,10 @@ uint32_t bh_owner_of(const struct bh_server *server,
 void bh_malformed(struct bh_server *server, const struct bh_path *path,
                   size_t len);
 
-/* Answers an id that the peer may not use, at a limited rate. */
+/* Answers a COMMAND, KEEP or DISCON whose id the peer may not use, at a limited
+ * rate; `strict`: the request is long enough for the strict form. */
 void bh_wrong_id(struct bh_server *server, const struct bh_path *path,
-                 uint16_t id, const uint8_t *reply, size_t len);
+                 const struct bh_command *command, bool discon, bool strict);
 
 /* Hands a job to the driver. */
 void bh_job_post(struct bh_server *server, struct bh_job *job);

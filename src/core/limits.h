@@ -61,8 +61,15 @@
 
 /* What IDENTIFY says beside the volume's facts. */
 #define BH_HEAVY_LEN 65536u
-#define BH_WINDOW 1u
 #define BH_PREFERRED_RUN 1u
-#define BH_LEASE_SECONDS 0u
+
+/* A strict session that was not heard for so long yields to anyone. */
+#define BH_LEASE_MS 30000u
+
+/* A default session counts after so many requests in a row, each one more. If
+ * it then sends an old number for so long, and nothing newer, it has lost
+ * count. */
+#define BH_COUNTING_RUN 8u
+#define BH_COUNTING_LOST_MS 5000u
 
 #endif

@@ -54,6 +54,8 @@ static bool yields(const struct bh_server *server,
         return false;
     if (bh_peer_same(&holder->peer, peer))
         return true;
+    if (holder->window != NULL)
+        return silence_ms >= BH_LEASE_MS;
     if (bh_peer_same_host(&holder->peer, peer) &&
         facts->takeover == BH_TAKEOVER_HOST)
         return silence_ms >= (crowded(server, holder, peer)

@@ -134,6 +134,8 @@ static void become_proven(struct bh_server *server, struct bh_pending *pending)
     release(server, pending);
     bh_session_request_began(session, request);
     bh_session_heard(session, &request->path.peer, server->now);
+    bh_count_check(&session->count, request->command.seq, false, false,
+                   server->now);
     bh_command_admit(server, request);
 }
 

@@ -59,6 +59,7 @@ static void run(struct bh_server *server, struct bh_volume *volume,
 {
     if (is_flush(request)) {
         bh_list_remove(&request->link);
+        request->queued = false;
         bh_volume_commit(server, volume, request);
         return;
     }
@@ -71,23 +72,8 @@ static void run(struct bh_server *server, struct bh_volume *volume,
     bh_job_post(server, &request->job);
 }
 
-void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
-                  struct bh_request *request)
+static void wake(struct bh_server *server, struct bh_volume *volume)
 {
-    bh_list_append(&volume->queue, &request->link);
-    if (blocked(server, volume, request)) {
-        request->state = BH_REQUEST_WAITING;
-        volume->waiting++;
-        return;
-    }
-    run(server, volume, request);
-}
-
-void bh_queue_remove(struct bh_server *server, struct bh_volume *volume,
-                     struct bh_request *request)
-{
-    bh_list_remove(&request->link);
-    volume->running--;
     if (volume->waiting == 0)
         return;
     BH_LIST_EACH (link, &volume->queue) {
@@ -99,4 +85,31 @@ void bh_queue_remove(struct bh_server *server, struct bh_volume *volume,
             run(server, volume, waiting);
         }
     }
+}
+
+void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
+                  struct bh_request *request)
+{
+    bh_list_append(&volume->queue, &request->link);
+    request->queued = true;
+    if (blocked(server, volume, request)) {
+        request->state = BH_REQUEST_WAITING;
+        volume->waiting++;
+        return;
+    }
+    run(server, volume, request);
+}
+
+void bh_queue_job_done(struct bh_server *server, struct bh_volume *volume)
+{
+    volume->running--;
+    wake(server, volume);
+}
+
+void bh_queue_remove(struct bh_server *server, struct bh_volume *volume,
+                     struct bh_request *request)
+{
+    bh_list_remove(&request->link);
+    request->queued = false;
+    wake(server, volume);
 }

@@ -23,6 +23,9 @@ struct bh_request *bh_request_new(struct bh_server *server,
     request->session = NULL;
     request->path = *path;
     request->discon = false;
+    request->strict = false;
+    request->again = false;
+    request->queued = false;
     request->mute = false;
     return request;
 }
@@ -49,17 +52,29 @@ void bh_request_reply(struct bh_server *server, struct bh_request *request,
     bh_list_append(&server->sends, &request->link);
 }
 
+uint32_t bh_request_header_len(const struct bh_request *request)
+{
+    return request->strict ? BH_STRICT_REPLY_HEADER_LEN : BH_REPLY_HEADER_LEN;
+}
+
+uint32_t bh_request_put_header(struct bh_request *request, uint8_t status)
+{
+    const struct bh_command *command = &request->command;
+    uint8_t *at = request->buffer;
+
+    if (request->strict)
+        return (uint32_t)bh_strict_reply_encode(at, command->seq, status,
+                                                command->pad, command->session);
+    if (request->discon)
+        return (uint32_t)bh_discon_reply_encode(at, command->seq, status);
+    return (uint32_t)bh_command_reply_encode(at, command->seq, status,
+                                             command->pad);
+}
+
 void bh_request_reply_status(struct bh_server *server,
                              struct bh_request *request, uint8_t status)
 {
-    const struct bh_command *command = &request->command;
-    size_t len =
-        request->discon
-            ? bh_discon_reply_encode(request->buffer, command->seq, status)
-            : bh_command_reply_encode(request->buffer, command->seq, status,
-                                      command->pad);
-
-    bh_request_reply(server, request, (uint32_t)len);
+    bh_request_reply(server, request, bh_request_put_header(request, status));
 }
 
 void bh_reply(struct bh_server *server, const struct bh_path *path,

@@ -45,14 +45,19 @@ enum bh_request_state {
 
 struct bh_request {
     struct bh_job job;
-    struct bh_link link;        /* in the ring that the state names */
+    struct bh_link link;   /* in the ring that the state names */
+    struct bh_link commit; /* in COMMITTING: a WRITE also stays in the queue */
     struct bh_link of_session;  /* in its session's ring until it is over */
     struct bh_host *host;       /* who owns the slot */
     struct bh_session *session; /* NULL: an answer without a session */
     struct bh_command command;  /* of a COMMAND; DISCON uses seq alone */
     uint8_t state;              /* enum bh_request_state */
     bool discon;                /* a DISCON, not a COMMAND */
-    bool mute;                  /* superseded: its reply is not sent */
+    bool strict;                /* of a strict session, and so is its reply */
+    bool queued;                /* in bh_volume.queue */
+    bool again;      /* strict: recorded before, and runs again to bring data */
+    bool mute;       /* superseded: its reply is not sent */
+    uint64_t number; /* strict: in full */
     uint32_t reply_len;
     uint8_t *buffer; /* BH_REQUEST_BUFFER_LEN: request, then reply */
     struct bh_path path;
@@ -68,7 +73,13 @@ void bh_request_free(struct bh_server *server, struct bh_request *request);
 void bh_request_reply(struct bh_server *server, struct bh_request *request,
                       uint32_t len);
 
-/* Replies with a status alone: 4 bytes to a COMMAND, 3 to a DISCON. */
+/* Bytes before the data of its reply. */
+uint32_t bh_request_header_len(const struct bh_request *request);
+
+/* Writes those bytes to the buffer and returns their number. */
+uint32_t bh_request_put_header(struct bh_request *request, uint8_t status);
+
+/* Replies with a status alone. */
 void bh_request_reply_status(struct bh_server *server,
                              struct bh_request *request, uint8_t status);
 

@@ -39,6 +39,7 @@ static uint32_t host_count(const struct bh_server_config *config)
 struct tables {
     struct bh_server *server;
     struct bh_session *sessions;
+    struct bh_window *windows;
     struct bh_pending *pendings;
     struct bh_volume *volumes;
     struct bh_volume **volume_buckets;
@@ -57,6 +58,7 @@ static size_t lay_out(const struct bh_server_config *config, uint8_t *base,
 
     t->server = carve(base, &at, 1, sizeof *t->server);
     t->sessions = carve(base, &at, config->session_count, sizeof *t->sessions);
+    t->windows = carve(base, &at, config->session_count, sizeof *t->windows);
     t->pendings = carve(base, &at, BH_PENDING_MAX, sizeof *t->pendings);
     t->volumes = carve(base, &at, volumes, sizeof *t->volumes);
     t->volume_buckets = carve(base, &at, bh_hosts_bucket_count(volumes),
@@ -116,6 +118,7 @@ struct bh_server *bh_server_init(void *memory,
     server = t.server;
     server->config = *config;
     server->sessions = t.sessions;
+    server->windows = t.windows;
     server->pendings = t.pendings;
     server->volumes = t.volumes;
     server->volume_buckets = t.volume_buckets;
@@ -184,28 +187,90 @@ void bh_malformed(struct bh_server *server, const struct bh_path *path,
         ->detail = len;
 }
 
+static void refuse_id(struct bh_server *server, const struct bh_path *path,
+                      const struct bh_command *command, bool discon,
+                      bool strict)
+{
+    uint8_t bytes[BH_REPLY_HEADER_LEN];
+    size_t len;
+
+    if (strict && bh_strict_owner(server, &path->peer, command->session)) {
+        bh_strict_answer(server, path, command, BH_ERR_SESSION);
+        return;
+    }
+    len = discon ? bh_discon_reply_encode(bytes, command->seq, BH_ERR_SESSION)
+                 : bh_command_reply_encode(bytes, command->seq, BH_ERR_SESSION,
+                                           command->pad);
+    bh_reply(server, path, bytes, len);
+}
+
 void bh_wrong_id(struct bh_server *server, const struct bh_path *path,
-                 uint16_t id, const uint8_t *reply, size_t len)
+                 const struct bh_command *command, bool discon, bool strict)
 {
     struct bh_host *host = bh_host_find(&server->hosts, &path->peer);
 
     server->counters.wrong_ids++;
-    bh_event_note(server, BH_EVENT_ID_UNKNOWN, &path->peer, NULL)->id = id;
+    bh_event_note(server, BH_EVENT_ID_UNKNOWN, &path->peer, NULL)->id =
+        command->session;
     bh_pending_guessed(server, host);
     if (bh_host_may(&host->wrong_id_due_ms, server->now, BH_WRONG_ID_BURST,
                     BH_WRONG_ID_INTERVAL_MS))
-        bh_reply(server, path, reply, len);
+        refuse_id(server, path, command, discon, strict);
     else
         server->counters.silenced++;
 }
 
+/* The KEEP of a strict session renews its lease. */
+static void session_kept(struct bh_server *server, struct bh_session *session,
+                         const struct bh_path *path,
+                         const struct bh_command *keep)
+{
+    uint64_t number;
+    bool again;
+
+    if (!bh_number_passes(server, session, path, keep, false, &number, &again))
+        return;
+    bh_window_record(session->window, number, BH_OK);
+    bh_strict_answer(server, path, keep, BH_OK);
+}
+
+/* Whether this was the KEEP of a strict session, present or past. A plain one
+ * may be padded to its length; then it names no such session. */
+static bool strict_keep(struct bh_server *server, const struct bh_path *path,
+                        const uint8_t *bytes, size_t len)
+{
+    struct bh_session *session;
+    struct bh_command command;
+    struct bh_discon keep;
+
+    if (len < BH_STRICT_KEEP_LEN ||
+        bh_discon_decode(bytes, len, &keep) != BH_OK)
+        return false;
+    command = (struct bh_command){
+        .seq = keep.seq, .pad = keep.pad, .session = keep.session};
+    session = bh_session_find(server, keep.session, &path->peer);
+    if (session != NULL && session->window != NULL &&
+        session->state == BH_SESSION_PROVEN) {
+        session_kept(server, session, path, &command);
+        return true;
+    }
+    if (!bh_strict_owner(server, &path->peer, keep.session))
+        return false;
+    bh_wrong_id(server, path, &command, false, true);
+    return true;
+}
+
 /* The rate keeps two servers, one of them with a forged address, from
  * answering each other for ever. */
-static void keep_received(struct bh_server *server, const struct bh_path *path)
+static void keep_received(struct bh_server *server, const struct bh_path *path,
+                          const uint8_t *bytes, size_t len)
 {
     static const uint8_t answer[BH_KEEP_LEN] = {BH_PACKET_KEEP};
-    struct bh_host *host = bh_host_find(&server->hosts, &path->peer);
+    struct bh_host *host;
 
+    if (strict_keep(server, path, bytes, len))
+        return;
+    host = bh_host_find(&server->hosts, &path->peer);
     if (bh_host_may(&host->keep_due_ms, server->now, BH_KEEP_BURST,
                     BH_KEEP_INTERVAL_MS))
         bh_reply(server, path, answer, sizeof answer);
@@ -234,7 +299,7 @@ void bh_server_receive(struct bh_server *server, uint64_t now,
         bh_discon_received(server, path, bytes, len);
         break;
     case BH_PACKET_KEEP:
-        keep_received(server, path);
+        keep_received(server, path, bytes, len);
         break;
     default: /* a REPLY among them: answering one could go on for ever */
         server->counters.ignored++;

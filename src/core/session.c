@@ -33,6 +33,8 @@ static uint64_t reclaimable_at(const struct bh_session *session)
 {
     const struct bh_volume_facts *facts = &session->volume->facts;
 
+    if (session->window != NULL && facts->takeover != BH_TAKEOVER_NEVER)
+        return session->heard_ms + BH_LEASE_MS;
     if (facts->idle_ms == 0 || facts->takeover == BH_TAKEOVER_NEVER)
         return UINT64_MAX;
     return session->heard_ms + facts->idle_ms;
@@ -98,6 +100,33 @@ static struct bh_session *place(struct bh_server *server)
                     of_volume);
 }
 
+/* A default session is watched for whether it counts. A peer with two sessions,
+ * of whatever kind, is not taken for one that does. */
+static void begin_counting(struct bh_session *session,
+                           const struct bh_pending *pending)
+{
+    bh_count_init(&session->count, pending->seq);
+    BH_LIST_EACH (link, &session->host->sessions) {
+        struct bh_session *other = BH_OWNER(link, struct bh_session, of_host);
+
+        if (other->state != BH_SESSION_PROVEN ||
+            !bh_peer_same(&other->peer, &pending->peer))
+            continue;
+        session->count.naive = true;
+        other->count.naive = true;
+    }
+}
+
+/* A strict session has a window, in which numbers may stand already. */
+static void begin_window(struct bh_window *window,
+                         const struct bh_pending *pending)
+{
+    bh_window_init(window);
+    for (uint64_t n = 1; n <= BH_WINDOW_MAX; n++)
+        if (pending->unknown >> (n - 1) & 1)
+            bh_window_record(window, n, BH_ERR_OPCODE);
+}
+
 struct bh_session *bh_session_new(struct bh_server *server,
                                   struct bh_pending *pending)
 {
@@ -120,6 +149,11 @@ struct bh_session *bh_session_new(struct bh_server *server,
                             .flags = pending->flags,
                             .exponent = pending->flags & BH_FLAG_SECTOR_MASK};
     bh_list_init(&session->requests);
+    begin_counting(session, pending);
+    if (pending->flags & BH_FLAG_STRICT) {
+        session->window = &server->windows[session - server->sessions];
+        begin_window(session->window, pending);
+    }
     bh_ids_prove(&server->ids, session->id,
                  (uint16_t)(session - server->sessions));
     bh_list_append(&session->host->sessions, &session->of_host);
@@ -204,9 +238,12 @@ void bh_session_request_began(struct bh_session *session,
 }
 
 void bh_session_request_over(struct bh_server *server,
-                             struct bh_request *request)
+                             struct bh_request *request, uint8_t status)
 {
     struct bh_session *session = request->session;
+
+    if (request->strict && !request->again)
+        bh_window_record(session->window, request->number, status);
 
     bh_list_remove(&request->of_session);
     session->request_count--;

@@ -20,6 +20,7 @@
 #ifndef BH_CORE_SESSION_H
 #define BH_CORE_SESSION_H
 
+#include "core/count.h"
 #include "core/event.h"
 #include "core/list.h"
 #include "core/peer.h"
@@ -31,6 +32,7 @@ struct bh_host;
 struct bh_request;
 struct bh_server;
 struct bh_volume;
+struct bh_window;
 
 enum bh_session_state { BH_SESSION_FREE, BH_SESSION_PROVEN, BH_SESSION_ENDING };
 
@@ -41,6 +43,8 @@ struct bh_session {
     struct bh_volume *volume;
     struct bh_link requests; /* not finished: ring of bh_request.of_session */
     struct bh_request *closing; /* the DISCON among them */
+    struct bh_window *window;   /* strict: its numbers; NULL: not strict */
+    struct bh_count count;      /* not strict: its numbers */
     uint64_t heard_ms;          /* the last valid request */
     uint32_t request_count;
     uint16_t id;
@@ -63,10 +67,12 @@ struct bh_pending {
     uint64_t connect_hash;      /* of the CONNECT's format bytes */
 
     uint32_t wrong_ids;
-    uint16_t id; /* 0: the slot is free */
+    uint64_t unknown; /* strict: bit n - 1: number n got error 15 */
+    uint16_t id;      /* 0: the slot is free */
     struct bh_peer peer;
     uint8_t access;
     uint8_t flags;
+    uint8_t seq; /* of its CONNECT */
 };
 
 /*
@@ -122,11 +128,14 @@ void bh_session_end(struct bh_server *server, struct bh_session *session,
 void bh_session_heard(struct bh_session *session, const struct bh_peer *peer,
                       uint64_t now);
 
-/* A request of the session begins, or has finished, answered or not. */
+/* A request of the session begins. */
 void bh_session_request_began(struct bh_session *session,
                               struct bh_request *request);
+
+/* It has finished with `status`, which a strict session records, and its reply
+ * is about to leave. */
 void bh_session_request_over(struct bh_server *server,
-                             struct bh_request *request);
+                             struct bh_request *request, uint8_t status);
 
 /* `request` is its DISCON: the session ends with the requests before it, and
  * when what it wrote is stable. */

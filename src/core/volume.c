@@ -290,7 +290,7 @@ static void synced(struct bh_server *server, struct bh_volume *volume,
     bh_list_move_all(&done, &volume->commit_now);
     while (!bh_list_empty(&done))
         bh_command_finish(
-            server, BH_OWNER(bh_list_take(&done), struct bh_request, link),
+            server, BH_OWNER(bh_list_take(&done), struct bh_request, commit),
             volume->poisoned ? BH_ERR_STORAGE : BH_OK);
 }
 
@@ -323,7 +323,7 @@ void bh_volume_reopen(struct bh_server *server, struct bh_volume *volume)
     bh_list_move_all(&lost, &volume->commit_next);
     while (!bh_list_empty(&lost))
         bh_command_finish(
-            server, BH_OWNER(bh_list_take(&lost), struct bh_request, link),
+            server, BH_OWNER(bh_list_take(&lost), struct bh_request, commit),
             BH_ERR_STORAGE);
     volume->poisoned = false;
 }
@@ -387,7 +387,7 @@ void bh_volume_commit(struct bh_server *server, struct bh_volume *volume,
         return;
     }
     request->state = BH_REQUEST_COMMITTING;
-    bh_list_append(&volume->commit_next, &request->link);
+    bh_list_append(&volume->commit_next, &request->commit);
     bh_volume_unsettle(server, volume);
 }
 

@@ -123,7 +123,12 @@ void bh_volume_commit(struct bh_server *server, struct bh_volume *volume,
 void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
                   struct bh_request *request);
 
-/* Takes a finished request out and starts what waited for it. */
+/* The job of a queued request is done, and makes room for another. */
+void bh_queue_job_done(struct bh_server *server, struct bh_volume *volume);
+
+/* Takes a request out that has its final status, and starts what waited for
+ * it. With `sync = write` that is after the SYNC: what overlaps a WRITE does
+ * not begin before the WRITE is recorded. */
 void bh_queue_remove(struct bh_server *server, struct bh_volume *volume,
                      struct bh_request *request);
 

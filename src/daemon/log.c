@@ -83,6 +83,7 @@ static void say_event(const struct bh_event *event, const char *peer,
         "the same client connected again",
         "it was idle and its place was needed",
         "the image could not be opened",
+        "the client lost count of its requests",
         "the administrator ended it"};
     unsigned id = event->id;
     unsigned long long detail = event->detail;

@@ -52,6 +52,7 @@ uint8_t bh_discon_decode(const uint8_t *bytes, size_t len,
         return BH_ERR_FORMAT;
     out->seq = bytes[1];
     out->session = BH_GET16(bytes + 2);
+    out->pad = len < BH_STRICT_DISCON_LEN ? 0 : bytes[4];
     return BH_OK;
 }
 
@@ -117,4 +118,25 @@ size_t bh_discon_reply_encode(uint8_t *bytes, uint8_t seq, uint8_t status)
     bytes[1] = seq;
     bytes[2] = status;
     return BH_DISCON_REPLY_LEN;
+}
+
+size_t bh_strict_discon_encode(uint8_t *bytes, const struct bh_discon *discon)
+{
+    bytes[bh_discon_encode(bytes, discon)] = discon->pad;
+    return BH_STRICT_DISCON_LEN;
+}
+
+size_t bh_strict_keep_encode(uint8_t *bytes, const struct bh_discon *keep)
+{
+    size_t len = bh_strict_discon_encode(bytes, keep);
+
+    bytes[0] = BH_PACKET_KEEP;
+    return len;
+}
+
+size_t bh_strict_reply_encode(uint8_t *bytes, uint8_t seq, uint8_t status,
+                              uint8_t pad, uint16_t session)
+{
+    bh_put16(bytes + bh_command_reply_encode(bytes, seq, status, pad), session);
+    return BH_STRICT_REPLY_HEADER_LEN;
 }

@@ -24,14 +24,16 @@ struct bh_connect {
 struct bh_command {
     uint8_t seq;
     uint8_t opcode;
-    uint8_t pad; /* echoed in the reply */
+    uint8_t pad; /* echoed in the reply; strict: the number's high byte */
     uint16_t session;
     uint32_t lsn;
 };
 
+/* Also a KEEP of a strict session, which has the same form. */
 struct bh_discon {
     uint8_t seq;
     uint16_t session;
+    uint8_t pad; /* strict: the number's high byte; else 0 */
 };
 
 /* Decoders: BH_OK, or BH_ERR_FORMAT for a packet that is too short or, for
@@ -54,5 +56,11 @@ size_t bh_connect_reply_encode(uint8_t *bytes, uint8_t seq, uint8_t status,
 size_t bh_command_reply_encode(uint8_t *bytes, uint8_t seq, uint8_t status,
                                uint8_t pad);
 size_t bh_discon_reply_encode(uint8_t *bytes, uint8_t seq, uint8_t status);
+
+/* The forms of strict sessions. Their one reply header serves all requests. */
+size_t bh_strict_discon_encode(uint8_t *bytes, const struct bh_discon *discon);
+size_t bh_strict_keep_encode(uint8_t *bytes, const struct bh_discon *keep);
+size_t bh_strict_reply_encode(uint8_t *bytes, uint8_t seq, uint8_t status,
+                              uint8_t pad, uint16_t session);
 
 #endif

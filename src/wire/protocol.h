@@ -32,6 +32,11 @@ enum bh_packet_type {
 #define BH_DISCON_LEN 4u
 #define BH_DISCON_REPLY_LEN 3u
 
+/* The forms of strict sessions. */
+#define BH_STRICT_DISCON_LEN 5u
+#define BH_STRICT_KEEP_LEN 5u
+#define BH_STRICT_REPLY_HEADER_LEN 6u
+
 /* CONNECT flags. Bits 0 to 2 are n: a sector holds 128 << n bytes. */
 #define BH_FLAG_SECTOR_MASK 0x07u
 #define BH_FLAG_READ_ONLY 0x08u

@@ -7,11 +7,11 @@ import time
 
 CONNECT, COMMAND, REPLY, DISCON, KEEP = range(5)
 READ, WRITE, IDENTIFY, FLUSH = range(4)
-READ_ONLY, SHARED, LOOK = 0x08, 0x10, 0x18
+READ_ONLY, SHARED, LOOK, STRICT = 0x08, 0x10, 0x18, 0x20
 BLKH = int.from_bytes(b"BLKH", "big")
 
 OK, NO_SESSIONS, NO_IMAGE, FORMAT, BAD_SESSION, BAD_LSN, SHORT, BAD_FLAGS, IS_READ_ONLY, IN_USE = range(10)
-STORAGE, NO_SPACE, UNKNOWN_OPCODE = 12, 13, 15
+STORAGE, NO_SPACE, UNKNOWN_OPCODE, AHEAD = 12, 13, 15, 17
 
 N_OF = {128 << n: n for n in range(8)}
 hosts = (f"127.{a}.{b}.{c}" for a in range(1, 255) for b in range(255) for c in range(1, 255))
@@ -39,6 +39,19 @@ def command_packet(seq, session, opcode, lsn=0, data=b"", pad=0):
 
 def discon_packet(seq, session):
     return struct.pack(">BBH", DISCON, seq, session)
+
+
+def strict_command_packet(number, session, opcode, lsn=0, data=b""):
+    return command_packet(number & 255, session, opcode, lsn, data, number >> 8 & 255)
+
+
+def strict_packet(kind, number, session):
+    """A DISCON or KEEP."""
+    return struct.pack(">BBHB", kind, number & 255, session, number >> 8 & 255)
+
+
+def strict_header(number, session, error=OK):
+    return struct.pack(">BBBBH", REPLY, number & 255, error, number >> 8 & 255, session)
 
 
 class Peer:
@@ -131,7 +144,8 @@ class Peer:
 
     def open(self, name="", flags=1):
         """A proven session."""
-        session = Session(self, self.connect(name, flags), flags)
+        kind = StrictSession if flags & STRICT else Session
+        session = kind(self, self.connect(name, flags), flags)
         try:
             session.read(0)
         except Refused as refused:
@@ -168,6 +182,100 @@ class Session:
     def alive(self):
         """Whether the id is still a session's. Renews it, as any request does."""
         return error_of(self.read, 0) in (OK, BAD_LSN)
+
+
+class StrictSession(Session):
+    """Numbers of 16 bits, the session's id in every reply, and a window of requests under way."""
+
+    def __init__(self, peer, session, flags):
+        super().__init__(peer, session, flags)
+        self.number, self.window = 1, 1
+
+    def take_number(self):
+        self.number += 1
+        return self.number - 1
+
+    def packet(self, number, opcode, lsn=0, data=b""):
+        return strict_command_packet(number, self.id, opcode, lsn, data)
+
+    def is_answer(self, reply, number, data_len):
+        """Of exactly the expected length: whatever else comes is dropped."""
+        if len(reply) < 6 or reply[:2] != bytes([REPLY, number & 255]):
+            return False
+        return (reply[3], reply[4:6]) == (number >> 8 & 255, self.id.to_bytes(2, "big")) and \
+            len(reply) == 6 + (data_len if reply[2] == OK else 0)
+
+    def ask_many(self, requests, tries=9):
+        """The replies to (packet, its number, length of its data), with at most a window of them under way."""
+        replies, sent, turns, low = {}, {}, 0, 0
+        while low < len(requests):
+            now = time.monotonic()
+            for index in range(low, min(low + self.window, len(requests))):
+                if index in replies or (index in sent and now < sent[index] + self.peer.retry_s * 2 ** min(turns, 3)):
+                    continue
+                if index in sent and index == low:
+                    turns += 1
+                    if turns == tries:
+                        raise Silence(requests[index][0][:16].hex(" "))
+                self.peer.send(requests[index][0])
+                sent[index] = now
+            reply = self.peer.receive(self.peer.retry_s)
+            for index in range(low, min(low + self.window, len(requests))) if reply else ():
+                if index not in replies and self.is_answer(reply, *requests[index][1:]):
+                    replies[index] = reply
+                    break
+            while low in replies:
+                low, turns = low + 1, 0
+        return [replies[index] for index in range(len(requests))]
+
+    def ask(self, packet, number, data_len=0):
+        """The data of the reply."""
+        reply = self.ask_many([(packet, number, data_len)])[0]
+        if reply[2]:
+            raise Refused(reply[2])
+        return reply[6:]
+
+    def command(self, opcode, lsn=0, data=b"", data_len=0):
+        number = self.take_number()
+        return self.ask(self.packet(number, opcode, lsn, data), number, data_len)
+
+    def read(self, lsn):
+        return self.command(READ, lsn, data_len=self.sector)
+
+    def write(self, lsn, data):
+        assert len(data) == self.sector
+        self.command(WRITE, lsn, data)
+
+    def write_many(self, sectors):
+        """All of {lsn: data}, a window at a time."""
+        requests = []
+        for lsn, data in sectors.items():
+            number = self.take_number()
+            requests.append((self.packet(number, WRITE, lsn, data), number, 0))
+        assert all(reply[2] == OK for reply in self.ask_many(requests))
+
+    def read_many(self, lsns):
+        requests = []
+        for lsn in lsns:
+            number = self.take_number()
+            requests.append((self.packet(number, READ, lsn), number, self.sector))
+        return {lsn: reply[6:] for lsn, reply in zip(lsns, self.ask_many(requests))}
+
+    def flush(self):
+        self.command(FLUSH)
+
+    def identify(self):
+        identity = Identity(self.command(IDENTIFY, BLKH, data_len=128))
+        self.window = min(identity.window, 64)
+        return identity
+
+    def keep(self):
+        number = self.take_number()
+        self.ask(strict_packet(KEEP, number, self.id), number)
+
+    def discon(self):
+        number = self.take_number()
+        return error_of(self.ask, strict_packet(DISCON, number, self.id), number)
 
 
 class Identity:

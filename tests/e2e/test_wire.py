@@ -2,7 +2,7 @@
 """Every vector against a running server, and every cut and padding of each packet."""
 import pytest
 
-from client import DISCON, KEEP, command_packet, connect_packet, discon_packet, error_of
+from client import DISCON, KEEP, STRICT, command_packet, connect_packet, discon_packet, error_of
 from conftest import make_image
 import vectors
 
@@ -27,9 +27,16 @@ def answers_nothing_more(peer):
 
 def in_session(packet, session):
     """The packet with a live session's id."""
-    if packet[:1] in (b"\x01", b"\x03") and packet[2:4] == SESSION:
+    if packet[:1] in (b"\x01", b"\x03", b"\x04") and packet[2:4] == SESSION:
         return packet[:2] + session.id.to_bytes(2, "big") + packet[4:]
     return packet
+
+
+def reply_in_session(pattern, session):
+    """The same for a strict reply, which has the id behind its number."""
+    if session and session.flags & STRICT and pattern[4:6] == list(SESSION):
+        return pattern[:4] + list(session.id.to_bytes(2, "big")) + pattern[6:]
+    return pattern
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -37,15 +44,16 @@ def test_vector(server, name):
     vector = ALL[name]
     with server.peer() as peer:
         session = None
-        if vector["bytes"][:1] in (b"\x01", b"\x03"):
+        if vector["bytes"][:1] in (b"\x01", b"\x03") or "session" in vector:
             session = peer.open("disk.img", int(vector.get("session", "01"), 16))
         peer.send(in_session(vector["bytes"], session) if session else vector["bytes"])
         if "reply" in vector:
             reply = peer.receive()
             assert reply is not None, "no answer"
-            assert vectors.matches(vector["reply"], reply), reply[:140].hex(" ")
+            assert vectors.matches(reply_in_session(vector["reply"], session), reply), reply[:140].hex(" ")
         assert answers_nothing_more(peer)
         if session:
+            session.number = 64  # above that of every vector that takes one but 65
             session.discon()
 
 
@@ -143,7 +151,7 @@ def test_every_opcode_that_is_not_known_is_refused(server):
 
 def test_every_flag_that_is_reserved_is_refused(server):
     with server.peer() as peer:
-        for flags in range(0x20, 0x100):
+        for flags in range(0x40, 0x100):
             assert error_of(peer.connect, "disk.img", flags) == 7, hex(flags)
 
 
@@ -175,11 +183,18 @@ def test_identify_says_what_the_protocol_says(server):
         session = peer.open("DISK.IMG", 2)
         volume, itself = session.identify(), peer.identify_server()
         session.discon()
-    for identity in (volume, itself):
-        assert (identity.version, identity.window, identity.run, identity.lease) == (1, 1, 1, 0)
+        session = peer.open("DISK.IMG", 2 | STRICT)
+        strict = session.identify()
+        session.discon()
+    assert (volume.window, volume.lease) == (1, 0)
+    for identity in (strict, itself):
+        assert (identity.window, identity.lease) == (64, 30)
+    for identity in (volume, strict, itself):
+        assert (identity.version, identity.run) == (1, 1)
         assert identity.features == 0b1111 and identity.heavy == 65536
         assert abs(identity.zone) <= 14 * 60
-    assert (volume.n, volume.count, volume.name, volume.flags) == (2, 2048, "disk.img", 0)
+    for identity in (volume, strict):
+        assert (identity.n, identity.count, identity.name, identity.flags) == (2, 2048, "disk.img", 0)
     assert (itself.n, itself.count, itself.change, itself.flags) == (0, 0, 0, 0)
     assert itself.name and itself.instance == volume.instance != 0
 

@@ -390,6 +390,18 @@ static void note_request(struct fx *fx, const uint8_t *bytes, size_t len)
     memcpy(request->head, bytes, len < 5 ? len : 5);
 }
 
+/* The header that answers a strict DISCON or KEEP: a byte longer than these. */
+static bool strict_answer(const struct fx_request *request,
+                          const struct bh_send *send)
+{
+    return (request->head[0] == BH_PACKET_DISCON ||
+            request->head[0] == BH_PACKET_KEEP) &&
+           request->len >= BH_STRICT_DISCON_LEN &&
+           send->len == BH_STRICT_REPLY_HEADER_LEN &&
+           send->bytes[3] == request->head[4] &&
+           memcmp(send->bytes + 4, request->head + 2, 2) == 0;
+}
+
 /* A reply fits the request that it carries the route of. */
 static void check_reply(struct fx *fx, const struct bh_send *send)
 {
@@ -399,13 +411,13 @@ static void check_reply(struct fx *fx, const struct bh_send *send)
     assert_true(serial > 0 && serial <= fx->serial);
     assert_false(request->answered);
     request->answered = true;
-    if (request->head[0] == BH_PACKET_KEEP) {
-        assert_int_equal(send->len, 1);
+    if (request->head[0] == BH_PACKET_KEEP && send->len == BH_KEEP_LEN) {
+        assert_int_equal(send->bytes[0], BH_PACKET_KEEP);
         return;
     }
     assert_int_equal(send->bytes[0], BH_PACKET_REPLY);
     assert_int_equal(send->bytes[1], request->head[1]);
-    if (send->len <= request->len)
+    if (send->len <= request->len || strict_answer(request, send))
         return;
     assert_int_equal(request->head[0], BH_PACKET_COMMAND);
     assert_int_equal(send->bytes[2], BH_OK);
@@ -521,6 +533,12 @@ int fx_take(struct fx *fx, const struct bh_path *to, uint8_t *bytes)
     return take(fx, to, -1, bytes);
 }
 
+int fx_take_to(struct fx *fx, const struct bh_path *to, uint8_t seq,
+               uint8_t *bytes)
+{
+    return take(fx, to, seq, bytes);
+}
+
 int fx_answer(struct fx *fx, const struct bh_path *to)
 {
     return answer(fx, to, -1);
@@ -609,7 +627,7 @@ int fx_identify(struct fx *fx, const struct bh_path *from, uint16_t id,
 
 int fx_discon(struct fx *fx, const struct bh_path *from, uint16_t id)
 {
-    struct bh_discon discon = {++fx->seq, id};
+    struct bh_discon discon = {.seq = ++fx->seq, .session = id};
     uint8_t bytes[BH_DISCON_LEN];
 
     fx_send(fx, from, bytes, bh_discon_encode(bytes, &discon));

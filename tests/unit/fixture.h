@@ -9,7 +9,8 @@
  *    then on fail the test, and so does a WRITE without the writer's lock;
  *  - two media that share bytes conflict as OFD locks do;
  *  - a request has at most one reply, and one that is longer than its request
- *    must be data that a session of its own asked for.
+ *    must be data that a session of its own asked for, or the header that
+ *    answers a strict DISCON or KEEP.
  */
 #ifndef BH_TESTS_FIXTURE_H
 #define BH_TESTS_FIXTURE_H
@@ -123,6 +124,9 @@ void fx_release_all(struct fx *fx);
 /* Takes the oldest reply to this peer: its length, or FX_NONE. `bytes` holds
  * BH_DATAGRAM_MAX_LEN. */
 int fx_take(struct fx *fx, const struct bh_path *to, uint8_t *bytes);
+/* The same for the reply with this seq. */
+int fx_take_to(struct fx *fx, const struct bh_path *to, uint8_t seq,
+               uint8_t *bytes);
 
 /* Takes the oldest reply to this peer: its status, or FX_NONE. */
 int fx_answer(struct fx *fx, const struct bh_path *to);

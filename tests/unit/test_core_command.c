@@ -91,7 +91,7 @@ static void connect_checks_in_order(void **state)
         uint8_t flags;
         int status;
     } rows[] = {
-        {"none", 0x20 | FX_SHARED, BH_ERR_FLAGS},
+        {"none", 0x20 | FX_SHARED, BH_ERR_NO_IMAGE},
         {"none", 0x40 | FX_PLAIN, BH_ERR_FLAGS},
         {"none", 0x80 | FX_PLAIN, BH_ERR_FLAGS},
         {"none", FX_SHARED, BH_ERR_NO_IMAGE},
@@ -337,7 +337,7 @@ static void identify_tells_the_session_and_its_volume(void **state)
         {BH_MODE_SHARED, 0x08, 0, BH_VOLUME_SHARED, 8},
         {BH_MODE_EXCLUSIVE, 0x03, 9999, BH_VOLUME_MAY_GROW, 1},
         {BH_MODE_EXCLUSIVE, 0x03, 999, 0, 1}, /* as long as it is already */
-    };
+    }; /* of a strict session: test_core_strict.c */
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {

@@ -126,7 +126,7 @@ static void check_volumes(const struct soak *soak)
             assert_true(bh_list_empty(&volume->commit_now));
             assert_true(bh_list_empty(&volume->commit_next));
         }
-        if (volume->running == 0)
+        if (volume->running == 0 && !volume->service_runs)
             assert_int_equal(volume->waiting, 0);
     }
 }
@@ -175,12 +175,28 @@ static uint16_t any_id(struct soak *soak)
     return soak->ids[below(soak, IDS)];
 }
 
+/* In a strict session one that is near its window's edges. */
+static uint16_t any_number(struct soak *soak, uint16_t id)
+{
+    const struct bh_server *server = soak->fx->server;
+    const struct bh_id *entry = &server->ids.of[id];
+    const struct bh_session *session = &server->sessions[entry->slot];
+
+    if (entry->state != BH_ID_PROVEN || session->window == NULL)
+        return (uint16_t)below(soak, 8);
+    if (one_in(soak, 4))
+        return (uint16_t)(session->window->highest - 70 + below(soak, 140));
+    return (uint16_t)(session->window->highest - 2 + below(soak, 6));
+}
+
 static void send_connect(struct soak *soak)
 {
     static const char *const names[] = {"a", "b", "c", "d", "e", ":list", "no"};
-    static const uint8_t flags[] = {FX_PLAIN, FX_PLAIN,  FX_PLAIN, FX_READER,
-                                    FX_LOOK,  FX_SHARED, 0,        2,
-                                    0x20,     0x04};
+    enum { STRICT = BH_FLAG_STRICT };
+    static const uint8_t flags[] = {FX_PLAIN,  FX_PLAIN, FX_PLAIN | STRICT,
+                                    FX_READER, FX_LOOK,  FX_SHARED,
+                                    0,         2,        STRICT,
+                                    0x04};
     const char *name = names[below(soak, 7)];
     struct bh_path peer = any_peer(soak);
     uint8_t bytes[BH_CONNECT_MAX_LEN] = {
@@ -196,10 +212,13 @@ static void send_command(struct soak *soak)
         BH_OP_READ,     BH_OP_READ, BH_OP_WRITE, BH_OP_WRITE, BH_OP_FLUSH,
         BH_OP_IDENTIFY, 9};
     struct bh_path peer = any_peer(soak);
-    uint8_t bytes[600] = {BH_PACKET_COMMAND, (uint8_t)below(soak, 8)};
+    uint8_t bytes[600] = {BH_PACKET_COMMAND};
     uint8_t opcode = opcodes[below(soak, 7)];
+    uint16_t id = any_id(soak), number = any_number(soak, id);
 
-    bh_put16(bytes + 2, any_id(soak));
+    bytes[1] = (uint8_t)number;
+    bytes[9] = (uint8_t)(number >> 8);
+    bh_put16(bytes + 2, id);
     bytes[4] = opcode;
     bh_put32(bytes + 5,
              opcode == BH_OP_IDENTIFY ? BH_IDENTIFY_MAGIC : below(soak, 12));
@@ -208,13 +227,54 @@ static void send_command(struct soak *soak)
             one_in(soak, 20) ? below(soak, sizeof bytes) : sizeof bytes);
 }
 
-static void send_discon(struct soak *soak)
+/* DISCON or KEEP, strict or not. */
+static void send_short(struct soak *soak, uint8_t type)
 {
     struct bh_path peer = any_peer(soak);
-    uint8_t bytes[BH_DISCON_LEN] = {BH_PACKET_DISCON, (uint8_t)below(soak, 8)};
+    uint16_t id = any_id(soak), number = any_number(soak, id);
+    uint8_t bytes[BH_STRICT_DISCON_LEN] = {type, (uint8_t)number};
 
-    bh_put16(bytes + 2, any_id(soak));
-    fx_send(soak->fx, &peer, bytes, sizeof bytes);
+    bh_put16(bytes + 2, id);
+    bytes[4] = (uint8_t)(number >> 8);
+    fx_send(soak->fx, &peer, bytes,
+            one_in(soak, 3) ? BH_DISCON_LEN : BH_STRICT_DISCON_LEN);
+}
+
+/* A strict session, if one is found; one with requests under way before
+ * others. */
+static const struct bh_session *any_strict(struct soak *soak)
+{
+    const struct bh_server *server = soak->fx->server;
+    const struct bh_session *found = NULL;
+
+    for (uint32_t i = 0; i < server->config.session_count; i++) {
+        const struct bh_session *session = &server->sessions[i];
+
+        if (session->state == BH_SESSION_PROVEN && session->window != NULL &&
+            (found == NULL || session->request_count > 0))
+            found = session;
+    }
+    return found;
+}
+
+/* Its numbers go on, whatever of it still runs. */
+static void send_keeps(struct soak *soak)
+{
+    const struct bh_session *session = any_strict(soak);
+    uint8_t bytes[BH_STRICT_KEEP_LEN] = {BH_PACKET_KEEP};
+    struct bh_path path;
+    uint16_t number;
+
+    if (session == NULL)
+        return;
+    path = (struct bh_path){.peer = session->peer};
+    number = (uint16_t)(session->window->highest - below(soak, 8));
+    bh_put16(bytes + 2, session->id);
+    for (uint32_t i = below(soak, 150); i > 0; i--, number++) {
+        bytes[1] = (uint8_t)number;
+        bytes[4] = (uint8_t)(number >> 8);
+        fx_send(soak->fx, &path, bytes, sizeof bytes);
+    }
 }
 
 static void send_noise(struct soak *soak)
@@ -265,14 +325,20 @@ static void step(struct soak *soak)
     struct fx *fx = soak->fx;
     struct bh_event event;
 
-    switch (below(soak, 16)) {
+    switch (below(soak, 17)) {
     case 0:
     case 1:
     case 2:
         send_connect(soak);
         break;
     case 3:
-        send_discon(soak);
+        send_short(soak, BH_PACKET_DISCON);
+        break;
+    case 16:
+        if (one_in(soak, 4))
+            send_keeps(soak);
+        else
+            send_short(soak, BH_PACKET_KEEP);
         break;
     case 4:
         send_noise(soak);

@@ -339,6 +339,32 @@ static void sync_write_answers_after_a_sync_that_began_later(void **state)
     assert_int_equal(fx_write(fx, client(), id, 0, 9), BH_ERR_NO_SPACE);
 }
 
+/* A client's WRITE is recorded when it is stable. What overlaps it must not
+ * run before: a retransmission after a crash would run over it. */
+static void what_overlaps_a_write_waits_until_it_is_stable(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = fx_disk(fx, "d", 8 * FX_SECTOR);
+    struct bh_path other = fx_peer(2, 10);
+    uint16_t id, others;
+
+    disk->facts.sync = BH_SYNC_WRITE;
+    disk->facts.mode = BH_MODE_SHARED;
+    id = fx_open(fx, client(), FX_PLAIN, "d");
+    others = fx_open(fx, &other, FX_PLAIN, "d");
+    fx_pass(fx, 1000);
+    disk->holds[BH_JOB_SYNC] = true;
+    assert_int_equal(fx_write(fx, client(), id, 1, 9), FX_NONE);
+    assert_int_equal(fx_write(fx, &other, others, 1, 7), FX_NONE);
+    assert_int_equal(fx_read(fx, &other, others, 2), BH_OK);
+    assert_int_equal(disk->written, 1);
+    fx_release(fx, BH_JOB_SYNC);
+    assert_int_equal(fx_answer(fx, client()), BH_OK);
+    assert_int_equal(disk->written, 2);
+    fx_release(fx, BH_JOB_SYNC);
+    assert_int_equal(fx_answer(fx, &other), BH_OK);
+}
+
 /* A server that was killed may have left something in the page cache. */
 static void a_volume_opened_for_writing_is_synced_once(void **state)
 {
@@ -806,6 +832,7 @@ int main(void)
         TEST(flush_waits_for_the_writes_before_it),
         TEST(flush_behind_the_only_write_waits_for_its_sync),
         TEST(sync_write_answers_after_a_sync_that_began_later),
+        TEST(what_overlaps_a_write_waits_until_it_is_stable),
         TEST(a_volume_opened_for_writing_is_synced_once),
         TEST(a_failed_sync_poisons_until_the_administrator_reopens),
         TEST(reopen_leaves_healthy_volumes_alone),

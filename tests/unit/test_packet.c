@@ -119,6 +119,38 @@ static void discon_needs_four_bytes(void **state)
     assert_int_equal(discon.session, 0xFEDC);
 }
 
+static void the_fifth_byte_of_a_discon_is_looked_at_if_it_is_there(void **state)
+{
+    const uint8_t bytes[6] = {3, 2, 0xFE, 0xDC, 0xAB, 0xFF};
+    struct bh_discon discon;
+
+    (void)state;
+    assert_int_equal(bh_discon_decode(bytes, 4, &discon), BH_OK);
+    assert_int_equal(discon.pad, 0);
+    for (size_t len = 5; len <= sizeof bytes; len++) {
+        assert_int_equal(bh_discon_decode(bytes, len, &discon), BH_OK);
+        assert_int_equal(discon.pad, 0xAB);
+        assert_int_equal(discon.seq, 2);
+        assert_int_equal(discon.session, 0xFEDC);
+    }
+}
+
+static void strict_forms_have_their_lengths(void **state)
+{
+    const struct bh_discon discon = {.seq = 9, .pad = 0x5A, .session = 0xABCD};
+    uint8_t bytes[7];
+
+    (void)state;
+    memset(bytes, 0xEE, sizeof bytes);
+    assert_int_equal(bh_strict_discon_encode(bytes, &discon), 5);
+    assert_memory_equal(bytes, "\x03\x09\xAB\xCD\x5A\xEE", 6);
+    assert_int_equal(bh_strict_keep_encode(bytes, &discon), 5);
+    assert_memory_equal(bytes, "\x04\x09\xAB\xCD\x5A\xEE", 6);
+    assert_int_equal(
+        bh_strict_reply_encode(bytes, 9, BH_ERR_AHEAD, 0x5A, 0xABCD), 6);
+    assert_memory_equal(bytes, "\x02\x09\x11\x5A\xAB\xCD\xEE", 7);
+}
+
 static void replies_have_their_lengths(void **state)
 {
     uint8_t bytes[5];
@@ -142,7 +174,10 @@ int main(void)
         cmocka_unit_test(connect_with_an_overlong_name_is_not_encoded),
         cmocka_unit_test(command_needs_its_header),
         cmocka_unit_test(discon_needs_four_bytes),
+        cmocka_unit_test(
+            the_fifth_byte_of_a_discon_is_looked_at_if_it_is_there),
         cmocka_unit_test(replies_have_their_lengths),
+        cmocka_unit_test(strict_forms_have_their_lengths),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

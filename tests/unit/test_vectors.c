@@ -113,6 +113,46 @@ static uint8_t check_discon(struct vector *vector)
     return BH_OK;
 }
 
+static uint8_t check_strict_command(struct vector *vector)
+{
+    uint8_t bytes[BH_COMMAND_HEADER_LEN];
+    struct bh_command command;
+    char text[VECTOR_TEXT_MAX];
+    uint8_t status = bh_command_decode(vector->bytes, vector->len, &command);
+
+    if (status != BH_OK)
+        return status;
+    snprintf(text, sizeof text,
+             "STRICT-COMMAND number %u session %04x opcode %u lsn %" PRIu32,
+             (unsigned)command.pad << 8 | command.seq, command.session,
+             command.opcode, command.lsn);
+    assert_means(vector, text);
+    assert_encoded(vector, bytes, bh_command_encode(bytes, &command));
+    return BH_OK;
+}
+
+/* DISCON and KEEP: one form, and one decoder. */
+static uint8_t check_strict_five(struct vector *vector)
+{
+    bool keep = vector->bytes[0] == BH_PACKET_KEEP;
+    uint8_t bytes[BH_STRICT_DISCON_LEN];
+    struct bh_discon discon;
+    char text[VECTOR_TEXT_MAX];
+    uint8_t status = bh_discon_decode(vector->bytes, vector->len, &discon);
+
+    if (status != BH_OK)
+        return status;
+    assert_true(vector->len >= BH_STRICT_DISCON_LEN);
+    snprintf(text, sizeof text, "STRICT-%s number %u session %04x",
+             keep ? "KEEP" : "DISCON", (unsigned)discon.pad << 8 | discon.seq,
+             discon.session);
+    assert_means(vector, text);
+    assert_encoded(vector, bytes,
+                   keep ? bh_strict_keep_encode(bytes, &discon)
+                        : bh_strict_discon_encode(bytes, &discon));
+    return BH_OK;
+}
+
 static uint8_t check_identify(struct vector *vector)
 {
     uint8_t bytes[BH_IDENTIFY_LEN];
@@ -144,6 +184,10 @@ static uint8_t check_identify(struct vector *vector)
 /* Decodes by the first byte, as a server does. */
 static uint8_t check_packet(struct vector *vector)
 {
+    if (means_begins(vector, "STRICT-"))
+        return vector->bytes[0] == BH_PACKET_COMMAND
+                   ? check_strict_command(vector)
+                   : check_strict_five(vector);
     switch (vector->bytes[0]) {
     case BH_PACKET_CONNECT:
         return check_connect(vector);
@@ -184,7 +228,7 @@ static void decode_vector(const struct vector *read)
 
 static void encode_reply(const struct vector *vector)
 {
-    uint8_t bytes[BH_CONNECT_REPLY_LEN];
+    uint8_t bytes[BH_STRICT_REPLY_HEADER_LEN];
     unsigned seq, status, session, pad;
     size_t len = 0;
 
@@ -201,6 +245,11 @@ static void encode_reply(const struct vector *vector)
     else if (sscanf(vector->means, "DISCON-REPLY seq %u status %u", &seq,
                     &status) == 2)
         len = bh_discon_reply_encode(bytes, (uint8_t)seq, (uint8_t)status);
+    else if (sscanf(vector->means,
+                    "STRICT-REPLY number %u status %u session %x", &seq,
+                    &status, &session) == 3)
+        len = bh_strict_reply_encode(bytes, (uint8_t)seq, (uint8_t)status,
+                                     (uint8_t)(seq >> 8), (uint16_t)session);
     else
         fail_msg("%s: no such reply", vector->name);
     if (memcmp(vector->bytes, bytes, len) != 0)
@@ -242,7 +291,7 @@ static void replies_encode_to_their_bytes(void **state)
     (void)state;
     vectors_encoded = 0;
     vectors_each(encode_reply);
-    assert_true(vectors_encoded >= 8);
+    assert_true(vectors_encoded >= 16);
 }
 
 static void no_cut_is_read_beyond_its_end(void **state)

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* What the number of a strict request leads to: see core/window.h. */
+#include "core/internal.h"
+
+uint16_t bh_number_low(const struct bh_command *command)
+{
+    return (uint16_t)(command->pad << 8 | command->seq);
+}
+
+void bh_strict_answer(struct bh_server *server, const struct bh_path *path,
+                      const struct bh_command *command, uint8_t status)
+{
+    uint8_t bytes[BH_STRICT_REPLY_HEADER_LEN];
+
+    bh_reply(server, path, bytes,
+             bh_strict_reply_encode(bytes, command->seq, status, command->pad,
+                                    command->session));
+}
+
+/* Whether the request with this number is still under way. */
+static bool runs(const struct bh_session *session, uint64_t number)
+{
+    BH_LIST_EACH (link, &session->requests)
+        if (BH_OWNER(link, struct bh_request, of_session)->number == number)
+            return true;
+    return false;
+}
+
+bool bh_number_passes(struct bh_server *server, struct bh_session *session,
+                      const struct bh_path *path,
+                      const struct bh_command *command, bool data,
+                      uint64_t *number, bool *again)
+{
+    uint8_t status = BH_OK;
+
+    *number = bh_window_infer(session->window, bh_number_low(command));
+    *again = false;
+    switch (bh_window_check(session->window, *number, &status)) {
+    case BH_NUMBER_NEW:
+        bh_session_heard(session, &path->peer, server->now);
+        if (!runs(session, *number))
+            return true;
+        break;
+    case BH_NUMBER_AHEAD:
+        bh_strict_answer(server, path, command, BH_ERR_AHEAD);
+        return false;
+    case BH_NUMBER_SEEN:
+        bh_session_heard(session, &path->peer, server->now);
+        *again = data && status == BH_OK && !runs(session, *number);
+        if (!data || status != BH_OK)
+            bh_strict_answer(server, path, command, status);
+        break;
+    default: /* BH_NUMBER_OLD: the client has had its answer */
+        break;
+    }
+    server->counters.repeated++;
+    return *again;
+}
+
+bool bh_strict_owner(const struct bh_server *server, const struct bh_peer *peer,
+                     uint16_t id)
+{
+    return bh_ids_state(&server->ids, id, server->now) == BH_ID_CLOSED &&
+           server->ids.of[id].strict &&
+           server->ids.of[id].owner == bh_owner_of(server, peer);
+}

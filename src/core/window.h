@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The numbers of a strict session: which requests have been carried out, and
+ * with what status each was answered. It refuses to know what they were.
+ *
+ * H is the highest number that is recorded, U the lowest that is not, W the
+ * window. A request's number n has 16 bits on the wire; the bits above are
+ * inferred from H.
+ *
+ *        n <= H-W     H-W < n <= H           H < n < U+W      U+W <= n <= H+W
+ *     ----------------------------------+-----------------+--------------------
+ *        OLD          SEEN, or NEW if not  NEW               AHEAD
+ *                     recorded
+ *
+ * Invariants:
+ *  1. A number is recorded once, with its final status, when the request has
+ *     been carried out and before its reply leaves. One that still runs is NEW.
+ *  2. Everything at or below H-W is recorded, since U+W is never passed.
+ *  3. A recorded number is never NEW again. On the wire that holds for delays
+ *     of less than 65,536 - W requests: up to there the inference is right.
+ */
+#ifndef BH_CORE_WINDOW_H
+#define BH_CORE_WINDOW_H
+
+#include <stdint.h>
+
+#define BH_WINDOW_MAX 64u /* W: one bit each in a word */
+
+enum bh_number {
+    BH_NUMBER_NEW,  /* to be carried out, unless it is being so now */
+    BH_NUMBER_SEEN, /* recorded: its status is to be sent again */
+    BH_NUMBER_OLD,  /* no answer: the client has had it */
+    BH_NUMBER_AHEAD /* error 17 */
+};
+
+struct bh_window {
+    uint64_t highest;              /* H; 0 before the first */
+    uint64_t seen;                 /* bit i: number H - i is recorded */
+    uint8_t status[BH_WINDOW_MAX]; /* of number n, at n mod W */
+};
+
+/* No number is recorded yet; the first is 1. */
+void bh_window_init(struct bh_window *window);
+
+/* The number whose low 16 bits are `low`; 0 for one that lies before the
+ * first. */
+uint64_t bh_window_infer(const struct bh_window *window, uint16_t low);
+
+/* What is to be done with `number`; if it is SEEN, `*status` is its status. */
+enum bh_number bh_window_check(const struct bh_window *window, uint64_t number,
+                               uint8_t *status);
+
+/* `number`, which was NEW, has been carried out. */
+void bh_window_record(struct bh_window *window, uint64_t number,
+                      uint8_t status);
+
+#endif
