@@ -37,6 +37,7 @@ static const struct flag_row {
     {"scratch", "scratch (writes end with the session)", NULL},
     {"may_grow", "may grow", NULL},
     {"keyed", "keyed", NULL},
+    {"strict", "strict session", NULL},
 };
 #define FLAG_COUNT (sizeof(flag_rows) / sizeof(flag_rows[0]))
 #define FLAGS_OF_LIST 2 /* the first ones */
@@ -53,7 +54,7 @@ static struct flags flags_of(const struct volume *volume,
         .first = volume->listed ? 0 : FLAGS_OF_LIST,
         .set = {!volume->entry.writable, volume->entry.in_use, info->shared,
                 info->removable, info->locked, info->scratch, info->may_grow,
-                info->keyed},
+                info->keyed, info->strict},
     };
 }
 

@@ -15,16 +15,27 @@
  *   5 no such sector        -ERANGE     13 no space        -ENOSPC
  *   6 short read or write   -EIO        14 not authorised  -EACCES
  *   7 bad flags or size     -EINVAL     15 unknown opcode  -EOPNOTSUPP
- *   8 read-only             -EROFS      other              -EPROTO
+ *   8 read-only             -EROFS      16 busy             -EAGAIN
+ *                                       other              -EPROTO
  * No answer within the time-out is -ETIMEDOUT. A port where nobody listens is
  * -ECONNREFUSED only after the same time-out, because a server that restarts
  * looks just like that; so is what else the network reports, as -EHOSTUNREACH.
  * A sector that no datagram on this path can carry is -EMSGSIZE at once.
  *
+ * Sessions are strict where the server knows that (info->strict): a request is
+ * carried out at most once, and no late datagram passes for its answer. After
+ * one that timed out the next begins with a new session. A server without
+ * strict sessions gets default ones.
+ *
  * When the server has lost the session (restart, takeover), the disk wins a new
  * one by itself, if the image is certain to be as it was left. If it is not,
  * -ESTALE lasts until the disk is opened again, or -EBUSY if another session
  * has the image.
+ *
+ * A strict session has a lease (info->lease_seconds), which each request
+ * renews. There is no thread behind this library: between requests the lease
+ * is renewed only by bh_disk_process(), when a third of it has passed. A
+ * session whose lease ran out goes on until another client takes the volume.
  */
 #ifndef BLOCKHEAD_H
 #define BLOCKHEAD_H
@@ -66,7 +77,8 @@ struct bh_info {
     uint16_t lease_seconds;  /* 0: none */
     unsigned read_only : 1, removable : 1, locked : 1, shared : 1, scratch : 1,
         may_grow : 1, keyed : 1;
-    char name[65]; /* the volume's, or the server's */
+    unsigned strict : 1; /* the session is */
+    char name[65];       /* the volume's, or the server's */
 };
 
 /* Counters of one disk since bh_disk_new(). */
@@ -154,12 +166,13 @@ int bh_disk_start_close(struct bh_disk *disk);
  * change it (a host's addresses are tried in turn): ask before each wait. */
 int bh_disk_fd(const struct bh_disk *disk);
 
-/* Milliseconds until bh_disk_process() has something to do; -1: no request is
- * running. */
+/* Milliseconds until bh_disk_process() has something to do; -1: nothing, unless
+ * the descriptor becomes readable. Between requests that is the time until the
+ * lease is to be renewed. */
 int bh_disk_wait_ms(const struct bh_disk *disk);
 
-/* Takes what has arrived and retransmits what is due. -EINPROGRESS while the
- * request runs, else its result. */
+/* Takes what has arrived, retransmits what is due, and renews the lease.
+ * -EINPROGRESS while a request runs, else the last one's result. */
 int bh_disk_process(struct bh_disk *disk);
 
 /*

@@ -19,11 +19,16 @@
  *        | close   | refused       | not trusted: lose()
  *        +------- LOST <-----------+
  *
+ *     IDLE --- a third of the lease has passed: keep_if_due() ---> KEEPING
+ *     KEEPING --- answer: on_kept() ---> IDLE, or on with what waits
+ *
  *   CLOSED        no socket, no session.
  *   CONNECTING    a CONNECT runs. The session it wins is only pending.
  *   PROVING       an IDENTIFY runs: the first command makes the session ours,
  *                 and brings the volume's size, instance and change counter.
  *   IDLE          a proven session; `info` is what the server last said.
+ *   KEEPING       a KEEP of a strict session runs, for as long as it takes. A
+ *                 request that was started meanwhile waits for its answer.
  *   BUSY          `request` runs.
  *   RECONNECTING  the server no longer knows the session: a CONNECT from the
  *                 same address and port runs, `request` waits.
@@ -41,6 +46,9 @@
  *   3. A time-out ends a request, not the session. In IDLE `session` is one
  *      that was trusted; or 0, and the next request begins by reconnecting.
  *   4. The caller's data is not touched after its request is over.
+ *   5. In a strict session one number is outstanding at a time. After a request
+ *      that was given up with its number open (`given_up`) nothing but a DISCON
+ *      is sent in that session, and that only if its window allows it.
  */
 #include "client/disk.h"
 
@@ -69,6 +77,7 @@ enum state {
     CONNECTING,
     PROVING,
     IDLE,
+    KEEPING,
     BUSY,
     RECONNECTING,
     REPROVING,
@@ -89,6 +98,7 @@ struct request {
     const uint8_t *out; /* WRITE: the caller's data */
     uint64_t deadline_us;
     unsigned connects;
+    bool sent; /* in whatever session */
 };
 
 struct bh_disk {
@@ -99,6 +109,8 @@ struct bh_disk {
     char name[600]; /* the URL again, for sentences */
     uint8_t connect_flags;
     uint16_t session; /* invariant 3 */
+    bool given_up;    /* invariant 5 */
+    bool waiting;     /* KEEPING: `request` waits */
     bool identified;  /* `info` came from the server */
     bool unflushed;   /* a WRITE since the last FLUSH */
     struct bh_info info;
@@ -179,7 +191,14 @@ void bh_disk_stats(const struct bh_disk *disk, struct bh_stats *out)
 
 static bool runs(const struct bh_disk *disk)
 {
+    if (disk->state == KEEPING)
+        return disk->waiting;
     return disk->state != CLOSED && disk->state != IDLE && disk->state != LOST;
+}
+
+static bool is_strict(const struct bh_disk *disk)
+{
+    return disk->exchange.tiny.strict != 0;
 }
 
 /*
@@ -271,8 +290,8 @@ static int lose(struct bh_disk *disk, int error, uint8_t status,
 static int go(struct bh_disk *disk, enum state next, void *data,
               size_t data_len)
 {
-    bool quick =
-        next != CLOSING && (next != BUSY || disk->request.kind != FLUSH);
+    bool quick = next != CLOSING && next != KEEPING &&
+                 (next != BUSY || disk->request.kind != FLUSH);
     int rc = bh_exchange_begin(&disk->exchange, data, data_len, quick,
                                now_us(disk), disk->request.deadline_us);
 
@@ -307,6 +326,7 @@ static int send_request(struct bh_disk *disk)
     const struct request *request = &disk->request;
     uint16_t sector_len = (uint16_t)disk->info.sector_len;
 
+    disk->request.sent = true;
     switch (request->kind) {
     case READ:
         bh_tiny_read(tiny, request->lsn, sector_len);
@@ -331,8 +351,10 @@ static int on_silence(struct bh_disk *disk, int error)
 {
     enum state was = disk->state;
 
-    if (was == BUSY)
+    if (was == BUSY) {
+        disk->given_up = is_strict(disk);
         return end_errno(disk, IDLE, error);
+    }
     if (was == RECONNECTING || was == REPROVING) {
         disk->session = 0; /* whatever was won is not trusted */
         return end_errno(disk, IDLE, error);
@@ -353,6 +375,7 @@ static int proceed(struct bh_disk *disk, int rc)
 static void note_session(struct bh_disk *disk)
 {
     disk->session = BH_GET16(disk->exchange.tiny.packet + 2);
+    disk->given_up = false;
 }
 
 /* Takes over what IDENTIFY brought; an error in a sentence's words, or NULL. */
@@ -365,6 +388,7 @@ static const char *note_info(struct bh_disk *disk)
     if (info.sector_len != disk->info.sector_len)
         return "the server uses another sector length than was asked for";
     disk->info = info;
+    disk->info.strict = is_strict(disk);
     disk->identified = true;
     return NULL;
 }
@@ -379,8 +403,15 @@ static int fail_open(struct bh_disk *disk, uint8_t status)
     return end_status(disk, CLOSED, status);
 }
 
+/* A server that knows no strict sessions refuses the flag, and gets a default
+ * one; it is not asked again until the disk is opened anew. */
 static int on_connected(struct bh_disk *disk, uint8_t status)
 {
+    if (status == BH_ERR_FLAGS && disk->connect_flags & BH_FLAG_STRICT) {
+        disk->connect_flags &= (uint8_t)~BH_FLAG_STRICT;
+        disk->request.connects--; /* no session was won */
+        return proceed(disk, send_connect(disk, CONNECTING));
+    }
     if (status != BH_OK)
         return fail_open(disk, status);
     note_session(disk);
@@ -431,7 +462,7 @@ static const char *distrust(const struct bh_disk *disk,
         return ", and with it what was written to this scratch image";
     if (now->change_counter != then->change_counter + may_write(disk))
         return ", and others may have changed the image meanwhile";
-    if (then->shared && disk->request.kind == WRITE)
+    if (then->shared && disk->request.kind == WRITE && disk->request.sent)
         return ", and whether the sector was written cannot be told";
     return NULL;
 }
@@ -476,6 +507,10 @@ static int on_reproven(struct bh_disk *disk, uint8_t status)
 
     if (status == BH_ERR_SESSION)
         return reconnect(disk);
+    if (status == BH_ERR_BUSY) { /* as good as silence */
+        disk->session = 0;
+        return end_status(disk, IDLE, status);
+    }
     if (status != BH_OK)
         return refuse_reconnect(disk, status);
     if (bh_info_decode(disk->identify, &now) != 0)
@@ -494,12 +529,20 @@ static int on_reproven(struct bh_disk *disk, uint8_t status)
  * Requests.
  */
 
+/* Whether the number of a request that was so answered is still to be used. */
+static bool leaves_open(const struct bh_disk *disk, uint8_t status)
+{
+    return is_strict(disk) && (status == BH_ERR_FORMAT ||
+                               status == BH_ERR_BUSY || status == BH_ERR_AHEAD);
+}
+
 static int on_done(struct bh_disk *disk, uint8_t status)
 {
     const char *wrong;
 
     if (status == BH_ERR_SESSION)
         return reconnect(disk);
+    disk->given_up = leaves_open(disk, status);
     if (status != BH_OK)
         return end_status(disk, IDLE, status);
     if (disk->request.kind == FLUSH)
@@ -529,6 +572,86 @@ static int on_closed(struct bh_disk *disk, uint8_t status)
                    "cannot be told; open the disk again and flush it");
 }
 
+/* Whether `request` may be sent in the session that there is. */
+static bool may_go_on(const struct bh_disk *disk)
+{
+    if (disk->session == 0)
+        return false;
+    return !disk->given_up ||
+           (disk->request.kind == CLOSE && disk->info.window > 1);
+}
+
+/* The first step of `request`. */
+static int begin_request(struct bh_disk *disk)
+{
+    if (may_go_on(disk))
+        return proceed(disk, send_request(disk));
+    if (disk->request.kind == CLOSE)
+        return on_closed(disk, BH_ERR_SESSION);
+    return reconnect(disk);
+}
+
+/*
+ * The lease.
+ */
+
+static bool has_lease(const struct bh_disk *disk)
+{
+    return disk->state == IDLE && disk->session != 0 && !disk->given_up &&
+           is_strict(disk) && disk->info.lease_seconds != 0;
+}
+
+static uint64_t keep_due_us(const struct bh_disk *disk)
+{
+    return disk->exchange.sent_us +
+           (uint64_t)disk->info.lease_seconds * 1000000u / 3u;
+}
+
+/* It is sent until it is answered: a server that comes back finds us there. */
+static void keep(struct bh_disk *disk)
+{
+    disk->request.deadline_us = UINT64_MAX;
+    disk->waiting = false;
+    go(disk, KEEPING, NULL, 0);
+}
+
+static void keep_if_due(struct bh_disk *disk)
+{
+    if (!has_lease(disk) || now_us(disk) < keep_due_us(disk))
+        return;
+    bh_tiny_renew(&disk->exchange.tiny);
+    keep(disk);
+}
+
+/* Any status but these three says that the session lives. */
+static int on_kept(struct bh_disk *disk, uint8_t status)
+{
+    bool waiting = disk->waiting;
+
+    disk->state = IDLE;
+    disk->waiting = false;
+    disk->given_up = leaves_open(disk, status);
+    if (status == BH_ERR_SESSION)
+        disk->session = 0;
+    if (!waiting) {
+        keep_if_due(disk);
+        return disk->result;
+    }
+    return begin_request(disk);
+}
+
+/* The time of the request that waits is over; it was never sent. */
+static int on_keep_silence(struct bh_disk *disk, int error)
+{
+    if (disk->request.kind == CLOSE) {
+        leave(disk);
+        return end_errno(disk, CLOSED, error);
+    }
+    bh_tiny_again(&disk->exchange.tiny);
+    keep(disk);
+    return end_errno(disk, KEEPING, error);
+}
+
 static int on_answer(struct bh_disk *disk, uint8_t status)
 {
     switch (disk->state) {
@@ -540,6 +663,8 @@ static int on_answer(struct bh_disk *disk, uint8_t status)
         return on_reconnected(disk, status);
     case REPROVING:
         return on_reproven(disk, status);
+    case KEEPING:
+        return on_kept(disk, status);
     case CLOSING:
         return on_closed(disk, status);
     default:
@@ -551,15 +676,17 @@ int bh_disk_process(struct bh_disk *disk)
 {
     int rc;
 
-    if (!runs(disk)) {
+    if (!runs(disk) && disk->state != KEEPING) {
         bh_exchange_drain(&disk->exchange);
+        keep_if_due(disk);
         return disk->result;
     }
     rc = bh_exchange_step(&disk->exchange, now_us(disk));
     if (rc == -EINPROGRESS)
-        return rc;
+        return runs(disk) ? rc : disk->result;
     if (rc < 0)
-        return on_silence(disk, rc);
+        return disk->state == KEEPING ? on_keep_silence(disk, rc)
+                                      : on_silence(disk, rc);
     return on_answer(disk, disk->exchange.tiny.status);
 }
 
@@ -570,9 +697,14 @@ int bh_disk_fd(const struct bh_disk *disk)
 
 int bh_disk_wait_ms(const struct bh_disk *disk)
 {
-    if (!runs(disk))
+    uint64_t now = now_us(disk), due;
+
+    if (runs(disk) || disk->state == KEEPING)
+        return bh_exchange_wait_ms(&disk->exchange, now);
+    if (!has_lease(disk))
         return -1;
-    return bh_exchange_wait_ms(&disk->exchange, now_us(disk));
+    due = keep_due_us(disk);
+    return now < due ? (int)((due - now + 999u) / 1000u) : 0;
 }
 
 /*
@@ -610,6 +742,14 @@ static int begun(int rc)
     return rc == -EINPROGRESS ? 0 : rc;
 }
 
+/* Whatever has arrived since the KEEP left is taken first. */
+static int wait_behind_keep(struct bh_disk *disk)
+{
+    disk->waiting = true;
+    disk->exchange.deadline_us = disk->request.deadline_us;
+    return bh_disk_process(disk);
+}
+
 static int start(struct bh_disk *disk, const struct request *wanted)
 {
     if (runs(disk))
@@ -620,11 +760,9 @@ static int start(struct bh_disk *disk, const struct request *wanted)
     if (disk->state == CLOSED)
         return refuse(disk, wanted, -ENOTCONN, BH_OK, NULL);
     take_on(disk, wanted);
-    if (disk->session != 0)
-        return begun(proceed(disk, send_request(disk)));
-    if (wanted->kind == CLOSE)
-        return on_closed(disk, BH_ERR_SESSION);
-    return begun(reconnect(disk));
+    if (disk->state == KEEPING)
+        return begun(wait_behind_keep(disk));
+    return begun(begin_request(disk));
 }
 
 int bh_disk_start_identify(struct bh_disk *disk)
@@ -677,7 +815,7 @@ static void set_connect_flags(struct bh_disk *disk, unsigned flags)
 
     while (BH_SECTOR_LEN(exponent) < disk->info.sector_len)
         exponent++;
-    disk->connect_flags = exponent;
+    disk->connect_flags = exponent | BH_FLAG_STRICT;
     if (flags & BH_OPEN_LOOK)
         disk->connect_flags |= BH_FLAG_LOOK;
     else if (flags & BH_OPEN_READ_ONLY)
@@ -692,6 +830,7 @@ static void prepare(struct bh_disk *disk, const struct bh_url *url,
     end(disk, CLOSED, 0);
     disk->url = *url;
     disk->identified = false;
+    disk->given_up = false;
     disk->unflushed = false;
     memset(&disk->info, 0, sizeof(disk->info));
     disk->info.sector_len =

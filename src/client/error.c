@@ -35,8 +35,9 @@ static const struct {
     [BH_ERR_NOT_ALLOWED] = {EACCES, "the server's configuration decides who "
                                     "may"},
     [BH_ERR_OPCODE] = {EOPNOTSUPP, "the server does not offer this"},
-    [BH_ERR_BUSY] = {EPROTO, "try again later"},
-    [BH_ERR_AHEAD] = {EPROTO, "open the disk again"},
+    [BH_ERR_BUSY] = {EAGAIN, "try again later"},
+    [BH_ERR_AHEAD] = {EPROTO, "which should not happen; the next request "
+                              "begins a new session"},
 };
 
 int bh_status_errno(uint8_t status)

@@ -103,6 +103,7 @@ int bh_exchange_begin(struct bh_exchange *exchange, void *data, size_t data_len,
     exchange->data_len = data_len;
     exchange->measured = quick;
     exchange->resent = false;
+    exchange->held = false;
     exchange->refusals = 0;
     exchange->trouble = 0;
     exchange->deadline_us = deadline_us;
@@ -145,6 +146,27 @@ static int send_due(struct bh_exchange *exchange, uint64_t now_us)
     return send_now(exchange, now_us);
 }
 
+/* BUSY: nothing has happened, and the same datagram is welcome later. */
+static void hold(struct bh_exchange *exchange, uint64_t now_us)
+{
+    exchange->settled = true;
+    exchange->held = true;
+    exchange->resume_us =
+        now_us + ((uint64_t)exchange->tiny.busy_ms + 1u) * 1000u;
+}
+
+static int resume(struct bh_exchange *exchange, uint64_t now_us)
+{
+    if (now_us < exchange->resume_us)
+        return 0;
+    exchange->held = false;
+    exchange->resent = true;
+    exchange->retransmissions++;
+    bh_tiny_again(&exchange->tiny);
+    bh_tiny_due(&exchange->tiny, tick_of(now_us));
+    return send_now(exchange, now_us);
+}
+
 static void answered(struct bh_exchange *exchange, uint64_t now_us)
 {
     uint64_t rtt_us = now_us - exchange->sent_us;
@@ -160,15 +182,20 @@ static void answered(struct bh_exchange *exchange, uint64_t now_us)
         bh_rto_measured(&exchange->rto, exchange->rtt_us);
 }
 
-/* The data of an answer follows its header, which only CONNECT has longer. */
+/* The data of an answer follows its header, which only CONNECT has longer. Tiny
+ * may look further than that header. */
 static long receive(struct bh_exchange *exchange,
                     uint8_t reply[BH_TINY_REPLY_LEN])
 {
-    size_t head_len =
-        exchange->data != NULL ? BH_REPLY_HEADER_LEN : BH_TINY_REPLY_LEN;
+    size_t head_len = exchange->data != NULL
+                          ? BH_TINY_HEADER_LEN(&exchange->tiny)
+                          : BH_TINY_REPLY_LEN;
+    long len = bh_socket_receive(exchange->fd, reply, head_len, exchange->data,
+                                 exchange->data_len);
 
-    return bh_socket_receive(exchange->fd, reply, head_len, exchange->data,
-                             exchange->data_len);
+    if (head_len < BH_TINY_REPLY_LEN)
+        memcpy(reply + head_len, exchange->data, BH_TINY_REPLY_LEN - head_len);
+    return len;
 }
 
 static void receive_all(struct bh_exchange *exchange, uint64_t now_us)
@@ -188,7 +215,10 @@ static void receive_all(struct bh_exchange *exchange, uint64_t now_us)
             continue;
         }
         if (bh_tiny_received(&exchange->tiny, reply, (uint16_t)len)) {
-            answered(exchange, now_us);
+            if (exchange->tiny.strict && exchange->tiny.status == BH_ERR_BUSY)
+                hold(exchange, now_us);
+            else
+                answered(exchange, now_us);
             return;
         }
         exchange->strays++;
@@ -200,6 +230,10 @@ int bh_exchange_step(struct bh_exchange *exchange, uint64_t now_us)
     int rc;
 
     receive_all(exchange, now_us);
+    if (exchange->held && now_us < exchange->deadline_us) {
+        rc = resume(exchange, now_us);
+        return rc < 0 ? rc : -EINPROGRESS;
+    }
     if (!BH_TINY_RUNS(&exchange->tiny))
         return 0;
     if (now_us >= exchange->deadline_us) {
@@ -212,17 +246,28 @@ int bh_exchange_step(struct bh_exchange *exchange, uint64_t now_us)
     return rc < 0 ? rc : -EINPROGRESS;
 }
 
-int bh_exchange_wait_ms(const struct bh_exchange *exchange, uint64_t now_us)
+/* Milliseconds until tiny has something to do. */
+static uint64_t next_ms(const struct bh_exchange *exchange, uint64_t now_us)
 {
     const struct bh_tiny *tiny = &exchange->tiny;
     uint16_t elapsed = (uint16_t)(tick_of(now_us) - tiny->sent);
+
+    if (exchange->held)
+        return now_us < exchange->resume_us
+                   ? (exchange->resume_us - now_us) / 1000u + 1
+                   : 0;
+    return elapsed < tiny->wait ? (uint64_t)(tiny->wait - elapsed) : 0;
+}
+
+int bh_exchange_wait_ms(const struct bh_exchange *exchange, uint64_t now_us)
+{
+    uint64_t wait_ms = next_ms(exchange, now_us);
     uint64_t left_ms;
 
-    if (elapsed >= tiny->wait || now_us >= exchange->deadline_us)
+    if (now_us >= exchange->deadline_us)
         return 0;
     left_ms = (exchange->deadline_us - now_us) / 1000u + 1;
-    elapsed = (uint16_t)(tiny->wait - elapsed);
-    return left_ms < elapsed ? (int)left_ms : elapsed;
+    return (int)(left_ms < wait_ms ? left_ms : wait_ms);
 }
 
 void bh_exchange_fire(struct bh_exchange *exchange)

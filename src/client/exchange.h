@@ -2,7 +2,12 @@
 /*
  * One request and its answer over UDP: a tiny client, the socket that carries
  * it, and the measured time-out that drives it. What a status means is the
- * caller's.
+ * caller's, but for BUSY (16) in a strict session: then the same datagram goes
+ * out again when the server wants it, and BUSY is the answer only if the
+ * deadline comes first.
+ *
+ * One request is under way. A strict session allows as many as its window;
+ * each will need a tiny of its own, with this number in common.
  *
  * First contact: a host may have several addresses, of which some lead
  * nowhere (an AAAA record without an IPv6 route, a server that listens on one
@@ -40,6 +45,8 @@ struct bh_exchange {
     size_t data_len;
     bool measured; /* the round trip tells of the path */
     bool resent;
+    bool held; /* the server is busy: to be sent again at `resume_us` */
+    uint64_t resume_us;
     int trouble; /* what the network last reported; 0: nothing */
     uint64_t sent_us;
     uint64_t deadline_us;

@@ -17,16 +17,29 @@
  *   UNSENT    `packet` and `body` are the next datagram; nothing has left yet.
  *   WAITING   they have been sent at `sent`, and are due again `wait` later.
  *
+ * Strict sessions (BH_TINY_STRICT, and BH_FLAG_STRICT in the CONNECT) number
+ * their requests with 16 bits from 1 and find the number and the session in
+ * every reply, so that nothing late passes for an answer. What is added: BUSY
+ * (16) is an answer, after which bh_tiny_again() sends the same request once
+ * more, `busy_ms` later; bh_tiny_renew(); and two answers without a session,
+ * both "unknown session" (4): the default form of 4, which must fit the number,
+ * and a plain KEEP to a bh_tiny_renew(). A request that was given up (SILENT,
+ * or another one begun) stays outstanding: connect anew. So does the number of
+ * one that was answered 3 or 17.
+ *
  * Invariants
  *   1. A datagram is `packet[0 .. packet_len-1]` followed by
  *      `body[0 .. body_len-1]`. From UNSENT until rest nothing here changes
  *      either, so that a retransmission is byte-identical.
  *   2. Each new request but KEEP (which has no number) takes the next seq:
- *      the server sees a counting client.
+ *      the server sees a counting client. In a strict session it takes the
+ *      next of 65,536 numbers, and CONNECTs go on from the last CONNECT's seq.
  *   3. `packet[2..3]` is the session id from the answer to CONNECT until the
  *      next CONNECT.
  *   4. `status` leaves WAITING only by an answer whose type, seq and length
- *      fit, or when the tries are used up. All else changes nothing.
+ *      fit, or when the tries are used up. All else changes nothing. In a
+ *      strict session number and session id have to fit as well, but for the
+ *      two answers above.
  *
  * The whole of a port is
  *
@@ -40,7 +53,8 @@
  *     } while (BH_TINY_RUNS(&tiny));
  *
  * where receive() puts what follows a datagram's first 4 bytes straight into
- * the sector buffer, as long as a READ runs; otherwise it drops that. Until a
+ * the sector buffer, as long as a READ runs; otherwise it drops that. (Strict:
+ * 6 bytes, and the next 2 are to be found at `reply` as well.) Until a
  * READ has succeeded its buffer may hold anything: a stray datagram passes
  * through there too.
  */
@@ -52,6 +66,12 @@
 #include "wire/identify.h"
 #include "wire/opcode.h"
 #include "wire/protocol.h"
+
+/* 1: strict sessions can be asked for. Every file of a program has to see the
+ * same. */
+#ifndef BH_TINY_STRICT
+#define BH_TINY_STRICT 0
+#endif
 
 /* The clock counts in any unit, upwards, and wraps. The constants below are in
  * that unit; as they stand it is the millisecond. Every file of a program has
@@ -76,8 +96,16 @@
 
 #define BH_TINY_RUNS(tiny) ((tiny)->status >= BH_TINY_WAITING)
 
-/* The bytes that bh_tiny_received() may look at. */
+/* The bytes that bh_tiny_received() may look at, and those before the data of
+ * the answer to the COMMAND that runs. */
+#if BH_TINY_STRICT
+#define BH_TINY_REPLY_LEN 8u
+#define BH_TINY_HEADER_LEN(tiny)                                               \
+    ((tiny)->strict ? BH_STRICT_REPLY_HEADER_LEN : BH_REPLY_HEADER_LEN)
+#else
 #define BH_TINY_REPLY_LEN 5u
+#define BH_TINY_HEADER_LEN(tiny) BH_REPLY_HEADER_LEN
+#endif
 
 /* All zeros is a valid start; a random packet[1] (the last seq) is better: two
  * lives of a machine are then less likely to use the same numbers. */
@@ -92,6 +120,12 @@ struct bh_tiny {
     uint16_t reply_len; /* of the answer that says OK */
     BH_TINY_TICK wait;  /* until the next retransmission; doubles */
     BH_TINY_TICK sent;  /* when the datagram last left */
+#if BH_TINY_STRICT
+    uint8_t strict;      /* the session is */
+    uint8_t high;        /* strict: the number's high byte; packet[1] is low */
+    uint8_t connect_seq; /* strict: of the CONNECT that won the session */
+    uint16_t busy_ms;    /* status 16: how long to wait, in milliseconds */
+#endif
 };
 
 /*
@@ -120,6 +154,15 @@ void bh_tiny_write(struct bh_tiny *tiny, uint32_t lsn, const uint8_t *data,
 
 void bh_tiny_disconnect(struct bh_tiny *tiny);
 void bh_tiny_keep(struct bh_tiny *tiny);
+
+#if BH_TINY_STRICT
+/* The KEEP of a strict session: it has a number, and renews the lease. */
+void bh_tiny_renew(struct bh_tiny *tiny);
+
+/* The request at rest is to be sent once more, byte for byte: after 16, or
+ * with new patience after SILENT. */
+void bh_tiny_again(struct bh_tiny *tiny);
+#endif
 
 /* 1 if the datagram is to be sent now: then send it. 0 else, also if the tries
  * are used up just now (`status` is SILENT then). A clock that jumps or is

@@ -80,7 +80,8 @@ def test_info(server, blockhead):
     assert volume["features"] == ["READ", "WRITE", "IDENTIFY", "FLUSH"]
     itself = of_json(blockhead("info", "--json", server.name))
     assert itself["instance"] == volume["instance"]
-    assert "a.img" in blockhead("info", server.url("a.img")).stdout.decode()
+    text = blockhead("info", server.url("a.img")).stdout.decode()
+    assert "a.img" in text and "strict session" in text and volume["strict"]
 
 
 # Copies

@@ -4,6 +4,9 @@
  * loopback socket, looks at its bytes, and answers what the claim needs. The
  * disk's clock is the test's, so nothing waits for time to pass. Only the last
  * group uses the blocking calls, with a server in a thread.
+ *
+ * Most claims hold twice: with a server that has strict sessions, and with an
+ * older one, which answers 7 to them.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,6 +15,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -35,6 +39,7 @@ struct rig {
     struct bh_disk *disk;
     uint64_t now_us;
     int fd; /* the server's socket */
+    bool old;
     struct sockaddr_in peer;
     char url[80];
     uint8_t request[20000];
@@ -77,8 +82,22 @@ static int set_up(void **state)
                                         .sector_count = 1440,
                                         .change_counter = 70,
                                         .instance = 0x1122334455667788u,
+                                        .window = 64,
+                                        .lease_seconds = 30,
                                         .name = "a.img"};
     *state = &rig;
+    return 0;
+}
+
+static int set_up_old(void **state)
+{
+    struct rig *rig;
+
+    set_up(state);
+    rig = *state;
+    rig->old = true;
+    rig->identify.window = 1;
+    rig->identify.lease_seconds = 0;
     return 0;
 }
 
@@ -125,16 +144,33 @@ static void answer(struct rig *rig, const void *bytes, size_t len)
     assert_int_equal(readable(bh_disk_fd(rig->disk), PATIENCE_MS), 1);
 }
 
-/* Answers the last request taken: header, then `len` bytes of data. */
+/* The high byte of the number of the last request taken. */
+static uint8_t high_of(const struct rig *rig)
+{
+    return rig->request[rig->request[0] == BH_PACKET_COMMAND ? 9 : 4];
+}
+
+static uint16_t number_of(const struct rig *rig)
+{
+    return (uint16_t)(high_of(rig) << 8 | rig->request[1]);
+}
+
+/* Answers the last request taken: header, then `len` bytes of data. A server
+ * that does not know the session does not know either that it was strict. */
 static void answer_command(struct rig *rig, uint8_t status, const void *data,
                            size_t len)
 {
-    uint8_t reply[BH_REPLY_HEADER_LEN + BH_SECTOR_LEN_MAX] = {
-        BH_PACKET_REPLY, rig->request[1], status, 0};
+    uint8_t reply[BH_STRICT_REPLY_HEADER_LEN + BH_SECTOR_LEN_MAX] = {
+        BH_PACKET_REPLY, rig->request[1], status, high_of(rig)};
+    size_t at = BH_REPLY_HEADER_LEN;
 
+    if (!rig->old && status != BH_ERR_SESSION) {
+        memcpy(reply + at, rig->request + 2, 2);
+        at = BH_STRICT_REPLY_HEADER_LEN;
+    }
     if (len > 0)
-        memcpy(reply + BH_REPLY_HEADER_LEN, data, len);
-    answer(rig, reply, BH_REPLY_HEADER_LEN + len);
+        memcpy(reply + at, data, len);
+    answer(rig, reply, at + len);
 }
 
 static void answer_connect(struct rig *rig, uint8_t status, uint16_t session)
@@ -165,11 +201,6 @@ static void take_command(struct rig *rig, uint8_t opcode, uint16_t session)
     assert_int_equal(BH_GET16(bytes + 2), session);
 }
 
-static void take_connect(struct rig *rig)
-{
-    assert_int_equal(take(rig)[0], BH_PACKET_CONNECT);
-}
-
 /* The disk's side. */
 
 static int process(struct rig *rig)
@@ -190,6 +221,22 @@ static int wait_out(struct rig *rig)
 static void assert_goes_on(int rc)
 {
     assert_int_equal(rc, -EINPROGRESS);
+}
+
+/* Takes a CONNECT; an old server has refused its strict form before. */
+static void take_connect(struct rig *rig)
+{
+    assert_int_equal(take(rig)[0], BH_PACKET_CONNECT);
+    if (!rig->old) {
+        assert_true(rig->request[2] & BH_FLAG_STRICT);
+        return;
+    }
+    if ((rig->request[2] & BH_FLAG_STRICT) == 0)
+        return;
+    answer_connect(rig, BH_ERR_FLAGS, 0);
+    assert_goes_on(process(rig));
+    assert_int_equal(take(rig)[0], BH_PACKET_CONNECT);
+    assert_false(rig->request[2] & BH_FLAG_STRICT);
 }
 
 static void assert_says(struct rig *rig, const char *words)
@@ -256,16 +303,17 @@ static void open_connects_and_proves(void **state)
     const struct bh_info *info = bh_disk_info(rig->disk);
 
     assert_int_equal(bh_disk_start_open(rig->disk, rig->url, 0), 0);
-    take(rig);
+    take_connect(rig);
     assert_int_equal(rig->request_len, 9);
-    assert_int_equal(rig->request[2], 2); /* 512 bytes, for writing */
+    /* 512 bytes, for writing */
+    assert_int_equal(rig->request[2] & ~BH_FLAG_STRICT, 2);
     assert_string_equal((char *)rig->request + 3, "a.img");
     answer_connect(rig, BH_OK, 0xABCD);
     assert_goes_on(process(rig));
     take_command(rig, BH_OP_IDENTIFY, 0xABCD);
     answer_identify(rig);
     assert_int_equal(process(rig), 0);
-    assert_int_equal(bh_disk_wait_ms(rig->disk), -1);
+    assert_int_equal(info->strict, !rig->old);
     assert_int_equal(info->sector_len, 512);
     assert_int_equal(info->sector_count, 1440);
     assert_string_equal(info->name, "a.img");
@@ -288,7 +336,7 @@ static void open_flags_and_sector_length_reach_the_wire(void **state)
         snprintf(url, sizeof(url), "%s%s", rig->url, rows[i].query);
         assert_int_equal(bh_disk_start_open(rig->disk, url, rows[i].flags), 0);
         take_connect(rig);
-        assert_int_equal(rig->request[2], rows[i].wire);
+        assert_int_equal(rig->request[2] & ~BH_FLAG_STRICT, rows[i].wire);
         answer_connect(rig, BH_ERR_NO_IMAGE, 0);
         assert_int_equal(process(rig), -ENOENT);
     }
@@ -300,7 +348,7 @@ static void empty_name_is_sent_as_two_nuls(void **state)
 
     *strstr(rig->url, "a.img") = 0;
     assert_int_equal(bh_disk_start_open(rig->disk, rig->url, 0), 0);
-    take(rig);
+    take_connect(rig);
     assert_int_equal(rig->request_len, 5);
     assert_memory_equal(rig->request + 3, "\0", 2);
 }
@@ -360,6 +408,7 @@ static void long_sectors_that_are_refused_blame_the_path(void **state)
 
     strcat(rig->url, "?sector=4096");
     assert_int_equal(bh_disk_start_open(rig->disk, rig->url, 0), 0);
+    rig->old = true;
     take_connect(rig);
     answer_connect(rig, BH_ERR_FLAGS, 0);
     assert_int_equal(process(rig), -EINVAL);
@@ -480,6 +529,7 @@ static void flush_and_identify_are_commands_too(void **state)
     assert_int_equal(bh_disk_info(rig->disk)->sector_count, 2880);
 }
 
+/* Some statuses end a strict session: they have claims of their own. */
 static void every_status_has_its_errno(void **state)
 {
     static const struct {
@@ -489,7 +539,7 @@ static void every_status_has_its_errno(void **state)
                 {5, -ERANGE},  {6, -EIO},         {7, -EINVAL},
                 {8, -EROFS},   {9, -EBUSY},       {10, -ENOMEDIUM},
                 {11, -ESTALE}, {12, -EIO},        {13, -ENOSPC},
-                {14, -EACCES}, {15, -EOPNOTSUPP}, {16, -EPROTO},
+                {14, -EACCES}, {15, -EOPNOTSUPP}, {16, -EAGAIN},
                 {17, -EPROTO}, {18, -EPROTO},     {200, -EPROTO}};
     struct rig *rig = *state;
     uint8_t data[512] = {0};
@@ -497,6 +547,10 @@ static void every_status_has_its_errno(void **state)
 
     open_with(rig, 0);
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (!rig->old &&
+            (rows[i].status == BH_ERR_FORMAT || rows[i].status == BH_ERR_BUSY ||
+             rows[i].status == BH_ERR_AHEAD))
+            continue;
         assert_int_equal(bh_disk_start_write(rig->disk, 77, data), 0);
         take(rig);
         answer_command(rig, rows[i].status, NULL, 0);
@@ -517,6 +571,7 @@ static void requests_count_their_seq_upwards(void **state)
     for (i = 0; i < 300; i++) {
         assert_int_equal(bh_disk_start_flush(rig->disk), 0);
         assert_int_equal(take(rig)[1], ++seq);
+        assert_int_equal(high_of(rig), rig->old ? 0 : (i + 2) / 256);
         answer_command(rig, BH_OK, NULL, 0);
         assert_int_equal(process(rig), 0);
     }
@@ -566,7 +621,7 @@ static void lost_datagrams_are_sent_again_unchanged(void **state)
     assert_int_equal(process(rig), 0);
     bh_disk_stats(rig->disk, &stats);
     assert_int_equal(stats.retransmissions, 5);
-    assert_int_equal(stats.requests, 3);
+    assert_int_equal(stats.requests, rig->old ? 4 : 3);
 }
 
 static void doubled_replies_answer_nothing_else(void **state)
@@ -593,7 +648,7 @@ static void doubled_replies_answer_nothing_else(void **state)
     assert_int_equal(stats.strays, 1);
 }
 
-static void replies_that_do_not_fit_are_ignored(void **state)
+static void default_replies_that_do_not_fit_are_ignored(void **state)
 {
     struct rig *rig = *state;
     uint8_t data[512], reply[600] = {BH_PACKET_REPLY}, good[512] = "good";
@@ -624,14 +679,14 @@ static void replies_that_do_not_fit_are_ignored(void **state)
 static void other_peers_are_not_heard(void **state)
 {
     struct rig *rig = *state;
-    uint8_t reply[4] = {BH_PACKET_REPLY, 0, BH_OK, 0};
+    uint8_t reply[6] = {BH_PACKET_REPLY, 0, BH_OK, 0, 0xAB, 0xCD};
     uint16_t port;
     int other = bind_loopback(&port);
 
     open_with(rig, 0);
     assert_int_equal(bh_disk_start_flush(rig->disk), 0);
     reply[1] = take(rig)[1];
-    sendto(other, reply, sizeof(reply), 0, (struct sockaddr *)&rig->peer,
+    sendto(other, reply, rig->old ? 4 : 6, 0, (struct sockaddr *)&rig->peer,
            sizeof(rig->peer));
     assert_goes_on(process(rig));
     answer_command(rig, BH_OK, NULL, 0);
@@ -639,22 +694,36 @@ static void other_peers_are_not_heard(void **state)
     close(other);
 }
 
-static void time_out_ends_the_request_and_not_the_session(void **state)
+/* The last request taken gets no answer for 5 seconds. */
+static void time_out(struct rig *rig)
 {
-    struct rig *rig = *state;
-    int rc, sent = 0;
+    uint8_t first[BH_COMMAND_HEADER_LEN];
+    int rc, sent = 1;
 
-    open_with(rig, 0);
-    bh_disk_set_timeout(rig->disk, 5000);
-    assert_int_equal(bh_disk_start_flush(rig->disk), 0);
-    do {
-        take_command(rig, BH_OP_FLUSH, 0xABCD);
+    memcpy(first, rig->request, sizeof(first));
+    while ((rc = wait_out(rig)) == -EINPROGRESS) {
+        assert_memory_equal(take(rig), first, sizeof(first));
         sent++;
-        rc = wait_out(rig);
-    } while (rc == -EINPROGRESS);
+    }
     assert_int_equal(rc, -ETIMEDOUT);
     assert_says(rig, "no answer");
     assert_in_range(sent, 3, 8);
+}
+
+static void flush_in_vain(struct rig *rig)
+{
+    bh_disk_set_timeout(rig->disk, 5000);
+    assert_int_equal(bh_disk_start_flush(rig->disk), 0);
+    take_command(rig, BH_OP_FLUSH, 0xABCD);
+    time_out(rig);
+}
+
+static void time_out_ends_the_request_and_not_a_default_session(void **state)
+{
+    struct rig *rig = *state;
+
+    open_with(rig, 0);
+    flush_in_vain(rig);
     assert_int_equal(bh_disk_start_flush(rig->disk), 0);
     take_command(rig, BH_OP_FLUSH, 0xABCD);
     answer_command(rig, BH_OK, NULL, 0);
@@ -908,6 +977,444 @@ static void reconnection_that_times_out_begins_anew(void **state)
 }
 
 /*
+ * Strict sessions
+ */
+
+static void strict_replies_that_do_not_fit_are_ignored(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t data[512], reply[600], good[512] = "good";
+    struct bh_stats stats;
+
+    open_with(rig, 0);
+    assert_int_equal(bh_disk_start_read(rig->disk, 1, data), 0);
+    take(rig);
+    memset(reply, 0x77, sizeof(reply));
+    memcpy(reply, (const uint8_t[]){2, 2, 0, 0, 0xAB, 0xCC}, 6);
+    answer(rig, reply, 518); /* another session */
+    reply[5] = 0xCD;
+    answer(rig, reply, 516); /* a default session's length */
+    answer(rig, reply, 519);
+    answer(rig, reply, 4);
+    reply[3] = 1;
+    answer(rig, reply, 518); /* another number */
+    answer(rig, (const uint8_t[]){2, 2, 4, 1}, 4);
+    answer(rig, (const uint8_t[]){2, 1, 4, 0}, 4);
+    assert_goes_on(process(rig));
+    answer_command(rig, BH_OK, good, sizeof(good));
+    assert_int_equal(process(rig), 0);
+    assert_memory_equal(data, good, sizeof(data));
+    bh_disk_stats(rig->disk, &stats);
+    assert_int_equal(stats.strays, 7);
+}
+
+/* Every answer twice, once at once and once 256 requests later, where its seq
+ * fits again; and so past 65,535, where the number wraps. */
+static void late_replies_answer_no_younger_request(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t late[256][BH_STRICT_REPLY_HEADER_LEN] = {{0}};
+    uint8_t data[512] = {0};
+    uint32_t number;
+
+    open_with(rig, 0);
+    for (number = 2; number < 65536 + 300; number++) {
+        uint8_t *old = late[number % 256];
+
+        assert_int_equal(bh_disk_start_write(rig->disk, 7, data), 0);
+        take_command(rig, BH_OP_WRITE, 0xABCD);
+        assert_int_equal(number_of(rig), number & 0xFFFF);
+        if (number > 257) {
+            answer(rig, old, BH_STRICT_REPLY_HEADER_LEN);
+            assert_goes_on(process(rig));
+        }
+        memcpy(old, rig->request, 2);
+        old[0] = BH_PACKET_REPLY;
+        old[2] = BH_ERR_STORAGE;
+        old[3] = high_of(rig);
+        memcpy(old + 4, rig->request + 2, 2);
+        answer_command(rig, BH_OK, NULL, 0);
+        assert_int_equal(process(rig), 0);
+    }
+}
+
+/* A new session of ours, with nobody's in between. */
+static void take_reconnection(struct rig *rig)
+{
+    take_connect(rig);
+    answer_connect(rig, BH_OK, 0x1234);
+    assert_goes_on(process(rig));
+    take_command(rig, BH_OP_IDENTIFY, 0x1234);
+    assert_int_equal(number_of(rig), 1);
+    rig->identify.change_counter++;
+    answer_identify(rig);
+    assert_goes_on(process(rig));
+}
+
+static void after_a_time_out_the_next_request_begins_a_new_session(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t data[512] = {0};
+    uint8_t late[] = {BH_PACKET_REPLY, 2, BH_OK, 0, 0xAB, 0xCD};
+
+    open_with(rig, 0);
+    flush_in_vain(rig);
+    assert_int_equal(bh_disk_wait_ms(rig->disk), -1);
+    assert_int_equal(bh_disk_start_write(rig->disk, 5, data), 0);
+    take_reconnection(rig);
+    take_command(rig, BH_OP_WRITE, 0x1234);
+    assert_int_equal(number_of(rig), 2);
+    answer(rig, late, sizeof(late));
+    assert_goes_on(process(rig));
+    answer_command(rig, BH_OK, NULL, 0);
+    assert_int_equal(process(rig), 0);
+}
+
+static void after_a_time_out_a_shared_volume_gets_new_writes_alone(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t data[512] = {0};
+
+    rig->identify.flags = BH_VOLUME_SHARED;
+    open_with(rig, 0);
+    flush_in_vain(rig);
+    assert_int_equal(bh_disk_start_write(rig->disk, 5, data), 0);
+    take_reconnection(rig);
+    take_command(rig, BH_OP_WRITE, 0x1234);
+    assert_int_equal(lose_session_to(rig, 72), -ESTALE);
+}
+
+static void after_a_time_out_close_needs_no_new_session(void **state)
+{
+    struct rig *rig = *state;
+
+    open_with(rig, 0);
+    flush_in_vain(rig);
+    assert_int_equal(bh_disk_start_close(rig->disk), 0);
+    assert_discon(rig, 0xABCD);
+    assert_int_equal(number_of(rig), 3);
+    answer_command(rig, BH_OK, NULL, 0);
+    assert_int_equal(process(rig), 0);
+    rig->identify.window = 1; /* then even that is one too many */
+    open_with(rig, 0);
+    flush_in_vain(rig);
+    assert_int_equal(bh_disk_close(rig->disk), 0);
+    assert_silence(rig);
+}
+
+/* 3 and 17: the server still waits for that number. */
+static void number_that_was_not_taken_is_left_behind(void **state)
+{
+    static const uint8_t statuses[] = {BH_ERR_FORMAT, BH_ERR_AHEAD};
+    struct rig *rig = *state;
+    size_t i;
+
+    for (i = 0; i < sizeof(statuses); i++) {
+        open_with(rig, 0);
+        assert_int_equal(bh_disk_start_flush(rig->disk), 0);
+        take_command(rig, BH_OP_FLUSH, 0xABCD);
+        answer_command(rig, statuses[i], NULL, 0);
+        assert_int_equal(process(rig), -EPROTO);
+        assert_int_equal(bh_disk_start_flush(rig->disk), 0);
+        take_reconnection(rig);
+        take_command(rig, BH_OP_FLUSH, 0x1234);
+        answer_command(rig, BH_OK, NULL, 0);
+        assert_int_equal(process(rig), 0);
+        assert_int_equal(bh_disk_start_close(rig->disk), 0);
+        take(rig);
+        answer_command(rig, BH_OK, NULL, 0);
+        assert_int_equal(process(rig), 0);
+    }
+}
+
+static void answer_busy(struct rig *rig, uint16_t ms)
+{
+    uint8_t bytes[2];
+
+    bh_put16(bytes, ms);
+    answer_command(rig, BH_ERR_BUSY, bytes, sizeof(bytes));
+}
+
+/* A READ too, whose buffer gets the milliseconds meanwhile. */
+static void busy_server_gets_the_same_datagram_when_it_wants_it(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t data[512], sector[512] = "calm", first[10];
+    int i;
+
+    open_with(rig, 0);
+    assert_int_equal(bh_disk_start_read(rig->disk, 5, data), 0);
+    take_command(rig, BH_OP_READ, 0xABCD);
+    memcpy(first, rig->request, sizeof(first));
+    for (i = 0; i < 3; i++) {
+        answer_busy(rig, 3000);
+        assert_goes_on(process(rig));
+        assert_in_range(bh_disk_wait_ms(rig->disk), 3000, 3002);
+        rig->now_us += 2999000;
+        assert_goes_on(process(rig));
+        assert_silence(rig);
+        assert_goes_on(wait_out(rig));
+        assert_memory_equal(take(rig), first, sizeof(first));
+        assert_int_equal(rig->request_len, sizeof(first));
+    }
+    assert_goes_on(wait_out(rig)); /* and again if that is lost */
+    assert_memory_equal(take(rig), first, sizeof(first));
+    answer_command(rig, BH_OK, sector, sizeof(sector));
+    assert_int_equal(process(rig), 0);
+    assert_memory_equal(data, sector, sizeof(data));
+}
+
+static void busy_while_reconnecting_is_no_loss(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t data[512] = {0};
+
+    open_with(rig, 0);
+    bh_disk_set_timeout(rig->disk, 5000);
+    assert_int_equal(bh_disk_start_write(rig->disk, 5, data), 0);
+    take(rig);
+    answer_command(rig, BH_ERR_SESSION, NULL, 0);
+    assert_goes_on(process(rig));
+    take_connect(rig);
+    answer_connect(rig, BH_OK, 0x1111);
+    assert_goes_on(process(rig));
+    take_command(rig, BH_OP_IDENTIFY, 0x1111);
+    answer_busy(rig, 60000);
+    assert_goes_on(process(rig));
+    assert_int_equal(wait_out(rig), -EAGAIN);
+    assert_int_equal(bh_disk_start_write(rig->disk, 5, data), 0);
+    take_reconnection(rig);
+    take_command(rig, BH_OP_WRITE, 0x1234);
+}
+
+static void busy_for_too_long_is_said_so(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t data[512] = {0};
+    int rc = -EINPROGRESS;
+
+    open_with(rig, 0);
+    bh_disk_set_timeout(rig->disk, 5000);
+    assert_int_equal(bh_disk_start_write(rig->disk, 5, data), 0);
+    do {
+        take_command(rig, BH_OP_WRITE, 0xABCD);
+        answer_busy(rig, 2000);
+        assert_goes_on(process(rig));
+        rc = wait_out(rig);
+    } while (rc == -EINPROGRESS);
+    assert_int_equal(rc, -EAGAIN);
+    assert_says(rig, "busy; try again later");
+    assert_int_equal(bh_disk_start_write(rig->disk, 5, data), 0);
+    take_reconnection(rig);
+    take_command(rig, BH_OP_WRITE, 0x1234);
+}
+
+/*
+ * The lease
+ */
+
+static void take_keep(struct rig *rig, uint16_t session)
+{
+    const uint8_t *bytes = take(rig);
+
+    assert_int_equal(rig->request_len, BH_STRICT_KEEP_LEN);
+    assert_int_equal(bytes[0], BH_PACKET_KEEP);
+    assert_int_equal(BH_GET16(bytes + 2), session);
+}
+
+static void sleep_ms(struct rig *rig, uint32_t ms)
+{
+    rig->now_us += 1000u * (uint64_t)ms;
+}
+
+static void keep_goes_out_after_a_third_of_the_lease(void **state)
+{
+    struct rig *rig = *state;
+    int i;
+
+    open_with(rig, 0);
+    for (i = 0; i < 3; i++) {
+        assert_in_range(bh_disk_wait_ms(rig->disk), 9999, 10001);
+        sleep_ms(rig, 9990);
+        assert_int_equal(process(rig), 0);
+        assert_silence(rig);
+        assert_int_equal(wait_out(rig), 0);
+        take_keep(rig, 0xABCD);
+        assert_int_equal(number_of(rig), i + 2);
+        answer_command(rig, BH_OK, NULL, 0);
+        assert_int_equal(process(rig), 0);
+    }
+    assert_int_equal(bh_disk_start_flush(rig->disk), 0);
+    take_command(rig, BH_OP_FLUSH, 0xABCD);
+    assert_int_equal(number_of(rig), 5);
+}
+
+static void lease_may_be_as_long_as_its_field_says(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->identify.lease_seconds = 65535;
+    open_with(rig, 0);
+    assert_in_range(bh_disk_wait_ms(rig->disk), 21844999, 21845001);
+}
+
+static void requests_renew_the_lease_too(void **state)
+{
+    struct rig *rig = *state;
+
+    open_with(rig, 0);
+    sleep_ms(rig, 9000);
+    assert_int_equal(bh_disk_start_flush(rig->disk), 0);
+    take(rig);
+    answer_command(rig, BH_OK, NULL, 0);
+    assert_int_equal(process(rig), 0);
+    sleep_ms(rig, 9000);
+    assert_int_equal(process(rig), 0);
+    assert_silence(rig);
+    assert_in_range(bh_disk_wait_ms(rig->disk), 990, 1001);
+}
+
+/* A program that calls bh_disk_process() now and then, and never waits. */
+static void answer_to_keep_may_be_fetched_late(void **state)
+{
+    struct rig *rig = *state;
+    struct bh_stats before, after;
+    int i;
+
+    open_with(rig, 0);
+    bh_disk_stats(rig->disk, &before);
+    for (i = 0; i < 5; i++) {
+        sleep_ms(rig, 12000);
+        assert_int_equal(process(rig), 0);
+        take_keep(rig, 0xABCD);
+        assert_silence(rig);
+        answer_command(rig, BH_OK, NULL, 0);
+    }
+    assert_int_equal(bh_disk_start_flush(rig->disk), 0);
+    take_command(rig, BH_OP_FLUSH, 0xABCD);
+    answer_command(rig, BH_OK, NULL, 0);
+    assert_int_equal(process(rig), 0);
+    bh_disk_stats(rig->disk, &after);
+    assert_int_equal(after.srtt_us, before.srtt_us);
+    assert_int_equal(after.retransmissions, before.retransmissions);
+}
+
+static void request_waits_for_the_answer_to_keep(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t data[512] = {0};
+
+    open_with(rig, 0);
+    assert_int_equal(wait_out(rig), 0);
+    take_keep(rig, 0xABCD);
+    assert_int_equal(bh_disk_start_write(rig->disk, 5, data), 0);
+    assert_silence(rig);
+    assert_int_equal(bh_disk_start_flush(rig->disk), -EBUSY);
+    assert_goes_on(wait_out(rig));
+    take_keep(rig, 0xABCD);
+    answer_command(rig, BH_OK, NULL, 0);
+    assert_goes_on(process(rig));
+    take_command(rig, BH_OP_WRITE, 0xABCD);
+    assert_int_equal(number_of(rig), 3);
+    answer_command(rig, BH_OK, NULL, 0);
+    assert_int_equal(process(rig), 0);
+}
+
+/* A request that only waited was never sent, so the session is as it was. */
+static void keep_outlives_requests_that_time_out(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t data[512] = {0};
+    int rc;
+
+    open_with(rig, 0);
+    assert_int_equal(wait_out(rig), 0);
+    take_keep(rig, 0xABCD);
+    assert_int_equal(bh_disk_start_write(rig->disk, 5, data), 0);
+    while ((rc = wait_out(rig)) == -EINPROGRESS)
+        take_keep(rig, 0xABCD);
+    assert_int_equal(rc, -ETIMEDOUT);
+    assert_says(rig, "cannot write sector 5");
+    take_keep(rig, 0xABCD);
+    assert_int_equal(number_of(rig), 2);
+    assert_int_equal(wait_out(rig), -ETIMEDOUT); /* the last one's result */
+    take_keep(rig, 0xABCD);
+    answer_command(rig, BH_OK, NULL, 0);
+    assert_int_equal(process(rig), -ETIMEDOUT);
+    assert_int_equal(bh_disk_start_write(rig->disk, 5, data), 0);
+    take_command(rig, BH_OP_WRITE, 0xABCD);
+}
+
+/* Both ways to say so: to the request that waits, or to the next. */
+static void keep_may_find_the_session_gone(void **state)
+{
+    static const uint8_t plain[BH_KEEP_LEN] = {BH_PACKET_KEEP};
+    struct rig *rig = *state;
+    uint8_t data[512] = {0};
+
+    open_with(rig, 0);
+    assert_int_equal(wait_out(rig), 0);
+    take_keep(rig, 0xABCD);
+    answer(rig, plain, sizeof(plain));
+    assert_int_equal(process(rig), 0);
+    assert_silence(rig);
+    assert_int_equal(bh_disk_wait_ms(rig->disk), -1);
+    assert_int_equal(bh_disk_start_write(rig->disk, 5, data), 0);
+    take_reconnection(rig);
+    take_command(rig, BH_OP_WRITE, 0x1234);
+    answer_command(rig, BH_OK, NULL, 0);
+    assert_int_equal(process(rig), 0);
+    assert_int_equal(wait_out(rig), 0);
+    take_keep(rig, 0x1234);
+    assert_int_equal(bh_disk_start_write(rig->disk, 5, data), 0);
+    answer_command(rig, BH_ERR_SESSION, NULL, 0);
+    assert_goes_on(process(rig));
+    take_reconnection(rig);
+    take_command(rig, BH_OP_WRITE, 0x1234);
+}
+
+static void close_while_keep_is_unanswered_still_closes(void **state)
+{
+    struct rig *rig = *state;
+    int rc;
+
+    open_with(rig, 0);
+    assert_int_equal(wait_out(rig), 0);
+    take_keep(rig, 0xABCD);
+    assert_int_equal(bh_disk_start_close(rig->disk), 0);
+    while ((rc = wait_out(rig)) == -EINPROGRESS)
+        take_keep(rig, 0xABCD);
+    assert_int_equal(rc, -ETIMEDOUT);
+    assert_int_equal(bh_disk_fd(rig->disk), -1);
+    assert_discon(rig, 0xABCD);
+}
+
+static void close_of_a_session_that_keep_found_gone_asks_nobody(void **state)
+{
+    struct rig *rig = *state;
+
+    open_with(rig, 0);
+    assert_int_equal(wait_out(rig), 0);
+    take_keep(rig, 0xABCD);
+    answer_command(rig, BH_ERR_SESSION, NULL, 0);
+    assert_int_equal(bh_disk_close(rig->disk), 0);
+    assert_int_equal(bh_disk_fd(rig->disk), -1);
+    assert_silence(rig);
+}
+
+static void session_without_a_lease_needs_no_keep(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->identify.lease_seconds = 0;
+    open_with(rig, 0);
+    assert_int_equal(bh_disk_wait_ms(rig->disk), -1);
+    sleep_ms(rig, 1000000);
+    assert_int_equal(process(rig), 0);
+    assert_silence(rig);
+}
+
+/*
  * Closing
  */
 
@@ -915,7 +1422,8 @@ static void start_closing(struct rig *rig)
 {
     assert_int_equal(bh_disk_start_close(rig->disk), 0);
     assert_discon(rig, 0xABCD);
-    assert_int_equal(rig->request_len, BH_DISCON_LEN);
+    assert_int_equal(rig->request_len,
+                     rig->old ? BH_DISCON_LEN : BH_STRICT_DISCON_LEN);
 }
 
 static int end_closing(struct rig *rig, uint8_t status)
@@ -924,7 +1432,10 @@ static int end_closing(struct rig *rig, uint8_t status)
                                                 rig->request[1], status};
     int rc;
 
-    answer(rig, reply, sizeof(reply));
+    if (rig->old || status == BH_ERR_SESSION)
+        answer(rig, reply, sizeof(reply));
+    else
+        answer_command(rig, status, NULL, 0);
     rc = process(rig);
     assert_int_equal(bh_disk_fd(rig->disk), -1);
     return rc;
@@ -1019,6 +1530,8 @@ static size_t serve_one(struct small_server *server, const uint8_t *request,
         reply[0] = BH_PACKET_KEEP;
         return BH_KEEP_LEN;
     case BH_PACKET_CONNECT:
+        if (request[2] & BH_FLAG_STRICT)
+            reply[2] = BH_ERR_FLAGS;
         return BH_CONNECT_REPLY_LEN;
     case BH_PACKET_DISCON:
         return BH_DISCON_REPLY_LEN;
@@ -1056,7 +1569,7 @@ static void *serve(void *context)
 static void blocking_calls_wait_for_their_answers(void **state)
 {
     struct rig *rig = *state;
-    struct small_server server = {.fd = rig->fd, .expected = 6};
+    struct small_server server = {.fd = rig->fd, .expected = 7};
     struct bh_disk *disk = bh_disk_new();
     uint8_t out[512] = "over and out", in[512];
     pthread_t thread;
@@ -1111,7 +1624,12 @@ static void refusal_goes_on_to_the_next_address(void **state)
     pthread_join(thread, NULL);
 }
 
-#define CLAIM(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define STRICT(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define OLD(name)                                                              \
+    {                                                                          \
+#name " (old server)", name, set_up_old, tear_down, NULL               \
+    }
+#define CLAIM(name) STRICT(name), OLD(name)
 
 int main(void)
 {
@@ -1135,9 +1653,18 @@ int main(void)
         CLAIM(second_start_leaves_the_first_alone),
         CLAIM(lost_datagrams_are_sent_again_unchanged),
         CLAIM(doubled_replies_answer_nothing_else),
-        CLAIM(replies_that_do_not_fit_are_ignored),
+        OLD(default_replies_that_do_not_fit_are_ignored),
+        STRICT(strict_replies_that_do_not_fit_are_ignored),
+        STRICT(late_replies_answer_no_younger_request),
         CLAIM(other_peers_are_not_heard),
-        CLAIM(time_out_ends_the_request_and_not_the_session),
+        OLD(time_out_ends_the_request_and_not_a_default_session),
+        STRICT(after_a_time_out_the_next_request_begins_a_new_session),
+        STRICT(after_a_time_out_a_shared_volume_gets_new_writes_alone),
+        STRICT(after_a_time_out_close_needs_no_new_session),
+        STRICT(number_that_was_not_taken_is_left_behind),
+        STRICT(busy_server_gets_the_same_datagram_when_it_wants_it),
+        STRICT(busy_for_too_long_is_said_so),
+        STRICT(busy_while_reconnecting_is_no_loss),
         CLAIM(refused_port_is_loss_until_the_time_is_over),
         CLAIM(round_trips_set_the_time_out),
         CLAIM(answer_to_a_repeated_request_is_not_measured),
@@ -1151,13 +1678,23 @@ int main(void)
         CLAIM(image_taken_by_another_is_busy),
         CLAIM(server_that_forgets_at_once_is_given_up),
         CLAIM(reconnection_that_times_out_begins_anew),
+        STRICT(keep_goes_out_after_a_third_of_the_lease),
+        STRICT(lease_may_be_as_long_as_its_field_says),
+        STRICT(requests_renew_the_lease_too),
+        STRICT(answer_to_keep_may_be_fetched_late),
+        STRICT(request_waits_for_the_answer_to_keep),
+        STRICT(keep_outlives_requests_that_time_out),
+        STRICT(keep_may_find_the_session_gone),
+        STRICT(close_while_keep_is_unanswered_still_closes),
+        STRICT(close_of_a_session_that_keep_found_gone_asks_nobody),
+        CLAIM(session_without_a_lease_needs_no_keep),
         CLAIM(close_disconnects_and_allows_another_open),
         CLAIM(session_gone_at_close_matters_only_to_unflushed_writes),
         CLAIM(close_that_is_not_answered_still_closes),
         CLAIM(freed_disk_says_good_bye),
-        CLAIM(blocking_calls_wait_for_their_answers),
-        CLAIM(server_answers_without_a_session),
-        CLAIM(refusal_goes_on_to_the_next_address),
+        STRICT(blocking_calls_wait_for_their_answers),
+        STRICT(server_answers_without_a_session),
+        STRICT(refusal_goes_on_to_the_next_address),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

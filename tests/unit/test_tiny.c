@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tiny against bytes written by hand, with a clock that the test sets. */
+/* tiny against bytes written by hand, with a clock that the test sets. Compiled
+ * with and without strict sessions: what holds without holds with them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,13 +21,21 @@ static struct bh_tiny connected(void)
     return tiny;
 }
 
-static uint8_t receive(struct bh_tiny *tiny, const char *bytes, uint16_t len)
+/* A datagram of `len` bytes, of which `size` are given. */
+static uint8_t receive_some(struct bh_tiny *tiny, const char *bytes,
+                            size_t size, uint16_t len)
 {
-    uint8_t reply[BH_TINY_REPLY_LEN] = {0x55, 0x55, 0x55, 0x55, 0x55};
+    uint8_t reply[BH_TINY_REPLY_LEN];
 
-    memcpy(reply, bytes, len < sizeof(reply) ? len : sizeof(reply));
+    memset(reply, 0x55, sizeof(reply));
+    if (size > sizeof(reply))
+        size = sizeof(reply);
+    memcpy(reply, bytes, len < size ? len : size);
     return bh_tiny_received(tiny, reply, len);
 }
+
+#define receive(tiny, bytes, len)                                              \
+    receive_some(tiny, bytes, sizeof(bytes) - 1, len)
 
 static void assert_sends(struct bh_tiny *tiny, uint16_t now, const char *bytes,
                          uint8_t len)
@@ -118,7 +127,7 @@ static void disconnect_and_keep_have_their_own_replies(void **state)
 static void reply_that_does_not_fit_is_ignored(void **state)
 {
     static const struct {
-        const char *bytes;
+        const char bytes[9];
         uint16_t len;
     } rows[] = {
         {"", 0},             /* nothing */
@@ -261,6 +270,282 @@ static void session_outlives_time_out_and_keep(void **state)
     assert_sends(&tiny, 0, "\3\x12\xAB\xCD", 4);
 }
 
+#if BH_TINY_STRICT
+
+/* In strict session 0xABCD, `number` requests into it. */
+static struct bh_tiny connected_strictly(uint16_t number)
+{
+    struct bh_tiny tiny = {.packet = {0, 0x4F}};
+
+    bh_tiny_connect(&tiny, 0x22, "x", 2);
+    bh_tiny_due(&tiny, 0);
+    assert_int_equal(receive(&tiny, "\2\x50\0\xAB\xCD", 5), 1);
+    tiny.packet[1] = (uint8_t)number;
+    tiny.high = (uint8_t)(number >> 8);
+    return tiny;
+}
+
+static void first_number_of_a_strict_session_is_one(void **state)
+{
+    struct bh_tiny tiny = connected_strictly(0);
+
+    (void)state;
+    bh_tiny_identify(&tiny);
+    assert_sends(&tiny, 0, "\1\1\xAB\xCD\2BLKH\0", 10);
+    assert_int_equal(receive(&tiny, "\2\1\0\0\xAB\xCD..", 134), 1);
+    assert_int_equal(tiny.status, BH_OK);
+}
+
+static void every_strict_request_has_both_bytes_of_its_number(void **state)
+{
+    struct bh_tiny tiny = connected_strictly(0x12FE);
+
+    (void)state;
+    bh_tiny_read(&tiny, 5, 512);
+    assert_sends(&tiny, 0, "\1\xFF\xAB\xCD\0\0\0\0\5\x12", 10);
+    bh_tiny_write(&tiny, 5, sector, 512);
+    assert_sends(&tiny, 0, "\1\0\xAB\xCD\1\0\0\0\5\x13", 10);
+    bh_tiny_renew(&tiny);
+    assert_sends(&tiny, 0, "\4\1\xAB\xCD\x13", 5);
+    bh_tiny_disconnect(&tiny);
+    assert_sends(&tiny, 0, "\3\2\xAB\xCD\x13", 5);
+    bh_tiny_flush(&tiny);
+    assert_sends(&tiny, 0, "\1\3\xAB\xCD\3\0\0\0\0\x13", 10);
+}
+
+static void number_wraps_after_65535(void **state)
+{
+    struct bh_tiny tiny = connected_strictly(0xFFFE);
+
+    (void)state;
+    bh_tiny_flush(&tiny);
+    assert_sends(&tiny, 0, "\1\xFF\xAB\xCD\3\0\0\0\0\xFF", 10);
+    assert_int_equal(receive(&tiny, "\2\xFF\0\xFF\xAB\xCD", 6), 1);
+    bh_tiny_renew(&tiny);
+    assert_sends(&tiny, 0, "\4\0\xAB\xCD\0", 5);
+    assert_int_equal(receive(&tiny, "\2\xFF\0\xFF\xAB\xCD", 6), 0);
+    assert_int_equal(receive(&tiny, "\2\0\0\0\xAB\xCD", 6), 1);
+    bh_tiny_flush(&tiny);
+    assert_sends(&tiny, 0, "\1\1\xAB\xCD\3\0\0\0\0\0", 10);
+}
+
+/* Bit by bit, and what default sessions would answer. */
+static void strict_reply_fits_in_every_bit_or_is_ignored(void **state)
+{
+    static const uint8_t good[] = {2, 0x34, 0, 0x12, 0xAB, 0xCD};
+    struct bh_tiny tiny = connected_strictly(0x1233), before;
+    uint8_t reply[BH_TINY_REPLY_LEN] = {0};
+    size_t bit;
+
+    (void)state;
+    bh_tiny_read(&tiny, 5, 512);
+    bh_tiny_due(&tiny, 0);
+    before = tiny;
+    for (bit = 0; bit < 8 * sizeof(good); bit++) {
+        memcpy(reply, good, sizeof(good));
+        reply[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_int_equal(bh_tiny_received(&tiny, reply, 518), 0);
+        assert_memory_equal(&tiny, &before, sizeof(tiny));
+    }
+    assert_int_equal(receive(&tiny, "\2\x34\0\x12", 4), 0);
+    assert_int_equal(receive(&tiny, "\2\x34\0\x12..", 516), 0);
+    assert_int_equal(receive(&tiny, "\2\x34\0\x12\xAB\xCD..", 517), 0);
+    assert_int_equal(receive(&tiny, "\2\x34\0\x12\xAB\xCD..", 519), 0);
+    assert_int_equal(receive(&tiny, "\2\x34\0\x12\xAB\xCD", 6), 0);
+    assert_int_equal(receive(&tiny, "\2\x34\5\x12\xAB\xCD..", 518), 0);
+    assert_int_equal(receive(&tiny, "\2\x34\5\x12", 4), 0);
+    assert_int_equal(receive(&tiny, "\4", 1), 0);
+    assert_memory_equal(&tiny, &before, sizeof(tiny));
+    assert_int_equal(receive(&tiny, "\2\x34\0\x12\xAB\xCD..", 518), 1);
+    assert_int_equal(tiny.status, BH_OK);
+}
+
+static void reply_to_an_older_strict_request_never_fits(void **state)
+{
+    struct bh_tiny tiny = connected_strictly(0);
+    uint8_t reply[BH_TINY_REPLY_LEN] = {2, 0, 0, 0, 0xAB, 0xCD};
+    uint32_t n, older;
+
+    (void)state;
+    for (n = 1; n < 1500; n++) {
+        bh_tiny_write(&tiny, 5, sector, 512);
+        bh_tiny_due(&tiny, 0);
+        for (older = 1; older < n; older++) {
+            reply[1] = (uint8_t)older;
+            reply[3] = (uint8_t)(older >> 8);
+            if (bh_tiny_received(&tiny, reply, 6) != 0)
+                fail_msg("%u answered %u", (unsigned)older, (unsigned)n);
+        }
+        reply[1] = (uint8_t)n;
+        reply[3] = (uint8_t)(n >> 8);
+        assert_int_equal(bh_tiny_received(&tiny, reply, 6), 1);
+        assert_int_equal(bh_tiny_received(&tiny, reply, 6), 0);
+    }
+}
+
+static void unknown_session_comes_in_both_forms(void **state)
+{
+    static const struct {
+        const char bytes[9];
+        uint16_t len;
+        uint8_t taken;
+    } rows[] = {
+        {"\2\x34\4\x12", 4, 1},
+        {"\2\x34\4\x12\xAB\xCD", 6, 1},
+        {"\2\x34\4\x11", 4, 0}, /* an older number */
+        {"\2\x33\4\x12", 4, 0},
+        {"\2\x34\4\x12\xAB\xCC", 6, 0}, /* an older session */
+        {"\2\x34\4\x12\xAB", 5, 0},
+        {"\2\x34\4", 3, 0}, /* a DISCON's */
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bh_tiny tiny = connected_strictly(0x1233);
+
+        bh_tiny_read(&tiny, 5, 512);
+        bh_tiny_due(&tiny, 0);
+        assert_int_equal(receive(&tiny, rows[i].bytes, rows[i].len),
+                         rows[i].taken);
+        assert_int_equal(tiny.status,
+                         rows[i].taken ? BH_ERR_SESSION : BH_TINY_WAITING);
+    }
+}
+
+static void unknown_session_has_no_pad_for_discon(void **state)
+{
+    struct bh_tiny tiny = connected_strictly(0x1233);
+
+    (void)state;
+    bh_tiny_disconnect(&tiny);
+    bh_tiny_due(&tiny, 0);
+    assert_int_equal(receive(&tiny, "\2\x34\0", 3), 0);
+    assert_int_equal(receive(&tiny, "\2\x33\4", 3), 0);
+    assert_int_equal(receive(&tiny, "\2\x34\4", 3), 1);
+    assert_int_equal(tiny.status, BH_ERR_SESSION);
+}
+
+static void plain_keep_says_that_the_session_is_unknown(void **state)
+{
+    struct bh_tiny tiny = connected_strictly(0x1233);
+
+    (void)state;
+    bh_tiny_renew(&tiny);
+    assert_int_equal(receive(&tiny, "\4", 1), 0); /* not sent yet */
+    bh_tiny_due(&tiny, 0);
+    assert_int_equal(receive(&tiny, "\4\x34", 2), 0);
+    assert_int_equal(receive(&tiny, "\4", 1), 1);
+    assert_int_equal(tiny.status, BH_ERR_SESSION);
+    bh_tiny_renew(&tiny);
+    bh_tiny_due(&tiny, 0);
+    assert_int_equal(receive(&tiny, "\2\x35\0\x12\xAB\xCD", 6), 1);
+    assert_int_equal(tiny.status, BH_OK);
+}
+
+static void plain_keep_works_in_a_strict_session_too(void **state)
+{
+    struct bh_tiny tiny = connected_strictly(0x12FF);
+
+    (void)state;
+    bh_tiny_keep(&tiny);
+    assert_sends(&tiny, 0, "\4", 1);
+    assert_int_equal(receive(&tiny, "\4", 1), 1);
+    assert_int_equal(tiny.status, BH_OK);
+    bh_tiny_flush(&tiny);
+    assert_sends(&tiny, 0, "\1\0\xAB\xCD\3\0\0\0\0\x13", 10);
+}
+
+static void busy_is_sent_again_unchanged(void **state)
+{
+    struct bh_tiny tiny = connected_strictly(0x1233);
+    static const char bytes[] = "\1\x34\xAB\xCD\1\0\0\0\5\x12";
+
+    (void)state;
+    bh_tiny_write(&tiny, 5, sector, 512);
+    assert_sends(&tiny, 0, bytes, 10);
+    assert_int_equal(receive(&tiny, "\2\x34\x10\x12\xAB\xCD", 6), 0);
+    assert_int_equal(receive(&tiny, "\2\x34\x10\x12\xAB\xCD\x01\x02", 8), 1);
+    assert_int_equal(tiny.status, BH_ERR_BUSY);
+    assert_int_equal(tiny.busy_ms, 0x102);
+    assert_int_equal(bh_tiny_due(&tiny, 5000), 0);
+    bh_tiny_again(&tiny);
+    assert_sends(&tiny, 5000, bytes, 10);
+    assert_ptr_equal(tiny.body, sector);
+    assert_int_equal(tiny.body_len, 512);
+    assert_int_equal(receive(&tiny, "\2\x34\0\x12\xAB\xCD", 6), 1);
+    assert_int_equal(tiny.status, BH_OK);
+}
+
+static void padded_strict_replies_may_be_longer(void **state)
+{
+    struct bh_tiny tiny = connected_strictly(0x1233);
+
+    (void)state;
+    tiny.padded = 1;
+    bh_tiny_read(&tiny, 5, 128);
+    bh_tiny_due(&tiny, 0);
+    assert_int_equal(receive(&tiny, "\2\x34\0\x12\xAB\xCD..", 46), 0);
+    assert_int_equal(receive(&tiny, "\2\x34\4\x11\0\0..", 46), 0);
+    assert_int_equal(receive(&tiny, "\2\x34\4\x12\0\0..", 46), 1);
+    assert_int_equal(tiny.status, BH_ERR_SESSION);
+    bh_tiny_renew(&tiny);
+    bh_tiny_due(&tiny, 0);
+    assert_int_equal(receive(&tiny, "\2\x35\0\x12\xAB\xCE..", 46), 0);
+    assert_int_equal(receive(&tiny, "\2\x35\0\x12\xAB\xCD..", 46), 1);
+}
+
+/* A late answer to one of the last 255 CONNECTs does not pass for this one's,
+ * whatever number the session between them has come to. */
+static void connects_count_by_themselves(void **state)
+{
+    struct bh_tiny tiny = connected_strictly(0x124F);
+
+    (void)state;
+    bh_tiny_connect(&tiny, 0x22, "x", 2);
+    assert_sends(&tiny, 0, "\0\x51\x22", 3);
+    assert_int_equal(receive(&tiny, "\2\x50\0\xAB\xCD", 5), 0);
+    assert_int_equal(receive(&tiny, "\2\x51\0\x12\x34", 5), 1);
+    bh_tiny_flush(&tiny);
+    assert_sends(&tiny, 0, "\1\1\x12\x34\3\0\0\0\0\0", 10);
+}
+
+static void refused_strict_connect_leaves_a_default_client(void **state)
+{
+    struct bh_tiny tiny = connected_strictly(0x124F);
+
+    (void)state;
+    bh_tiny_connect(&tiny, 0x22, "x", 2);
+    bh_tiny_due(&tiny, 0);
+    assert_int_equal(receive(&tiny, "\2\x51\7\0\0", 5), 1);
+    assert_int_equal(tiny.status, BH_ERR_FLAGS);
+    bh_tiny_connect(&tiny, 0x02, "x", 2);
+    assert_sends(&tiny, 0, "\0\x52\2", 3);
+    assert_int_equal(receive(&tiny, "\2\x52\0\x12\x34", 5), 1);
+    bh_tiny_read(&tiny, 0, 512);
+    assert_sends(&tiny, 0, "\1\x53\x12\x34\0\0\0\0\0\0", 10);
+    assert_int_equal(receive(&tiny, "\2\x53\0\0\x12\x34..", 518), 0);
+    assert_int_equal(receive(&tiny, "\2\x53\0\0....", 516), 1);
+}
+
+#define CLAIMS_OF_STRICT_SESSIONS                                              \
+    cmocka_unit_test(first_number_of_a_strict_session_is_one),                 \
+        cmocka_unit_test(every_strict_request_has_both_bytes_of_its_number),   \
+        cmocka_unit_test(number_wraps_after_65535),                            \
+        cmocka_unit_test(strict_reply_fits_in_every_bit_or_is_ignored),        \
+        cmocka_unit_test(reply_to_an_older_strict_request_never_fits),         \
+        cmocka_unit_test(unknown_session_comes_in_both_forms),                 \
+        cmocka_unit_test(unknown_session_has_no_pad_for_discon),               \
+        cmocka_unit_test(plain_keep_says_that_the_session_is_unknown),         \
+        cmocka_unit_test(plain_keep_works_in_a_strict_session_too),            \
+        cmocka_unit_test(busy_is_sent_again_unchanged),                        \
+        cmocka_unit_test(padded_strict_replies_may_be_longer),                 \
+        cmocka_unit_test(connects_count_by_themselves),                        \
+        cmocka_unit_test(refused_strict_connect_leaves_a_default_client),
+#else
+#define CLAIMS_OF_STRICT_SESSIONS
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,7 +563,7 @@ int main(void)
         cmocka_unit_test(clock_may_wrap),
         cmocka_unit_test(tries_run_out_and_wait_stays_bounded),
         cmocka_unit_test(session_outlives_time_out_and_keep),
-    };
+        CLAIMS_OF_STRICT_SESSIONS};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
