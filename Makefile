@@ -25,6 +25,11 @@ test-long:
 	tools/install-packages build test
 	tools/run-tests --long
 
+# Every state of the sequence rules, on models of them.
+model:
+	tools/install-packages test
+	tests/model/run
+
 lint: all
 	tools/install-packages build test
 	tools/lint $(BUILD)
@@ -38,4 +43,4 @@ install: all
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all run test test-long lint format install clean
+.PHONY: all run test test-long model lint format install clean
