@@ -73,8 +73,8 @@ static void complain_open(const struct volume *volume, const char *action,
                  "or take it as it is at this moment with --look",
                  action, volume->target.text);
     else
-        complain("cannot %s %s: it is in use; wait until it is free (after 3 "
-                 "seconds, if it was this machine that had it)",
+        complain("cannot %s %s: it is in use; wait until it is free (at most "
+                 "30 seconds, if a program on this machine has left it open)",
                  action, volume->target.text);
 }
 
