@@ -58,7 +58,7 @@ static int print_table(const struct listing *listing)
 
     printf("%6s  ", "NUMBER");
     text_pad(stdout, "NAME", columns);
-    printf("  %12s  %-9s\n", "BYTES", "MODE");
+    printf("  %12s  MODE\n", "BYTES");
     for (size_t i = 0; i < listing->count; i++) {
         const struct listing_entry *entry = &listing->entries[i];
         char number[16];

@@ -46,6 +46,11 @@ static bool parse(const char *text, struct target *out)
         complain("\"%.40s...\" is too long for a URL", text);
         return false;
     }
+    if (strstr(text, "://") != NULL &&
+        strncasecmp(text, SCHEME, strlen(SCHEME)) != 0) {
+        complain("\"%s\" has another scheme than " SCHEME, text);
+        return false;
+    }
     complete(text, url, sizeof(url));
     if (bh_url_parse(url, &out->url, why, sizeof(why)) == 0)
         return true;

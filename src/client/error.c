@@ -20,7 +20,8 @@ static const struct {
     [BH_ERR_FORMAT] = {EPROTO,
                        "is the server older or newer than this program?"},
     [BH_ERR_SESSION] = {ESTALE, "open the disk again"},
-    [BH_ERR_LSN] = {ERANGE, "it lies beyond the image's end"},
+    [BH_ERR_LSN] =
+        {ERANGE, "it lies behind the end of the image, or of its room to grow"},
     [BH_ERR_SHORT] = {EIO, "was the image cut short on the server?"},
     [BH_ERR_FLAGS] = {EINVAL,
                       "try another sector length (?sector=512) or a plain "

@@ -63,6 +63,7 @@ static void a_server_has_no_image(void **state)
     assert_true(target_parse_server("::1", &target));
     assert_string_equal(target.url.host, "::1");
     assert_false(target_parse_server("h/a", &target));
+    assert_false(target_parse_server("http://h", &target));
     assert_false(target_parse_server("", &target));
     assert_false(target_parse_server("h:0", &target));
     assert_false(target_parse_server("h:99999", &target));
