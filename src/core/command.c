@@ -532,6 +532,12 @@ void bh_command_received(struct bh_server *server, const struct bh_path *path,
             default_received(server, session, path, &command, bytes, len);
         return;
     }
+    if (session != NULL && session->window != NULL &&
+        bh_number_runs(session, bh_window_infer(session->window,
+                                                bh_number_low(&command)))) {
+        server->counters.repeated++; /* ending, but this one's answer comes */
+        return;
+    }
     pending = bh_pending_find(server, command.session, &path->peer);
     if (pending != NULL)
         pending_received(server, pending, path, &command, bytes, len);

@@ -40,6 +40,7 @@ struct bh_server {
     struct bh_window *windows; /* of strict sessions: one beside each slot */
     struct bh_link free_sessions;
     uint32_t session_count;    /* proven and ending */
+    uint32_t virtual_count;    /* of them, on virtual volumes */
     uint64_t reclaim_after_ms; /* before that, no session can be reclaimed */
 
     struct bh_pending *pendings; /* BH_PENDING_MAX */
@@ -106,8 +107,11 @@ bool bh_number_passes(struct bh_server *server, struct bh_session *session,
 void bh_strict_answer(struct bh_server *server, const struct bh_path *path,
                       const struct bh_command *command, uint8_t status);
 
-/* Whether this closed id was a strict session's of this peer's host: then even
- * "bad session id" has the strict form. */
+/* Whether the request with this number is still under way. */
+bool bh_number_runs(const struct bh_session *session, uint64_t number);
+
+/* Whether this id is that of a strict session of this peer's host which has
+ * ended or is about to: then even "bad session id" has the strict form. */
 bool bh_strict_owner(const struct bh_server *server, const struct bh_peer *peer,
                      uint16_t id);
 

@@ -33,6 +33,10 @@
 #define BH_LOOKUPS_MAX 32u
 #define BH_LOOKUPS_PER_HOST 4u
 
+/* Sessions on virtual volumes, which are made in memory for each of them. One
+ * more, and the longest idle of the host that holds most ends. */
+#define BH_VIRTUAL_MAX 16u
+
 /* Volumes that are remembered beyond those that sessions name, pending ones
  * among them, for their change counters. */
 #define BH_VOLUMES_SPARE 64u

@@ -17,8 +17,7 @@ void bh_strict_answer(struct bh_server *server, const struct bh_path *path,
                                     command->session));
 }
 
-/* Whether the request with this number is still under way. */
-static bool runs(const struct bh_session *session, uint64_t number)
+bool bh_number_runs(const struct bh_session *session, uint64_t number)
 {
     BH_LIST_EACH (link, &session->requests)
         if (BH_OWNER(link, struct bh_request, of_session)->number == number)
@@ -38,7 +37,7 @@ bool bh_number_passes(struct bh_server *server, struct bh_session *session,
     switch (bh_window_check(session->window, *number, &status)) {
     case BH_NUMBER_NEW:
         bh_session_heard(session, &path->peer, server->now);
-        if (!runs(session, *number))
+        if (!bh_number_runs(session, *number))
             return true;
         break;
     case BH_NUMBER_AHEAD:
@@ -46,7 +45,7 @@ bool bh_number_passes(struct bh_server *server, struct bh_session *session,
         return false;
     case BH_NUMBER_SEEN:
         bh_session_heard(session, &path->peer, server->now);
-        *again = data && status == BH_OK && !runs(session, *number);
+        *again = data && status == BH_OK && !bh_number_runs(session, *number);
         if (!data || status != BH_OK)
             bh_strict_answer(server, path, command, status);
         break;
@@ -60,7 +59,9 @@ bool bh_number_passes(struct bh_server *server, struct bh_session *session,
 bool bh_strict_owner(const struct bh_server *server, const struct bh_peer *peer,
                      uint16_t id)
 {
-    return bh_ids_state(&server->ids, id, server->now) == BH_ID_CLOSED &&
+    enum bh_id_state state = bh_ids_state(&server->ids, id, server->now);
+
+    return (state == BH_ID_CLOSED || state == BH_ID_PROVEN) &&
            server->ids.of[id].strict &&
            server->ids.of[id].owner == bh_owner_of(server, peer);
 }

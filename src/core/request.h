@@ -50,7 +50,7 @@ struct bh_request {
     struct bh_link of_session;  /* in its session's ring until it is over */
     struct bh_host *host;       /* who owns the slot */
     struct bh_session *session; /* NULL: an answer without a session */
-    struct bh_command command;  /* of a COMMAND; DISCON uses seq alone */
+    struct bh_command command;  /* DISCON uses seq, pad and session alone */
     uint8_t state;              /* enum bh_request_state */
     bool discon;                /* a DISCON, not a COMMAND */
     bool strict;                /* of a strict session, and so is its reply */

@@ -78,6 +78,13 @@ size_t bh_server_size(const struct bh_server_config *config)
     return lay_out(config, NULL, &t);
 }
 
+/* Every volume has a service job, every request and look-up one of its own. */
+size_t bh_server_job_count(const struct bh_server_config *config)
+{
+    return (size_t)volume_count(config) + config->request_count +
+           BH_LOOKUPS_MAX;
+}
+
 static void init_rings(struct bh_server *server)
 {
     bh_list_init(&server->free_sessions);

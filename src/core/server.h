@@ -47,6 +47,9 @@ size_t bh_server_size(const struct bh_server_config *config);
 struct bh_server *bh_server_init(void *memory,
                                  const struct bh_server_config *config);
 
+/* Jobs that may be with the driver at one time. */
+size_t bh_server_job_count(const struct bh_server_config *config);
+
 /* The server draws its ids from random bytes that the driver brings. While it
  * has none, CONNECTs are dropped. */
 size_t bh_server_random_wanted(const struct bh_server *server);

@@ -40,6 +40,15 @@ static uint64_t reclaimable_at(const struct bh_session *session)
     return session->heard_ms + facts->idle_ms;
 }
 
+/* Whether `a` is to go rather than `b`, which may be NULL: it is of the host
+ * that holds more, or idle longer. */
+static bool goes_before(const struct bh_session *a, const struct bh_session *b)
+{
+    if (b == NULL || a->host->session_count != b->host->session_count)
+        return b == NULL || a->host->session_count > b->host->session_count;
+    return a->heard_ms < b->heard_ms;
+}
+
 /* Of the sessions past their idle time, the longest idle one of the host that
  * holds most. Also notes when it is worth looking again. */
 static struct bh_session *reclaimable(struct bh_server *server)
@@ -58,10 +67,7 @@ static struct bh_session *reclaimable(struct bh_server *server)
             next = at;
         if (at > server->now || session->request_count > 0)
             continue;
-        if (best == NULL ||
-            session->host->session_count > best->host->session_count ||
-            (session->host->session_count == best->host->session_count &&
-             session->heard_ms < best->heard_ms))
+        if (goes_before(session, best))
             best = session;
     }
     server->reclaim_after_ms = next;
@@ -127,6 +133,31 @@ static void begin_window(struct bh_window *window,
             bh_window_record(window, n, BH_ERR_OPCODE);
 }
 
+static bool is_virtual(const struct bh_volume *volume)
+{
+    return volume->facts.number == 0;
+}
+
+/* Makes room for one more session on a virtual volume. It holds nothing that
+ * its client could not have again. */
+static void limit_virtual(struct bh_server *server)
+{
+    struct bh_session *victim = NULL;
+
+    if (server->virtual_count < BH_VIRTUAL_MAX)
+        return;
+    for (uint32_t i = 0; i < server->config.session_count; i++) {
+        struct bh_session *session = &server->sessions[i];
+
+        if (session->state == BH_SESSION_PROVEN &&
+            is_virtual(session->volume) && session->request_count == 0 &&
+            goes_before(session, victim))
+            victim = session;
+    }
+    if (victim != NULL)
+        bh_session_end(server, victim, BH_END_RECLAIMED);
+}
+
 struct bh_session *bh_session_new(struct bh_server *server,
                                   struct bh_pending *pending)
 {
@@ -137,6 +168,8 @@ struct bh_session *bh_session_new(struct bh_server *server,
 
     if (session == NULL)
         return NULL;
+    if (is_virtual(volume))
+        limit_virtual(server);
     *session =
         (struct bh_session){.host = pending->host,
                             .volume = volume,
@@ -164,6 +197,7 @@ struct bh_session *bh_session_new(struct bh_server *server,
     server->counters.sessions_proven++;
     bh_list_remove(&volume->idle);
     volume->holders[session->access]++;
+    server->virtual_count += is_virtual(volume);
     if (session->access == BH_ACCESS_WRITER)
         bh_volume_changes(server, volume);
     if (reclaimable_at(session) < server->reclaim_after_ms)
@@ -200,6 +234,7 @@ static void remove_session(struct bh_server *server, struct bh_session *session)
     session->host->session_count--;
     bh_host_disown(&server->hosts, session->host);
     volume->holders[session->access]--;
+    server->virtual_count -= is_virtual(volume);
     session->state = BH_SESSION_FREE;
     server->session_count--;
     server->counters.sessions_ended++;

@@ -21,8 +21,8 @@
  *  5. A request that waits for stability is answered after a SYNC that began
  *     when all WRITEs before it had finished.
  *  6. A volume that a session names, be it pending, is never forgotten. An
- * unused one is, if its place is needed; its change counter then starts from a
- * new random number.
+ *    unused one is, if its place is needed; its change counter then starts from
+ * a new random number.
  */
 #ifndef BH_CORE_VOLUME_H
 #define BH_CORE_VOLUME_H

@@ -416,8 +416,7 @@ static int reserve(struct bh_driver *driver)
                                           driver->config->session_count,
                                       .request_count = BH_REQUESTS_DEFAULT,
                                       .volume_jobs = BH_POOL_VOLUME_JOBS};
-    size_t jobs = config.session_count + BH_VOLUMES_SPARE +
-                  config.request_count + BH_LOOKUPS_MAX;
+    size_t jobs = bh_server_job_count(&config);
 
     gethostname(config.name, sizeof config.name - 1);
     if (getrandom(&config.instance, sizeof config.instance, 0) < 0 ||

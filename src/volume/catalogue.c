@@ -31,7 +31,7 @@ struct bh_catalogue {
     pthread_rwlock_t lock; /* contents, images */
     struct bh_contents contents;
     struct image *images; /* sorted by name */
-    size_t image_count;
+    size_t image_count, image_room;
     pthread_mutex_t scanning;   /* scanned_ms; taken before `lock` */
     uint64_t scanned_ms;        /* when the directories were read; 0: never */
     atomic_uint_fast64_t lists; /* listings made: each is a medium of its own */
@@ -44,34 +44,50 @@ static int by_name(const void *a, const void *b)
                   ((const struct image *)b)->name);
 }
 
-static struct image *find_image(const struct bh_catalogue *catalogue,
-                                const char *name)
+static int to_name(const void *name, const void *image)
 {
-    struct image key = {.name = strdup(name)};
-    struct image *found = NULL;
+    return strcmp(name, ((const struct image *)image)->name);
+}
 
-    if (key.name != NULL && catalogue->image_count > 0)
-        found = bsearch(&key, catalogue->images, catalogue->image_count,
-                        sizeof key, by_name);
-    free(key.name);
-    return found;
+/* Among the first `count` images, which are sorted. */
+static struct image *find_image(const struct bh_catalogue *catalogue,
+                                size_t count, const char *name)
+{
+    if (count == 0)
+        return NULL;
+    return bsearch(name, catalogue->images, count, sizeof *catalogue->images,
+                   to_name);
+}
+
+static int make_room(struct bh_catalogue *catalogue)
+{
+    size_t room = catalogue->image_room == 0 ? 64 : catalogue->image_room * 2;
+    struct image *grown;
+
+    if (catalogue->image_count < catalogue->image_room)
+        return 0;
+    grown = realloc(catalogue->images, room * sizeof *grown);
+    if (grown == NULL)
+        return -ENOMEM;
+    catalogue->images = grown;
+    catalogue->image_room = room;
+    return 0;
 }
 
 /* Gives `name` the next number, at the end of the table and unsorted. */
 static int append_image(struct bh_catalogue *catalogue, const char *name)
 {
     size_t count = catalogue->image_count;
-    struct image *grown;
+    struct image *image;
 
     if (count == BH_IMAGES_MAX)
         return -ENFILE;
-    grown = realloc(catalogue->images, (count + 1) * sizeof *grown);
-    if (grown == NULL)
+    if (make_room(catalogue) != 0)
         return -ENOMEM;
-    catalogue->images = grown;
-    grown[count].name = strdup(name);
-    grown[count].number = (uint32_t)count + 1;
-    if (grown[count].name == NULL)
+    image = &catalogue->images[count];
+    image->name = strdup(name);
+    image->number = (uint32_t)count + 1;
+    if (image->name == NULL)
         return -ENOMEM;
     catalogue->image_count++;
     return 0;
@@ -112,10 +128,7 @@ static void add_names(struct bh_catalogue *catalogue,
     size_t known = catalogue->image_count;
 
     for (size_t i = 0; i < names->count; i++) {
-        struct image key = {.name = names->of[i]};
-
-        if (known == 0 || bsearch(&key, catalogue->images, known, sizeof key,
-                                  by_name) == NULL)
+        if (find_image(catalogue, known, names->of[i]) == NULL)
             append_image(catalogue, names->of[i]);
     }
     sort_images(catalogue);
@@ -231,7 +244,7 @@ static int exact(struct bh_catalogue *catalogue, const char *name,
     bh_place_close(&place);
     if (error != 0)
         return error;
-    image = find_image(catalogue, name);
+    image = find_image(catalogue, catalogue->image_count, name);
     facts->number = image != NULL ? image->number : BH_NO_NUMBER;
     return 0;
 }

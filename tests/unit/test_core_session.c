@@ -362,11 +362,34 @@ static void a_reset_machine_gets_in_when_the_table_is_full(void **state)
     }
 }
 
+/* Sixteen listings that nobody closes must not keep the seventeenth away. */
+static void a_forgotten_listing_makes_room_for_a_new_one(void **state)
+{
+    struct fx *fx = fx_new(64, 64, 4);
+    struct bh_path greedy = fx_peer(3, 1), honest = fx_peer(2, 1);
+    uint16_t ids[BH_VIRTUAL_MAX], mine = fx_open(fx, &honest, FX_LOOK, ":list");
+
+    (void)state;
+    for (uint32_t i = 0; i < BH_VIRTUAL_MAX + 4; i++) {
+        struct bh_path from = fx_peer(3, (uint16_t)(10 + i));
+
+        fx_pass(fx, 10);
+        ids[i % BH_VIRTUAL_MAX] = fx_open(fx, &from, FX_LOOK, ":list");
+        if (i == BH_VIRTUAL_MAX + 3)
+            greedy = from;
+    }
+    assert_int_equal(fx_read(fx, &honest, mine, 0), BH_OK);
+    assert_int_equal(fx_read(fx, &greedy, ids[3], 0), BH_OK);
+    assert_int_equal(bh_server_session_count(fx->server), BH_VIRTUAL_MAX);
+    fx_free(fx);
+}
+
 int main(void)
 {
 #define TEST(name)                                                             \
     cmocka_unit_test_setup_teardown(name, fx_set_up, fx_tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(a_forgotten_listing_makes_room_for_a_new_one),
         TEST(discon_frees_the_volume_at_once),
         TEST(discon_waits_until_what_was_written_is_stable),
         TEST(discon_of_a_reader_waits_for_nothing),

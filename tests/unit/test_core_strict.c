@@ -206,6 +206,28 @@ static void a_copy_of_a_running_write_is_dropped(void **state)
     assert_int_equal(disk->count[BH_JOB_WRITE], 1);
 }
 
+/* Another session displaces it while its WRITE runs: of that WRITE the client
+ * hears how it went, and nothing else. What is new gets 4, in the strict form.
+ */
+static void a_session_about_to_end_answers_what_it_has_begun(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = open_strict(fx), next;
+
+    disk->holds[BH_JOB_WRITE] = true;
+    assert_int_equal(strict_write(fx, id, 2, 3, 0xAA), FX_NONE);
+    next = fx_pend(fx, client(), STRICT, "d");
+    assert_int_equal(strict_read(fx, next, 1, 0), FX_NONE);
+    assert_int_equal(strict_write(fx, id, 2, 3, 0xAA), FX_NONE);
+    assert_int_equal(strict_write(fx, id, 3, 4, 0xBB), BH_ERR_SESSION);
+    assert_int_equal(strict_keep(fx, id, 4), BH_ERR_SESSION);
+    fx_release_all(fx);
+    assert_int_equal(answer(fx, client(), id, 2), BH_OK);
+    assert_int_equal(answer(fx, client(), next, 1), BH_OK);
+    assert_int_equal(disk->count[BH_JOB_WRITE], 1);
+}
+
 static void a_copy_of_a_write_that_waits_for_the_sync_is_dropped(void **state)
 {
     struct fx *fx = *state;
@@ -1052,6 +1074,7 @@ int main(void)
         TEST(a_write_is_carried_out_once_and_answered_always),
         TEST(a_status_is_stored_whatever_it_is),
         TEST(a_copy_of_a_running_write_is_dropped),
+        TEST(a_session_about_to_end_answers_what_it_has_begun),
         TEST(a_copy_of_a_write_that_waits_for_the_sync_is_dropped),
         TEST(sixty_four_in_flight_in_any_order_are_each_carried_out_once),
         TEST(a_read_runs_again_and_brings_what_is_there_now),
