@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* blockhead get: a volume becomes a file. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "cli/command.h"
@@ -60,6 +61,10 @@ static int finish(struct get *get)
         return json_print(report) ? EXIT_FINE : EXIT_TROUBLE;
     }
     report_line(get->options, &get->volume, &get->progress);
+    if (get->volume.slack > 0 && !get->options->quiet)
+        note("Its exact length is not known: up to %" PRIu32 " zero bytes at "
+             "the end may be padding.",
+             get->volume.slack);
     return EXIT_FINE;
 }
 

@@ -321,3 +321,12 @@ def test_full_output_is_an_error(server, blockhead):
     if not pathlib.Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     blockhead("get", "-q", server.url("a.img"), "/dev/full", code=TROUBLE)
+
+
+def test_get_says_when_it_cannot_know_the_length(server, images, blockhead, tmp_path):
+    """`:list` has 40 bytes of each name: two images that share them cannot be told apart there."""
+    for end, size in (("1", 600), ("2", 700)):
+        make_image(images / ("n" * 40 + end), size)
+    result = blockhead("get", server.url("n" * 40 + "1"), tmp_path / "out")
+    assert (tmp_path / "out").stat().st_size == 640
+    assert b"padding" in result.stderr
