@@ -205,7 +205,6 @@ struct bh_session *bh_session_new(struct bh_server *server,
     bh_volume_unsettle(server, volume);
     event =
         bh_event_note(server, BH_EVENT_SESSION_PROVEN, &session->peer, volume);
-
     event->id = session->id;
     event->access = session->access;
     return session;

@@ -59,7 +59,7 @@ struct bh_session {
 
 struct bh_pending {
     struct bh_link of_host;
-    struct bh_link age;     /* in bh_server.pendings, oldest first */
+    struct bh_link age;     /* in bh_server.pending_ages or free_pendings */
     struct bh_link proving; /* in bh_server.proving while it waits */
     struct bh_host *host;
     struct bh_volume *volume;

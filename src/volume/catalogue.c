@@ -339,7 +339,7 @@ int bh_catalogue_lookup(struct bh_catalogue *catalogue, const char *name,
         return 0;
     }
     error = locked_look_up(catalogue, trimmed, facts, cause);
-    if (error != -ENOENT && facts->number != BH_NO_NUMBER)
+    if (error == 0 ? facts->number != BH_NO_NUMBER : error != -ENOENT)
         return error;
     scan(catalogue); /* there may be new names, or numbers */
     return locked_look_up(catalogue, trimmed, facts, cause);

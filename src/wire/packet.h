@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The packets of docs/protocol.md, between bytes and plain structures. Both
- * sides use this file: the server decodes requests and encodes replies, the
- * client the other way round.
+ * The packets of docs/protocol.md, between bytes and plain structures. The
+ * server decodes requests and encodes replies. The encoders of requests are for
+ * clients that have a few bytes to spare, and for the tests; tiny writes its
+ * requests in place.
  *
  * A decoder takes `len` bytes as they came and looks at no byte beyond the
  * packet's own format; what the transport padded behind it is ignored. The
