@@ -4,6 +4,7 @@
  * docs/protocol.md fixes: header length, id and host, opcode, body length,
  * medium, rights, LSN.
  */
+#include "core/doubt.h"
 #include "core/internal.h"
 #include "wire/identify.h"
 #include "wire/opcode.h"
@@ -166,6 +167,9 @@ void bh_command_finish(struct bh_server *server, struct bh_request *request,
         server->counters.refused++;
     }
     if (session != NULL) {
+        if (request->job.kind == BH_JOB_WRITE && request->queued &&
+            status == BH_OK)
+            bh_doubts_settle(server, request);
         if (request->queued)
             bh_queue_remove(server, session->volume, request);
         if (request->discon)
@@ -205,6 +209,11 @@ void bh_command_admit(struct bh_server *server, struct bh_request *request)
     if (!bh_volume_open_for(volume, session->access)) {
         request->state = BH_REQUEST_PARKED;
         bh_list_append(&volume->parked, &request->link);
+        return;
+    }
+    if (session->state == BH_SESSION_ENDING && bh_left_to_next(server) &&
+        session->reason == BH_END_STOPPED) {
+        bh_session_request_dropped(server, request);
         return;
     }
     status = check(request);
@@ -398,7 +407,7 @@ static void strict_received(struct bh_server *server,
 
     if (status != BH_OK) {
         if (status == BH_ERR_OPCODE && !again) /* a format can be mended */
-            bh_window_record(session->window, number, status);
+            bh_session_record(server, session, number, status);
         refuse(server, path, command, status, true);
         return;
     }
@@ -434,6 +443,7 @@ static void default_received(struct bh_server *server,
                        bh_opcode_find(command->opcode)->flags & BH_OP_CHANGES,
                        session->request_count > 0, server->now)) {
     case BH_COUNT_RUN:
+        bh_keep_session(server, session);
         start(server, session,
               take_request(server, path, command, bytes, session->exponent));
         break;
@@ -465,8 +475,10 @@ static bool first_number(struct bh_server *server, struct bh_pending *pending,
         bh_strict_answer(server, path, command, BH_ERR_OPCODE);
         return false;
     }
-    if (status == BH_ERR_OPCODE)
+    if (status == BH_ERR_OPCODE) {
         pending->unknown |= bit;
+        bh_keep_pending(server, pending);
+    }
     return true;
 }
 

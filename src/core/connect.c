@@ -188,6 +188,7 @@ static uint8_t decide(struct bh_server *server, const struct bh_lookup *lookup,
     pending->flags = lookup->flags;
     pending->seq = lookup->seq;
     server->ids.of[pending->id].strict = (lookup->flags & BH_FLAG_STRICT) != 0;
+    bh_keep_pending(server, pending);
     *id = pending->id;
     return BH_OK;
 }

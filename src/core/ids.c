@@ -88,3 +88,14 @@ void bh_ids_close(struct bh_ids *ids, uint16_t id, uint64_t now, uint8_t status)
     entry->status = status;
     entry->until_s = seconds(now + BH_QUARANTINE_MS);
 }
+
+void bh_ids_adjust(struct bh_ids *ids, uint16_t id, uint64_t now)
+{
+    struct bh_id *entry = &ids->of[id];
+    uint32_t most = seconds(now + BH_QUARANTINE_MS);
+
+    if ((int32_t)(seconds(now) - entry->until_s) > 0)
+        entry->state = BH_ID_FREE;
+    else if ((int32_t)(entry->until_s - most) > 0)
+        entry->until_s = most; /* the clock has jumped */
+}

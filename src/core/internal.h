@@ -5,6 +5,7 @@
 
 #include "core/host.h"
 #include "core/ids.h"
+#include "core/keep.h"
 #include "core/limits.h"
 #include "core/random.h"
 #include "core/request.h"
@@ -29,6 +30,7 @@ struct bh_server {
     struct bh_server_config config;
     uint64_t now; /* the clock of the public call that runs */
     struct bh_counters counters;
+    struct bh_table table; /* what outlives this server */
     struct bh_random random;
     struct bh_ids ids;
     struct bh_hosts hosts;
@@ -125,6 +127,9 @@ void bh_command_done(struct bh_server *server, struct bh_request *request,
 /* The request is over, with this status: counts, logs, replies. */
 void bh_command_finish(struct bh_server *server, struct bh_request *request,
                        uint8_t status);
+
+/* Whether what is left undone now goes on with the next server. */
+bool bh_left_to_next(const struct bh_server *server);
 
 /* Copies what fits into `room` bytes with its NUL. */
 void bh_text_copy(char *out, size_t room, const char *text);

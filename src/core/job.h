@@ -60,6 +60,7 @@ struct bh_volume_facts {
 struct bh_job {
     uint8_t kind;        /* enum bh_job_kind */
     uint8_t access;      /* ATTACH: enum bh_access */
+    bool patient;        /* ATTACH: a killed server may still let go of it */
     struct bh_job *next; /* the core's, while it owns the job */
 
     /* ATTACH sets it, the others get it back: the driver's own. */

@@ -40,6 +40,15 @@ struct bh_pending *bh_pending_new(struct bh_server *server,
         return NULL;
     }
     server->ids.of[id].owner = bh_owner_of(server, peer);
+    bh_pending_seat(server, pending, id, peer);
+    return pending;
+}
+
+void bh_pending_seat(struct bh_server *server, struct bh_pending *pending,
+                     uint16_t id, const struct bh_peer *peer)
+{
+    struct bh_host *host = bh_host_find(&server->hosts, peer);
+
     memset(pending, 0, sizeof *pending);
     pending->id = id;
     pending->host = host;
@@ -50,7 +59,6 @@ struct bh_pending *bh_pending_new(struct bh_server *server,
     bh_host_own(host);
     host->pending_count++;
     server->pending_used++;
-    return pending;
 }
 
 struct bh_pending *bh_pending_same(struct bh_server *server,
@@ -90,20 +98,27 @@ static void release(struct bh_server *server, struct bh_pending *pending)
     host->pending_count--;
     bh_host_disown(&server->hosts, host);
     server->pending_used--;
-    if (pending->volume != NULL)
-        bh_volume_pending_over(server, pending->volume);
+    bh_volume_pending_over(server, pending->volume);
     pending->id = 0;
+    if (!bh_left_to_next(server))
+        bh_keep_pending(server, pending);
     bh_list_append(&server->free_pendings, &pending->age);
 }
 
 void bh_pending_end(struct bh_server *server, struct bh_pending *pending,
                     uint8_t status)
 {
-    if (pending->request != NULL) /* it was not carried out: never BH_OK */
+    uint16_t id = pending->id;
+
+    if (pending->request != NULL && bh_left_to_next(server))
+        bh_request_free(server, pending->request);
+    else if (pending->request != NULL) /* it was not carried out: never OK */
         bh_command_finish(server, pending->request,
                           status == BH_OK ? BH_ERR_SESSION : status);
-    bh_ids_close(&server->ids, pending->id, server->now,
+    bh_ids_close(&server->ids, id, server->now,
                  status == BH_OK ? BH_OK : BH_ERR_SESSION);
+    if (!bh_left_to_next(server))
+        bh_keep_closed(server, id);
     release(server, pending);
 }
 
@@ -131,11 +146,12 @@ static void become_proven(struct bh_server *server, struct bh_pending *pending)
         bh_pending_end(server, pending, BH_ERR_SESSIONS);
         return;
     }
-    release(server, pending);
     bh_session_request_began(session, request);
     bh_session_heard(session, &request->path.peer, server->now);
     bh_count_check(&session->count, request->command.seq, false, false,
                    server->now);
+    bh_keep_session(server, session);
+    release(server, pending);
     bh_command_admit(server, request);
 }
 

@@ -65,6 +65,8 @@ static void run(struct bh_server *server, struct bh_volume *volume,
     }
     if (!changes(request)) /* the volume may have grown while it waited */
         bh_command_fit(request);
+    else if (request->strict && volume->facts.mode == BH_MODE_SHARED)
+        bh_keep_intent(server, request);
     request->state = BH_REQUEST_RUNNING;
     volume->running++;
     request->job.medium = volume->medium;
@@ -112,4 +114,11 @@ void bh_queue_remove(struct bh_server *server, struct bh_volume *volume,
     bh_list_remove(&request->link);
     request->queued = false;
     wake(server, volume);
+}
+
+void bh_queue_drop(struct bh_volume *volume, struct bh_request *request)
+{
+    bh_list_remove(&request->link);
+    request->queued = false;
+    volume->waiting--;
 }

@@ -24,11 +24,6 @@ static void *carve(uint8_t *base, size_t *at, size_t count, size_t len)
     return base == NULL ? NULL : base + start;
 }
 
-static uint32_t volume_count(const struct bh_server_config *config)
-{
-    return config->session_count + BH_PENDING_MAX + BH_VOLUMES_SPARE;
-}
-
 /* Invariant 2 of core/host.h. */
 static uint32_t host_count(const struct bh_server_config *config)
 {
@@ -53,7 +48,7 @@ struct tables {
 static size_t lay_out(const struct bh_server_config *config, uint8_t *base,
                       struct tables *t)
 {
-    uint32_t volumes = volume_count(config), hosts = host_count(config);
+    uint32_t volumes = bh_volumes_count(config), hosts = host_count(config);
     size_t at = 0;
 
     t->server = carve(base, &at, 1, sizeof *t->server);
@@ -81,7 +76,7 @@ size_t bh_server_size(const struct bh_server_config *config)
 /* Every volume has a service job, every request and look-up one of its own. */
 size_t bh_server_job_count(const struct bh_server_config *config)
 {
-    return (size_t)volume_count(config) + config->request_count +
+    return (size_t)bh_volumes_count(config) + config->request_count +
            BH_LOOKUPS_MAX;
 }
 
@@ -115,8 +110,55 @@ static void fill_rings(struct bh_server *server, uint8_t *buffers)
     }
 }
 
+/* What the call has made possible elsewhere: sessions that waited for a lock,
+ * volumes to attach, sync or detach. Done last, so that nothing is decided on
+ * a state that is only half there. */
+static void settle(struct bh_server *server)
+{
+    while (server->proving_due || !bh_list_empty(&server->unsettled)) {
+        if (server->proving_due)
+            bh_proving_advance(server);
+        bh_volumes_settle(server);
+    }
+}
+
+size_t bh_server_table_size(const struct bh_server_config *config)
+{
+    struct bh_table_shape shapes[BH_TABLE_KINDS];
+
+    bh_keep_shape(config, shapes);
+    return bh_table_size(shapes);
+}
+
+enum bh_table_state bh_server_table_check(const struct bh_server_config *config,
+                                          const void *table)
+{
+    struct bh_table_shape shapes[BH_TABLE_KINDS];
+
+    bh_keep_shape(config, shapes);
+    return bh_table_check(shapes, table);
+}
+
+/* The instance and the key, by which the table is read, are its own. */
+static void open_table(struct bh_server *server, void *memory)
+{
+    struct bh_table_shape shapes[BH_TABLE_KINDS];
+    struct bh_server_config *config = &server->config;
+    uint8_t owner[sizeof config->instance + sizeof config->hash_key];
+
+    memcpy(owner, &config->instance, sizeof config->instance);
+    memcpy(owner + sizeof config->instance, config->hash_key,
+           sizeof config->hash_key);
+    bh_keep_shape(config, shapes);
+    bh_table_open(&server->table, shapes, memory, owner);
+    memcpy(&config->instance, owner, sizeof config->instance);
+    memcpy(config->hash_key, owner + sizeof config->instance,
+           sizeof config->hash_key);
+}
+
 struct bh_server *bh_server_init(void *memory,
-                                 const struct bh_server_config *config)
+                                 const struct bh_server_config *config,
+                                 uint64_t now, void *table)
 {
     struct tables t;
     struct bh_server *server;
@@ -124,18 +166,23 @@ struct bh_server *bh_server_init(void *memory,
     lay_out(config, memory, &t);
     server = t.server;
     server->config = *config;
+    server->now = now;
+    if (table != NULL)
+        open_table(server, table);
     server->sessions = t.sessions;
     server->windows = t.windows;
     server->pendings = t.pendings;
     server->volumes = t.volumes;
     server->volume_buckets = t.volume_buckets;
-    server->volume_count = volume_count(config);
+    server->volume_count = bh_volumes_count(config);
     server->volume_bucket_count = bh_hosts_bucket_count(server->volume_count);
     server->requests = t.requests;
     bh_hosts_init(&server->hosts, t.hosts, t.host_buckets, host_count(config),
-                  config->hash_key);
+                  server->config.hash_key);
     init_rings(server);
     fill_rings(server, t.buffers);
+    bh_keep_restore(server);
+    settle(server);
     return server;
 }
 
@@ -160,18 +207,6 @@ void bh_server_set_time(struct bh_server *server, uint64_t utc_seconds,
 /*
  * In.
  */
-
-/* What the call has made possible elsewhere: sessions that waited for a lock,
- * volumes to attach, sync or detach. Done last, so that nothing is decided on
- * a state that is only half there. */
-static void settle(struct bh_server *server)
-{
-    while (server->proving_due || !bh_list_empty(&server->unsettled)) {
-        if (server->proving_due)
-            bh_proving_advance(server);
-        bh_volumes_settle(server);
-    }
-}
 
 uint32_t bh_owner_of(const struct bh_server *server, const struct bh_peer *peer)
 {
@@ -237,7 +272,7 @@ static void session_kept(struct bh_server *server, struct bh_session *session,
 
     if (!bh_number_passes(server, session, path, keep, false, &number, &again))
         return;
-    bh_window_record(session->window, number, BH_OK);
+    bh_session_record(server, session, number, BH_OK);
     bh_strict_answer(server, path, keep, BH_OK);
 }
 
@@ -428,6 +463,11 @@ void bh_server_stop(struct bh_server *server, uint64_t now)
     for (uint32_t i = 0; i < server->volumes_used; i++)
         end_sessions(server, &server->volumes[i]);
     settle(server);
+}
+
+bool bh_left_to_next(const struct bh_server *server)
+{
+    return server->stopping && server->table.head != NULL;
 }
 
 bool bh_server_idle(const struct bh_server *server)

@@ -23,6 +23,7 @@
 #include "core/event.h"
 #include "core/job.h"
 #include "core/peer.h"
+#include "core/table.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,10 +43,21 @@ struct bh_server_config {
 /* Bytes that a server needs, aligned as malloc does; all of its memory. */
 size_t bh_server_size(const struct bh_server_config *config);
 
-/* Builds a server in `memory`, which must be zero; never fails. `memory` is
- * borrowed for the server's life. */
+/*
+ * The table: memory that outlives a server. The next one finds there what a
+ * killed one has left, and its clients do not notice. It belongs to one boot of
+ * one machine, whose clock goes on.
+ */
+size_t bh_server_table_size(const struct bh_server_config *config);
+enum bh_table_state bh_server_table_check(const struct bh_server_config *config,
+                                          const void *table);
+
+/* Builds a server in `memory`, which must be zero; never fails. `table`, if it
+ * is not NULL, is EMPTY or GOOD; what it holds goes on, its instance and hash
+ * key among it. Both are borrowed for the server's life. */
 struct bh_server *bh_server_init(void *memory,
-                                 const struct bh_server_config *config);
+                                 const struct bh_server_config *config,
+                                 uint64_t now, void *table);
 
 /* Jobs that may be with the driver at one time. */
 size_t bh_server_job_count(const struct bh_server_config *config);
@@ -93,7 +105,9 @@ void bh_server_expire(struct bh_server *server, uint64_t now);
 /* Ends the sessions of poisoned volumes, so that they open anew. */
 void bh_server_reopen(struct bh_server *server, uint64_t now);
 
-/* Ends every session. The server is idle when all is synced and detached. */
+/* Nothing more is accepted; what runs is finished. Sessions end if no table
+ * keeps them for the next server. The server is idle when all is synced and
+ * detached. */
 void bh_server_stop(struct bh_server *server, uint64_t now);
 bool bh_server_idle(const struct bh_server *server);
 

@@ -108,11 +108,11 @@ static struct bh_session *place(struct bh_server *server)
 
 /* A default session is watched for whether it counts. A peer with two sessions,
  * of whatever kind, is not taken for one that does. */
-static void begin_counting(struct bh_session *session,
+static void begin_counting(struct bh_server *server, struct bh_session *session,
                            const struct bh_pending *pending)
 {
     bh_count_init(&session->count, pending->seq);
-    BH_LIST_EACH (link, &session->host->sessions) {
+    BH_LIST_EACH (link, &pending->host->sessions) {
         struct bh_session *other = BH_OWNER(link, struct bh_session, of_host);
 
         if (other->state != BH_SESSION_PROVEN ||
@@ -120,6 +120,7 @@ static void begin_counting(struct bh_session *session,
             continue;
         session->count.naive = true;
         other->count.naive = true;
+        bh_keep_session(server, other);
     }
 }
 
@@ -131,11 +132,6 @@ static void begin_window(struct bh_window *window,
     for (uint64_t n = 1; n <= BH_WINDOW_MAX; n++)
         if (pending->unknown >> (n - 1) & 1)
             bh_window_record(window, n, BH_ERR_OPCODE);
-}
-
-static bool is_virtual(const struct bh_volume *volume)
-{
-    return volume->facts.number == 0;
 }
 
 /* Makes room for one more session on a virtual volume. It holds nothing that
@@ -150,12 +146,55 @@ static void limit_virtual(struct bh_server *server)
         struct bh_session *session = &server->sessions[i];
 
         if (session->state == BH_SESSION_PROVEN &&
-            is_virtual(session->volume) && session->request_count == 0 &&
-            goes_before(session, victim))
+            bh_volume_is_virtual(session->volume) &&
+            session->request_count == 0 && goes_before(session, victim))
             victim = session;
     }
     if (victim != NULL)
         bh_session_end(server, victim, BH_END_RECLAIMED);
+}
+
+void bh_session_init(struct bh_session *session, uint16_t id,
+                     const struct bh_peer *peer, uint8_t access, uint8_t flags)
+{
+    *session = (struct bh_session){.id = id,
+                                   .state = BH_SESSION_PROVEN,
+                                   .end_status = BH_ERR_SESSION,
+                                   .peer = *peer,
+                                   .access = access,
+                                   .flags = flags,
+                                   .exponent = flags & BH_FLAG_SECTOR_MASK};
+    bh_list_init(&session->requests);
+}
+
+void bh_session_seat(struct bh_server *server, struct bh_session *session,
+                     struct bh_volume *volume, struct bh_host *host)
+{
+    session->host = host;
+    session->volume = volume;
+    session->heard_ms = server->now;
+    bh_list_append(&host->sessions, &session->of_host);
+    bh_list_append(&volume->sessions, &session->of_volume);
+    bh_host_own(host);
+    host->session_count++;
+    server->session_count++;
+    bh_list_remove(&volume->idle);
+    volume->holders[session->access]++;
+    server->virtual_count += bh_volume_is_virtual(volume);
+    if (reclaimable_at(session) < server->reclaim_after_ms)
+        server->reclaim_after_ms = reclaimable_at(session);
+    bh_volume_unsettle(server, volume);
+}
+
+static void note_proof(struct bh_server *server,
+                       const struct bh_session *session)
+{
+    struct bh_event *event = bh_event_note(server, BH_EVENT_SESSION_PROVEN,
+                                           &session->peer, session->volume);
+
+    event->id = session->id;
+    event->access = session->access;
+    server->counters.sessions_proven++;
 }
 
 struct bh_session *bh_session_new(struct bh_server *server,
@@ -164,49 +203,25 @@ struct bh_session *bh_session_new(struct bh_server *server,
     struct bh_session *session =
         within_share(server, pending->host) ? place(server) : NULL;
     struct bh_volume *volume = pending->volume;
-    struct bh_event *event;
 
     if (session == NULL)
         return NULL;
-    if (is_virtual(volume))
+    if (bh_volume_is_virtual(volume))
         limit_virtual(server);
-    *session =
-        (struct bh_session){.host = pending->host,
-                            .volume = volume,
-                            .id = pending->id,
-                            .state = BH_SESSION_PROVEN,
-                            .end_status = BH_ERR_SESSION,
-                            .heard_ms = server->now,
-                            .peer = pending->peer,
-                            .access = pending->access,
-                            .flags = pending->flags,
-                            .exponent = pending->flags & BH_FLAG_SECTOR_MASK};
-    bh_list_init(&session->requests);
-    begin_counting(session, pending);
+    bh_session_init(session, pending->id, &pending->peer, pending->access,
+                    pending->flags);
+    begin_counting(server, session, pending);
     if (pending->flags & BH_FLAG_STRICT) {
         session->window = &server->windows[session - server->sessions];
         begin_window(session->window, pending);
+        bh_keep_no_intents(server, session);
     }
     bh_ids_prove(&server->ids, session->id,
                  (uint16_t)(session - server->sessions));
-    bh_list_append(&session->host->sessions, &session->of_host);
-    bh_list_append(&volume->sessions, &session->of_volume);
-    bh_host_own(session->host);
-    session->host->session_count++;
-    server->session_count++;
-    server->counters.sessions_proven++;
-    bh_list_remove(&volume->idle);
-    volume->holders[session->access]++;
-    server->virtual_count += is_virtual(volume);
+    bh_session_seat(server, session, volume, pending->host);
     if (session->access == BH_ACCESS_WRITER)
         bh_volume_changes(server, volume);
-    if (reclaimable_at(session) < server->reclaim_after_ms)
-        server->reclaim_after_ms = reclaimable_at(session);
-    bh_volume_unsettle(server, volume);
-    event =
-        bh_event_note(server, BH_EVENT_SESSION_PROVEN, &session->peer, volume);
-    event->id = session->id;
-    event->access = session->access;
+    note_proof(server, session);
     return session;
 }
 
@@ -227,14 +242,18 @@ static void remove_session(struct bh_server *server, struct bh_session *session)
 
     assert(bh_list_empty(&session->requests));
     note_end(server, session);
+    session->state = BH_SESSION_FREE;
     bh_ids_close(&server->ids, session->id, server->now, session->end_status);
+    if (session->reason != BH_END_STOPPED || !bh_left_to_next(server)) {
+        bh_keep_closed(server, session->id);
+        bh_keep_session(server, session);
+    }
     bh_list_remove(&session->of_host);
     bh_list_remove(&session->of_volume);
     session->host->session_count--;
     bh_host_disown(&server->hosts, session->host);
     volume->holders[session->access]--;
-    server->virtual_count -= is_virtual(volume);
-    session->state = BH_SESSION_FREE;
+    server->virtual_count -= bh_volume_is_virtual(volume);
     server->session_count--;
     server->counters.sessions_ended++;
     server->proving_due = true;
@@ -271,13 +290,18 @@ void bh_session_request_began(struct bh_session *session,
     session->request_count++;
 }
 
-void bh_session_request_over(struct bh_server *server,
-                             struct bh_request *request, uint8_t status)
+void bh_session_record(struct bh_server *server, struct bh_session *session,
+                       uint64_t number, uint8_t status)
+{
+    bh_window_record(session->window, number, status);
+    session->doubts &= ~((uint64_t)1 << number % BH_INTENTS_MAX);
+    bh_keep_session(server, session);
+}
+
+/* The session has one request less. */
+static void leave(struct bh_server *server, struct bh_request *request)
 {
     struct bh_session *session = request->session;
-
-    if (request->strict && !request->again)
-        bh_window_record(session->window, request->number, status);
 
     bh_list_remove(&request->of_session);
     session->request_count--;
@@ -287,6 +311,21 @@ void bh_session_request_over(struct bh_server *server,
         remove_session(server, session);
     else if (session->request_count == 1 && session->closing != NULL)
         close_session(server, session);
+}
+
+void bh_session_request_over(struct bh_server *server,
+                             struct bh_request *request, uint8_t status)
+{
+    if (request->strict && !request->again)
+        bh_session_record(server, request->session, request->number, status);
+    leave(server, request);
+}
+
+void bh_session_request_dropped(struct bh_server *server,
+                                struct bh_request *request)
+{
+    leave(server, request);
+    bh_request_free(server, request);
 }
 
 void bh_session_close(struct bh_server *server, struct bh_session *session,

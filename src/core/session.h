@@ -45,6 +45,7 @@ struct bh_session {
     struct bh_request *closing; /* the DISCON among them */
     struct bh_window *window;   /* strict: its numbers; NULL: not strict */
     struct bh_count count;      /* not strict: its numbers */
+    uint64_t doubts;            /* bit n mod W: WRITE n is in doubt */
     uint64_t heard_ms;          /* the last valid request */
     uint32_t request_count;
     uint16_t id;
@@ -85,6 +86,9 @@ struct bh_pending *bh_pending_find(struct bh_server *server, uint16_t id,
 /* A new one of this peer; an older one makes room. NULL: no id is left. */
 struct bh_pending *bh_pending_new(struct bh_server *server,
                                   const struct bh_peer *peer);
+/* Puts one in its place among those of its host. */
+void bh_pending_seat(struct bh_server *server, struct bh_pending *pending,
+                     uint16_t id, const struct bh_peer *peer);
 /* The one that the same CONNECT of the same peer has made. */
 struct bh_pending *bh_pending_same(struct bh_server *server,
                                    const struct bh_peer *peer, uint64_t hash);
@@ -120,6 +124,18 @@ bool bh_session_available(struct bh_server *server, const struct bh_host *host);
 struct bh_session *bh_session_new(struct bh_server *server,
                                   struct bh_pending *pending);
 
+/* Its fields, for one that is not in its place yet. */
+void bh_session_init(struct bh_session *session, uint16_t id,
+                     const struct bh_peer *peer, uint8_t access, uint8_t flags);
+
+/* Puts it there: among those of its volume and its host. */
+void bh_session_seat(struct bh_server *server, struct bh_session *session,
+                     struct bh_volume *volume, struct bh_host *host);
+
+/* A strict session has carried `number` out; the next server knows it too. */
+void bh_session_record(struct bh_server *server, struct bh_session *session,
+                       uint64_t number, uint8_t status);
+
 /* The session ends, now or with its last request. */
 void bh_session_end(struct bh_server *server, struct bh_session *session,
                     enum bh_end_reason reason);
@@ -136,6 +152,10 @@ void bh_session_request_began(struct bh_session *session,
  * is about to leave. */
 void bh_session_request_over(struct bh_server *server,
                              struct bh_request *request, uint8_t status);
+
+/* It is left to the next server: neither recorded nor answered. */
+void bh_session_request_dropped(struct bh_server *server,
+                                struct bh_request *request);
 
 /* `request` is its DISCON: the session ends with the requests before it, and
  * when what it wrote is stable. */

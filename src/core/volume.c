@@ -7,6 +7,16 @@
 #include <assert.h>
 #include <string.h>
 
+uint32_t bh_volumes_count(const struct bh_server_config *config)
+{
+    return config->session_count + BH_PENDING_MAX + BH_VOLUMES_SPARE;
+}
+
+bool bh_volume_is_virtual(const struct bh_volume *volume)
+{
+    return volume->facts.number == 0;
+}
+
 static struct bh_volume **bucket_of(const struct bh_server *server,
                                     const struct bh_volume_facts *facts)
 {
@@ -88,17 +98,11 @@ static struct bh_volume *place(struct bh_server *server)
     return volume;
 }
 
-static struct bh_volume *add(struct bh_server *server,
-                             const struct bh_volume_facts *facts)
+void bh_volume_init(struct bh_server *server, struct bh_volume *volume,
+                    const struct bh_volume_facts *facts, uint64_t counter)
 {
-    uint64_t counter;
-    struct bh_volume *volume;
     struct bh_volume **bucket = bucket_of(server, facts);
-    if (!bh_random_take(&server->random, &counter, sizeof counter))
-        return NULL;
-    volume = place(server);
-    if (volume == NULL)
-        return NULL;
+
     memset(volume, 0, sizeof *volume);
     volume->facts = *facts;
     volume->change_counter = counter;
@@ -112,6 +116,35 @@ static struct bh_volume *add(struct bh_server *server,
     bh_list_append(&server->idle_volumes, &volume->idle);
     volume->chain = *bucket;
     *bucket = volume;
+}
+
+/* A medium that lost a write has lost it under each of its names. */
+static bool medium_is_poisoned(const struct bh_server *server,
+                               const struct bh_volume_facts *facts)
+{
+    const struct bh_volume *at = bh_volume_chain(server, facts);
+
+    for (; at != NULL; at = at->chain)
+        if (at->poisoned && same_medium(&at->facts, facts))
+            return true;
+    return false;
+}
+
+static struct bh_volume *add(struct bh_server *server,
+                             const struct bh_volume_facts *facts)
+{
+    bool poisoned = medium_is_poisoned(server, facts);
+    struct bh_volume *volume;
+    uint64_t counter;
+
+    if (!bh_random_take(&server->random, &counter, sizeof counter))
+        return NULL;
+    volume = place(server);
+    if (volume == NULL)
+        return NULL;
+    bh_volume_init(server, volume, facts, counter);
+    volume->poisoned = poisoned;
+    bh_keep_volume(server, volume);
     return volume;
 }
 
@@ -157,6 +190,7 @@ static void serve(struct bh_server *server, struct bh_volume *volume,
     job->access = access_needed(volume);
     job->medium = volume->medium;
     job->facts = &volume->facts;
+    job->patient = volume->restored;
     volume->service_runs = true;
     bh_list_remove(&volume->idle);
     bh_job_post(server, job);
@@ -242,6 +276,7 @@ static void attached(struct bh_server *server, struct bh_volume *volume)
     if (volume->access < BH_ACCESS_WRITER && job->access == BH_ACCESS_WRITER)
         bh_volume_dirtied(server, volume); /* by an earlier server, maybe */
     volume->attached = true;
+    volume->restored = false;
     volume->access = job->access;
     volume->medium = job->medium;
     unpark(server, volume);
@@ -257,6 +292,7 @@ static void attach_failed(struct bh_server *server, struct bh_volume *volume,
         bh_event_note(server, BH_EVENT_ATTACH_FAILED, NULL, volume);
 
     event->status = status;
+    volume->restored = false;
     if (volume->service.access < access)
         volume->access = volume->service.access;
     BH_LIST_EACH (link, &volume->parked) {
@@ -277,13 +313,27 @@ static void attach_failed(struct bh_server *server, struct bh_volume *volume,
     unpark(server, volume);
 }
 
+/* The kernel tells of a lost write once, whatever name the next sync has. */
+static void poison(struct bh_server *server, const struct bh_volume *volume)
+{
+    struct bh_volume *at = bh_volume_chain(server, &volume->facts);
+
+    for (; at != NULL; at = at->chain) {
+        if (!same_medium(&at->facts, &volume->facts))
+            continue;
+        at->poisoned = true;
+        bh_list_remove(&at->idle); /* not to be forgotten */
+        bh_keep_volume(server, at);
+    }
+}
+
 static void synced(struct bh_server *server, struct bh_volume *volume,
                    uint8_t status)
 {
     struct bh_link done;
 
     if (status != BH_OK) {
-        volume->poisoned = true;
+        poison(server, volume);
         bh_event_note(server, BH_EVENT_SYNC_FAILED, NULL, volume);
     }
     bh_list_init(&done);
@@ -309,9 +359,12 @@ void bh_volume_changes(struct bh_server *server, struct bh_volume *volume)
 {
     struct bh_volume *at = bh_volume_chain(server, &volume->facts);
 
-    for (; at != NULL; at = at->chain)
-        if (bh_volume_overlaps(at, volume))
-            at->change_counter++;
+    for (; at != NULL; at = at->chain) {
+        if (!bh_volume_overlaps(at, volume))
+            continue;
+        at->change_counter++;
+        bh_keep_volume(server, at);
+    }
 }
 
 void bh_volume_reopen(struct bh_server *server, struct bh_volume *volume)
@@ -326,6 +379,7 @@ void bh_volume_reopen(struct bh_server *server, struct bh_volume *volume)
             server, BH_OWNER(bh_list_take(&lost), struct bh_request, commit),
             BH_ERR_STORAGE);
     volume->poisoned = false;
+    bh_keep_volume(server, volume);
 }
 
 void bh_volume_served(struct bh_server *server, struct bh_job *job,

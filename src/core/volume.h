@@ -35,6 +35,7 @@
 
 struct bh_request;
 struct bh_server;
+struct bh_server_config;
 struct bh_session;
 
 struct bh_volume {
@@ -50,6 +51,8 @@ struct bh_volume {
     struct bh_job service;
     bool service_runs, attached, dirty, poisoned;
     bool sync_wanted;     /* the timer says so */
+    bool restored;        /* from the table, and not attached since */
+    bool doubtful;        /* its sessions may have doubts: core/doubt.h */
     uint8_t access;       /* what it is attached for; NONE while it is not */
     void *medium;         /* the driver's */
     uint64_t sync_due_ms; /* when dirty */
@@ -67,6 +70,16 @@ struct bh_volume {
  * slot. NULL if every slot is in use, or no randomness is left. */
 struct bh_volume *bh_volume_find(struct bh_server *server,
                                  const struct bh_volume_facts *facts);
+
+/* Volumes that a server may have to know at a time. */
+uint32_t bh_volumes_count(const struct bh_server_config *config);
+
+/* Makes an unused volume of a slot. */
+void bh_volume_init(struct bh_server *server, struct bh_volume *volume,
+                    const struct bh_volume_facts *facts, uint64_t counter);
+
+/* Whether it is made in memory for each of its sessions. */
+bool bh_volume_is_virtual(const struct bh_volume *volume);
 
 /* The first of the volumes on this medium and its bucket's neighbours. */
 struct bh_volume *bh_volume_chain(const struct bh_server *server,
@@ -122,6 +135,9 @@ void bh_volume_commit(struct bh_server *server, struct bh_volume *volume,
 /* Adds a request whose job is filled in, or a FLUSH. It runs now or later. */
 void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
                   struct bh_request *request);
+
+/* Takes a request out that still waits. */
+void bh_queue_drop(struct bh_volume *volume, struct bh_request *request);
 
 /* The job of a queued request is done, and makes room for another. */
 void bh_queue_job_done(struct bh_server *server, struct bh_volume *volume);

@@ -23,6 +23,12 @@ uint64_t bh_window_infer(const struct bh_window *window, uint16_t low)
     return window->highest + ahead - NUMBERS_ON_WIRE;
 }
 
+uint64_t bh_window_widen(const struct bh_window *window, uint32_t low)
+{
+    return window->highest +
+           (uint64_t)(int64_t)(int32_t)(low - (uint32_t)window->highest);
+}
+
 /* U: the lowest number that is not recorded. */
 static uint64_t lowest_unseen(const struct bh_window *window)
 {

@@ -46,6 +46,9 @@ void bh_window_init(struct bh_window *window);
  * first. */
 uint64_t bh_window_infer(const struct bh_window *window, uint16_t low);
 
+/* The number near H whose low 32 bits are `low`. */
+uint64_t bh_window_widen(const struct bh_window *window, uint32_t low);
+
 /* What is to be done with `number`; if it is SEEN, `*status` is its status. */
 enum bh_number bh_window_check(const struct bh_window *window, uint64_t number,
                                uint8_t *status);

@@ -429,7 +429,7 @@ static int reserve(struct bh_driver *driver)
     if (driver->memory == NULL || driver->pool == NULL ||
         driver->catalogue == NULL)
         return -ENOMEM;
-    driver->server = bh_server_init(driver->memory, &config);
+    driver->server = bh_server_init(driver->memory, &config, now_ms(), NULL);
     return 0;
 }
 

@@ -16,28 +16,48 @@
  * Beginning and end.
  */
 
-struct fx *fx_new(uint32_t sessions, uint32_t requests, uint32_t jobs)
+static void start_server(struct fx *fx)
 {
-    struct bh_server_config config = {.session_count = sessions,
-                                      .request_count = requests,
-                                      .volume_jobs = jobs,
-                                      .instance = 0x0123456789ABCDEFu,
-                                      .hash_key = {1, 2, 3},
-                                      .name = "fixture"};
+    fx->memory = calloc(1, bh_server_size(&fx->config));
+    assert_non_null(fx->memory);
+    fx->server = bh_server_init(fx->memory, &fx->config, fx->now, fx->table);
+    fx_pump(fx);
+}
+
+static struct fx *make(uint32_t sessions, uint32_t requests, uint32_t jobs,
+                       bool kept)
+{
     struct fx *fx = calloc(1, sizeof *fx);
 
     assert_non_null(fx);
-    fx->memory = calloc(1, bh_server_size(&config));
-    assert_non_null(fx->memory);
-    fx->server = bh_server_init(fx->memory, &config);
+    fx->config = (struct bh_server_config){.session_count = sessions,
+                                           .request_count = requests,
+                                           .volume_jobs = jobs,
+                                           .instance = 0x0123456789ABCDEFu,
+                                           .hash_key = {1, 2, 3},
+                                           .name = "fixture"};
+    if (kept) {
+        fx->table = calloc(1, bh_server_table_size(&fx->config));
+        assert_non_null(fx->table);
+    }
     fx->now = 1000000;
     fx->random = 42;
     fx->path_len = 1472;
-    fx_pump(fx);
+    start_server(fx);
     return fx;
 }
 
-void fx_free(struct fx *fx)
+struct fx *fx_new(uint32_t sessions, uint32_t requests, uint32_t jobs)
+{
+    return make(sessions, requests, jobs, false);
+}
+
+struct fx *fx_new_kept(uint32_t sessions, uint32_t requests, uint32_t jobs)
+{
+    return make(sessions, requests, jobs, true);
+}
+
+static void forget_media(struct fx *fx)
 {
     while (fx->media != NULL) {
         struct fx_medium *next = fx->media->next;
@@ -45,17 +65,40 @@ void fx_free(struct fx *fx)
         free(fx->media);
         fx->media = next;
     }
+}
+
+void fx_kill(struct fx *fx)
+{
+    forget_media(fx);
+    fx->held_count = 0;
+    free(fx->memory);
+    fx->config.instance++; /* not to be used if the table has one */
+    assert_int_equal(bh_server_table_check(&fx->config, fx->table),
+                     BH_TABLE_GOOD);
+    start_server(fx);
+}
+
+void fx_free(struct fx *fx)
+{
+    forget_media(fx);
     for (size_t i = 0; i < fx->disk_count; i++)
         free(fx->disks[i]);
     fx_forget_replies(fx);
     free(fx->requests);
     free(fx->memory);
+    free(fx->table);
     free(fx);
 }
 
 int fx_set_up(void **state)
 {
-    *state = fx_new(BH_SESSIONS_MIN, BH_REQUESTS_MIN, 4);
+    *state = make(BH_SESSIONS_MIN, BH_REQUESTS_MIN, 4, false);
+    return 0;
+}
+
+int fx_set_up_kept(void **state)
+{
+    *state = make(BH_SESSIONS_MIN, BH_REQUESTS_MIN, 4, true);
     return 0;
 }
 
@@ -658,4 +701,39 @@ bool fx_event(struct fx *fx, enum bh_event_kind kind, struct bh_event *out)
         if (out->kind == kind)
             return true;
     return false;
+}
+
+void fx_strict_send(struct fx *fx, const struct bh_path *from, uint16_t id,
+                    uint32_t number, uint8_t opcode, uint32_t lsn,
+                    const void *body, size_t len)
+{
+    struct bh_command command = {.seq = (uint8_t)number,
+                                 .pad = (uint8_t)(number >> 8),
+                                 .opcode = opcode,
+                                 .session = id,
+                                 .lsn = lsn};
+    uint8_t bytes[BH_DATAGRAM_MAX_LEN];
+    size_t head = bh_command_encode(bytes, &command);
+
+    if (len > 0)
+        memcpy(bytes + head, body, len);
+    fx_send(fx, from, bytes, head + len);
+}
+
+int fx_strict_answer(struct fx *fx, const struct bh_path *to, uint16_t id,
+                     uint32_t number)
+{
+    uint8_t bytes[BH_DATAGRAM_MAX_LEN];
+    int len = fx_take_to(fx, to, (uint8_t)number, bytes);
+
+    if (len == FX_NONE)
+        return FX_NONE;
+    assert_true(len >= (int)BH_STRICT_REPLY_HEADER_LEN);
+    assert_int_equal(bytes[3], (uint8_t)(number >> 8));
+    assert_int_equal(BH_GET16(bytes + 4), id);
+    fx->data_len = (size_t)len - BH_STRICT_REPLY_HEADER_LEN;
+    memcpy(fx->data, bytes + BH_STRICT_REPLY_HEADER_LEN, fx->data_len);
+    if (bytes[2] != BH_OK)
+        assert_int_equal(fx->data_len, 0);
+    return bytes[2];
 }

@@ -62,8 +62,10 @@ struct fx_reply {
 };
 
 struct fx {
+    struct bh_server_config config;
     struct bh_server *server;
     void *memory;
+    void *table; /* what a kill leaves; NULL: nothing */
     uint64_t now;
     uint64_t random; /* state of the generator */
     bool no_random;  /* the server gets none */
@@ -93,9 +95,15 @@ struct fx {
 
 /* 16 sessions, 64 requests, 4 jobs a volume, no disk. For cmocka. */
 int fx_set_up(void **state);
+int fx_set_up_kept(void **state); /* with a table that outlives the server */
 int fx_tear_down(void **state);
 struct fx *fx_new(uint32_t sessions, uint32_t requests, uint32_t jobs);
+struct fx *fx_new_kept(uint32_t sessions, uint32_t requests, uint32_t jobs);
 void fx_free(struct fx *fx);
+
+/* The server is killed, and another one takes its table over. Jobs that are
+ * held back are never done. */
+void fx_kill(struct fx *fx);
 
 /* A disk of `len` bytes, exclusive, of any sector size; byte i of it is
  * i / 256 + i. The test may change its facts before it is opened. */
@@ -149,6 +157,15 @@ int fx_flush(struct fx *fx, const struct bh_path *from, uint16_t id);
 int fx_identify(struct fx *fx, const struct bh_path *from, uint16_t id,
                 struct bh_identify *out);
 int fx_discon(struct fx *fx, const struct bh_path *from, uint16_t id);
+
+/* The same in a strict session, whose numbers the test says. */
+void fx_strict_send(struct fx *fx, const struct bh_path *from, uint16_t id,
+                    uint32_t number, uint8_t opcode, uint32_t lsn,
+                    const void *body, size_t len);
+/* The status of the strict reply with this number, whose data goes to
+ * fx->data; or FX_NONE. */
+int fx_strict_answer(struct fx *fx, const struct bh_path *to, uint16_t id,
+                     uint32_t number);
 
 /* CONNECT and a first READ, both answered with 0: the session's id. */
 uint16_t fx_open(struct fx *fx, const struct bh_path *from, uint8_t flags,

@@ -360,8 +360,10 @@ static void step(struct soak *soak)
         if (one_in(soak, 200))
             bh_server_reopen(fx->server, fx->now);
         break;
-    case 11: /* the administrator describes a volume anew */
-        if (one_in(soak, 500))
+    case 11: /* a kill, or the administrator describes a volume anew */
+        if (one_in(soak, 200))
+            fx_kill(fx);
+        else if (one_in(soak, 500))
             fx->disks[below(soak, 5)]->facts.idle_ms =
                 60000 + 1000 * below(soak, 3);
         break;
@@ -395,7 +397,7 @@ static void make_disks(struct fx *fx)
 
 static void run(uint64_t seed)
 {
-    struct soak soak = {.fx = fx_new(16, 64, 3)};
+    struct soak soak = {.fx = fx_new_kept(16, 64, 3)};
     struct fx *fx = soak.fx;
 
     print_message("seed %llu\n", (unsigned long long)seed);

@@ -32,48 +32,11 @@ static struct fx_disk *with_disk(struct fx *fx)
  * A strict client without memory: the test says every number.
  */
 
-static void send_command(struct fx *fx, const struct bh_path *from, uint16_t id,
-                         uint32_t number, uint8_t opcode, uint32_t lsn,
-                         const void *body, size_t len)
-{
-    struct bh_command command = {.seq = (uint8_t)number,
-                                 .pad = (uint8_t)(number >> 8),
-                                 .opcode = opcode,
-                                 .session = id,
-                                 .lsn = lsn};
-    uint8_t bytes[BH_DATAGRAM_MAX_LEN];
-    size_t head = bh_command_encode(bytes, &command);
-
-    if (len > 0)
-        memcpy(bytes + head, body, len);
-    fx_send(fx, from, bytes, head + len);
-}
-
-/* The status of the strict reply with this number, whose data goes to
- * fx->data; or FX_NONE. */
-static int answer(struct fx *fx, const struct bh_path *to, uint16_t id,
-                  uint32_t number)
-{
-    uint8_t bytes[BH_DATAGRAM_MAX_LEN];
-    int len = fx_take_to(fx, to, (uint8_t)number, bytes);
-
-    if (len == FX_NONE)
-        return FX_NONE;
-    assert_true(len >= (int)BH_STRICT_REPLY_HEADER_LEN);
-    assert_int_equal(bytes[3], (uint8_t)(number >> 8));
-    assert_int_equal(BH_GET16(bytes + 4), id);
-    fx->data_len = (size_t)len - BH_STRICT_REPLY_HEADER_LEN;
-    memcpy(fx->data, bytes + BH_STRICT_REPLY_HEADER_LEN, fx->data_len);
-    if (bytes[2] != BH_OK)
-        assert_int_equal(fx->data_len, 0);
-    return bytes[2];
-}
-
 static int strict_read(struct fx *fx, uint16_t id, uint32_t number,
                        uint32_t lsn)
 {
-    send_command(fx, client(), id, number, BH_OP_READ, lsn, NULL, 0);
-    return answer(fx, client(), id, number);
+    fx_strict_send(fx, client(), id, number, BH_OP_READ, lsn, NULL, 0);
+    return fx_strict_answer(fx, client(), id, number);
 }
 
 static void send_write(struct fx *fx, uint16_t id, uint32_t number,
@@ -82,21 +45,21 @@ static void send_write(struct fx *fx, uint16_t id, uint32_t number,
     uint8_t sector[FX_SECTOR];
 
     memset(sector, fill, sizeof sector);
-    send_command(fx, client(), id, number, BH_OP_WRITE, lsn, sector,
-                 sizeof sector);
+    fx_strict_send(fx, client(), id, number, BH_OP_WRITE, lsn, sector,
+                   sizeof sector);
 }
 
 static int strict_write(struct fx *fx, uint16_t id, uint32_t number,
                         uint32_t lsn, uint8_t fill)
 {
     send_write(fx, id, number, lsn, fill);
-    return answer(fx, client(), id, number);
+    return fx_strict_answer(fx, client(), id, number);
 }
 
 static int strict_flush(struct fx *fx, uint16_t id, uint32_t number)
 {
-    send_command(fx, client(), id, number, BH_OP_FLUSH, 0, NULL, 0);
-    return answer(fx, client(), id, number);
+    fx_strict_send(fx, client(), id, number, BH_OP_FLUSH, 0, NULL, 0);
+    return fx_strict_answer(fx, client(), id, number);
 }
 
 /* DISCON or KEEP. */
@@ -116,13 +79,13 @@ static void send_five(struct fx *fx, const struct bh_path *from, uint8_t type,
 static int strict_keep(struct fx *fx, uint16_t id, uint32_t number)
 {
     send_five(fx, client(), BH_PACKET_KEEP, id, number);
-    return answer(fx, client(), id, number);
+    return fx_strict_answer(fx, client(), id, number);
 }
 
 static int strict_discon(struct fx *fx, uint16_t id, uint32_t number)
 {
     send_five(fx, client(), BH_PACKET_DISCON, id, number);
-    return answer(fx, client(), id, number);
+    return fx_strict_answer(fx, client(), id, number);
 }
 
 /* Proven by a READ with number 1. */
@@ -131,8 +94,8 @@ static uint16_t open_as(struct fx *fx, const struct bh_path *from,
 {
     uint16_t id = fx_pend(fx, from, flags, "d");
 
-    send_command(fx, from, id, 1, BH_OP_READ, 0, NULL, 0);
-    assert_int_equal(answer(fx, from, id, 1), BH_OK);
+    fx_strict_send(fx, from, id, 1, BH_OP_READ, 0, NULL, 0);
+    assert_int_equal(fx_strict_answer(fx, from, id, 1), BH_OK);
     return id;
 }
 
@@ -200,8 +163,8 @@ static void a_copy_of_a_running_write_is_dropped(void **state)
         assert_int_equal(strict_write(fx, id, 2, 3, 0xAA), FX_NONE);
     assert_int_equal(disk->count[BH_JOB_WRITE], 1);
     fx_release_all(fx);
-    assert_int_equal(answer(fx, client(), id, 2), BH_OK);
-    assert_int_equal(answer(fx, client(), id, 2), FX_NONE);
+    assert_int_equal(fx_strict_answer(fx, client(), id, 2), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, client(), id, 2), FX_NONE);
     assert_int_equal(strict_write(fx, id, 2, 3, 0xAA), BH_OK);
     assert_int_equal(disk->count[BH_JOB_WRITE], 1);
 }
@@ -223,8 +186,8 @@ static void a_session_about_to_end_answers_what_it_has_begun(void **state)
     assert_int_equal(strict_write(fx, id, 3, 4, 0xBB), BH_ERR_SESSION);
     assert_int_equal(strict_keep(fx, id, 4), BH_ERR_SESSION);
     fx_release_all(fx);
-    assert_int_equal(answer(fx, client(), id, 2), BH_OK);
-    assert_int_equal(answer(fx, client(), next, 1), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, client(), id, 2), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, client(), next, 1), BH_OK);
     assert_int_equal(disk->count[BH_JOB_WRITE], 1);
 }
 
@@ -240,7 +203,7 @@ static void a_copy_of_a_write_that_waits_for_the_sync_is_dropped(void **state)
     for (unsigned copy = 0; copy < 3; copy++)
         assert_int_equal(strict_write(fx, id, 2, 3, 0xAA), FX_NONE);
     fx_release_all(fx);
-    assert_int_equal(answer(fx, client(), id, 2), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, client(), id, 2), BH_OK);
     assert_int_equal(disk->count[BH_JOB_WRITE], 1);
 }
 
@@ -270,7 +233,7 @@ sixty_four_in_flight_in_any_order_are_each_carried_out_once(void **state)
         }
         fx_release_all(fx);
         for (uint32_t number = 2; number < 66; number++)
-            assert_int_equal(answer(fx, client(), id, number), BH_OK);
+            assert_int_equal(fx_strict_answer(fx, client(), id, number), BH_OK);
         fx_forget_replies(fx); /* of copies that came when it was done */
         for (uint32_t i = 0; i < COUNT(order); i++)
             assert_int_equal(strict_write(fx, id, order[i], order[i], 0xEE),
@@ -336,9 +299,9 @@ static void an_identify_again_is_answered_in_full(void **state)
     with_disk(fx);
     id = open_strict(fx);
     for (unsigned copy = 0; copy < 3; copy++) {
-        send_command(fx, client(), id, 2, BH_OP_IDENTIFY, BH_IDENTIFY_MAGIC,
-                     NULL, 0);
-        assert_int_equal(answer(fx, client(), id, 2), BH_OK);
+        fx_strict_send(fx, client(), id, 2, BH_OP_IDENTIFY, BH_IDENTIFY_MAGIC,
+                       NULL, 0);
+        assert_int_equal(fx_strict_answer(fx, client(), id, 2), BH_OK);
         assert_int_equal(fx->data_len, BH_IDENTIFY_LEN);
         assert_int_equal(bh_identify_decode(fx->data, &it), BH_OK);
         assert_int_equal(it.window, 64);
@@ -410,7 +373,7 @@ static void a_number_that_still_runs_holds_the_window(void **state)
     advance_to(fx, id, 3, 65);
     assert_int_equal(strict_keep(fx, id, 66), BH_ERR_AHEAD);
     fx_release_all(fx);
-    assert_int_equal(answer(fx, client(), id, 2), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, client(), id, 2), BH_OK);
     assert_int_equal(strict_keep(fx, id, 66), BH_OK);
 }
 
@@ -465,9 +428,9 @@ static void a_malformed_request_takes_no_number(void **state)
     uint8_t sector[FX_SECTOR] = {0};
 
     for (unsigned copy = 0; copy < 2; copy++) {
-        send_command(fx, client(), id, 2, BH_OP_WRITE, 1, sector,
-                     sizeof sector - 1);
-        assert_int_equal(answer(fx, client(), id, 2), BH_ERR_FORMAT);
+        fx_strict_send(fx, client(), id, 2, BH_OP_WRITE, 1, sector,
+                       sizeof sector - 1);
+        assert_int_equal(fx_strict_answer(fx, client(), id, 2), BH_ERR_FORMAT);
     }
     assert_int_equal(strict_write(fx, id, 2, 1, 1), BH_OK);
     assert_int_equal(disk->count[BH_JOB_WRITE], 1);
@@ -480,10 +443,10 @@ static void an_unknown_opcode_takes_its_number(void **state)
 
     with_disk(fx);
     id = open_strict(fx);
-    send_command(fx, client(), id, 2, 200, 0, NULL, 0);
-    assert_int_equal(answer(fx, client(), id, 2), BH_ERR_OPCODE);
-    send_command(fx, client(), id, 2, 200, 0, NULL, 0);
-    assert_int_equal(answer(fx, client(), id, 2), BH_ERR_OPCODE);
+    fx_strict_send(fx, client(), id, 2, 200, 0, NULL, 0);
+    assert_int_equal(fx_strict_answer(fx, client(), id, 2), BH_ERR_OPCODE);
+    fx_strict_send(fx, client(), id, 2, 200, 0, NULL, 0);
+    assert_int_equal(fx_strict_answer(fx, client(), id, 2), BH_ERR_OPCODE);
     assert_int_equal(strict_read(fx, id, 2, 0), BH_ERR_OPCODE); /* stored */
     advance_to(fx, id, 3, 66); /* U has passed it */
 }
@@ -497,10 +460,10 @@ an_unknown_opcode_takes_its_number_before_the_proof_too(void **state)
     with_disk(fx);
     id = fx_pend(fx, client(), STRICT, "d");
     for (unsigned copy = 0; copy < 2; copy++) {
-        send_command(fx, client(), id, 1, 200, 0, NULL, 0);
-        assert_int_equal(answer(fx, client(), id, 1), BH_ERR_OPCODE);
-        send_command(fx, client(), id, 3, BH_OP_IDENTIFY, 0, NULL, 0);
-        assert_int_equal(answer(fx, client(), id, 3), BH_ERR_OPCODE);
+        fx_strict_send(fx, client(), id, 1, 200, 0, NULL, 0);
+        assert_int_equal(fx_strict_answer(fx, client(), id, 1), BH_ERR_OPCODE);
+        fx_strict_send(fx, client(), id, 3, BH_OP_IDENTIFY, 0, NULL, 0);
+        assert_int_equal(fx_strict_answer(fx, client(), id, 3), BH_ERR_OPCODE);
     }
     assert_int_equal(strict_read(fx, id, 2, 0), BH_OK); /* the proof */
     assert_int_equal(strict_read(fx, id, 1, 0), BH_ERR_OPCODE);
@@ -516,8 +479,8 @@ static void a_number_refused_while_pending_does_not_prove(void **state)
 
     with_disk(fx);
     id = fx_pend(fx, client(), STRICT, "d");
-    send_command(fx, client(), id, 1, 200, 0, NULL, 0);
-    assert_int_equal(answer(fx, client(), id, 1), BH_ERR_OPCODE);
+    fx_strict_send(fx, client(), id, 1, 200, 0, NULL, 0);
+    assert_int_equal(fx_strict_answer(fx, client(), id, 1), BH_ERR_OPCODE);
     /* Not a retransmission, but the number has its final status. */
     assert_int_equal(strict_read(fx, id, 1, 0), BH_ERR_OPCODE);
     assert_int_equal(strict_read(fx, id, 2, 0), BH_OK);
@@ -553,14 +516,14 @@ static void a_stored_status_does_not_change(void **state)
 
     with_disk(fx);
     id = open_strict(fx);
-    send_command(fx, client(), id, 2, BH_OP_IDENTIFY, BH_IDENTIFY_MAGIC, NULL,
-                 0);
-    assert_int_equal(answer(fx, client(), id, 2), BH_OK);
-    send_command(fx, client(), id, 2, BH_OP_IDENTIFY, 0, NULL, 0);
+    fx_strict_send(fx, client(), id, 2, BH_OP_IDENTIFY, BH_IDENTIFY_MAGIC, NULL,
+                   0);
+    assert_int_equal(fx_strict_answer(fx, client(), id, 2), BH_OK);
+    fx_strict_send(fx, client(), id, 2, BH_OP_IDENTIFY, 0, NULL, 0);
     fx_forget_replies(fx);
-    send_command(fx, client(), id, 2, BH_OP_IDENTIFY, BH_IDENTIFY_MAGIC, NULL,
-                 0);
-    assert_int_equal(answer(fx, client(), id, 2), BH_OK);
+    fx_strict_send(fx, client(), id, 2, BH_OP_IDENTIFY, BH_IDENTIFY_MAGIC, NULL,
+                   0);
+    assert_int_equal(fx_strict_answer(fx, client(), id, 2), BH_OK);
 }
 
 /*
@@ -580,7 +543,7 @@ a_keep_with_the_number_of_a_running_write_takes_nothing(void **state)
         send_five(fx, client(), BH_PACKET_KEEP, id, number);
     fx_forget_replies(fx);
     fx_release_all(fx); /* records 2, which must not have left the window */
-    assert_int_equal(answer(fx, client(), id, 2), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, client(), id, 2), BH_OK);
     assert_int_equal(disk->count[BH_JOB_WRITE], 1);
 }
 
@@ -591,7 +554,7 @@ a_first_command_with_the_number_of_a_refused_one_takes_nothing(void **state)
     struct fx_disk *disk = with_disk(fx);
     uint16_t id = fx_pend(fx, client(), STRICT, "d");
 
-    send_command(fx, client(), id, 1, 200, 0, NULL, 0);
+    fx_strict_send(fx, client(), id, 1, 200, 0, NULL, 0);
     disk->holds[BH_JOB_WRITE] = true;
     send_write(fx, id, 1, 3, 0xAA);
     for (uint32_t number = 2; number <= 200; number++)
@@ -611,11 +574,12 @@ a_refused_command_with_the_number_of_a_waiting_one_takes_nothing(void **state)
     uint8_t sector[FX_SECTOR] = {0};
 
     disk->holds[BH_JOB_WRITE] = true;
-    send_command(fx, &other, holder, 2, BH_OP_WRITE, 1, sector, sizeof sector);
+    fx_strict_send(fx, &other, holder, 2, BH_OP_WRITE, 1, sector,
+                   sizeof sector);
     fx_pass(fx, BH_LEASE_MS);
     id = fx_pend(fx, client(), STRICT, "d");
     send_write(fx, id, 1, 3, 0xAA); /* waits for the holder's WRITE */
-    send_command(fx, client(), id, 1, 200, 0, NULL, 0);
+    fx_strict_send(fx, client(), id, 1, 200, 0, NULL, 0);
     fx_release(fx, BH_JOB_WRITE);
     assert_int_equal(fx_held(fx, BH_JOB_WRITE), 1); /* proven, and runs */
     for (uint32_t number = 2; number <= 200; number++)
@@ -741,7 +705,7 @@ static void an_unknown_id_is_answered_in_the_default_form(void **state)
 
     with_disk(fx);
     id = (uint16_t)(open_strict(fx) ^ 1);
-    send_command(fx, client(), id, 0x1234, BH_OP_READ, 0, NULL, 0);
+    fx_strict_send(fx, client(), id, 0x1234, BH_OP_READ, 0, NULL, 0);
     assert_int_equal(fx_take(fx, client(), reply), BH_REPLY_HEADER_LEN);
     assert_memory_equal(reply, "\x02\x34\x04\x12", 4);
     send_five(fx, client(), BH_PACKET_DISCON, id, 0x1234);
@@ -759,7 +723,7 @@ static void a_closed_id_is_answered_in_the_strict_form(void **state)
     with_disk(fx);
     id = open_strict(fx);
     assert_int_equal(strict_discon(fx, id, 2), BH_OK);
-    send_command(fx, &stranger, id, 3, BH_OP_READ, 0, NULL, 0);
+    fx_strict_send(fx, &stranger, id, 3, BH_OP_READ, 0, NULL, 0);
     assert_int_equal(fx_take(fx, &stranger, reply), BH_REPLY_HEADER_LEN);
     assert_int_equal(strict_read(fx, id, 3, 0), BH_ERR_SESSION);
 }
@@ -1040,7 +1004,7 @@ static void two_sessions_of_one_peer_make_both_naive(void **state)
         fx_disk(fx, "e", 4096);
         one = open_counting(fx);
         two = fx_pend(fx, client(), others[i], "e");
-        send_command(fx, client(), two, 1, BH_OP_READ, 0, NULL, 0);
+        fx_strict_send(fx, client(), two, 1, BH_OP_READ, 0, NULL, 0);
         fx_forget_replies(fx);
         for (uint8_t seq = 10; seq < 30; seq++)
             assert_int_equal(numbered(fx, one, seq, BH_OP_READ, 0), BH_OK);

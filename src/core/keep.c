@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/keep.h"
+
+#include "core/doubt.h"
+#include "core/internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum kind { VOLUMES, CLOSED, SESSIONS, INTENTS, PENDINGS };
+
+/*
+ * Contents. All bytes are set, so that equal contents are equal bytes; no
+ * field of use to a server is all zero.
+ */
+
+struct kept_volume {
+    struct bh_volume_facts facts; /* number 0: the slot is free */
+    uint64_t change_counter;
+    uint64_t poisoned;
+};
+
+struct kept_closed {
+    uint32_t until_s;
+    uint32_t owner;
+    uint8_t status, unproven, strict, pad[5];
+};
+
+struct kept_session {
+    struct bh_peer peer;
+    struct bh_window window; /* strict */
+    struct bh_count count;   /* not strict */
+    uint32_t volume;         /* slot */
+    uint32_t owner;
+    uint16_t id; /* 0: the slot is free */
+    uint8_t access, flags, pad[4];
+};
+
+struct kept_pending {
+    struct bh_peer peer;
+    uint64_t connect_hash;
+    uint64_t unknown;
+    uint32_t volume; /* slot */
+    uint32_t owner;
+    uint16_t id; /* 0: the slot is free */
+    uint8_t access, flags, seq, pad[3];
+};
+
+void bh_keep_shape(const struct bh_server_config *config,
+                   struct bh_table_shape shapes[BH_TABLE_KINDS])
+{
+    uint32_t sessions = config->session_count;
+
+    shapes[VOLUMES] = (struct bh_table_shape){bh_volumes_count(config),
+                                              sizeof(struct kept_volume)};
+    shapes[CLOSED] =
+        (struct bh_table_shape){BH_ID_COUNT, sizeof(struct kept_closed)};
+    shapes[SESSIONS] =
+        (struct bh_table_shape){sessions, sizeof(struct kept_session)};
+    shapes[INTENTS] =
+        (struct bh_table_shape){sessions, sizeof(struct bh_intents)};
+    shapes[PENDINGS] =
+        (struct bh_table_shape){BH_PENDING_MAX, sizeof(struct kept_pending)};
+}
+
+/*
+ * Storing.
+ */
+
+static bool is_kept(const struct bh_server *server,
+                    const struct bh_volume *volume)
+{
+    return server->table.head != NULL && !bh_volume_is_virtual(volume);
+}
+
+static uint32_t volume_slot(const struct bh_server *server,
+                            const struct bh_volume *volume)
+{
+    return (uint32_t)(volume - server->volumes);
+}
+
+void bh_keep_volume(struct bh_server *server, const struct bh_volume *volume)
+{
+    struct kept_volume kept;
+
+    if (server->table.head == NULL)
+        return;
+    memset(&kept, 0, sizeof kept);
+    if (is_kept(server, volume)) {
+        kept.facts = volume->facts;
+        kept.change_counter = volume->change_counter;
+        kept.poisoned = volume->poisoned;
+    }
+    bh_table_store(&server->table, VOLUMES, volume_slot(server, volume), &kept);
+}
+
+void bh_keep_closed(struct bh_server *server, uint16_t id)
+{
+    const struct bh_id *entry = &server->ids.of[id];
+    struct kept_closed kept = {.until_s = entry->until_s,
+                               .owner = entry->owner,
+                               .status = entry->status,
+                               .unproven = entry->unproven,
+                               .strict = entry->strict};
+
+    bh_table_store(&server->table, CLOSED, id, &kept);
+}
+
+void bh_keep_session(struct bh_server *server, const struct bh_session *session)
+{
+    struct kept_session kept;
+
+    if (!is_kept(server, session->volume))
+        return;
+    memset(&kept, 0, sizeof kept);
+    if (session->state != BH_SESSION_FREE) {
+        kept.peer = session->peer;
+        if (session->window != NULL)
+            kept.window = *session->window;
+        else
+            kept.count = session->count;
+        kept.volume = volume_slot(server, session->volume);
+        kept.owner = server->ids.of[session->id].owner;
+        kept.id = session->id;
+        kept.access = session->access;
+        kept.flags = session->flags;
+    }
+    bh_table_store(&server->table, SESSIONS,
+                   (uint32_t)(session - server->sessions), &kept);
+}
+
+void bh_keep_pending(struct bh_server *server, const struct bh_pending *pending)
+{
+    struct kept_pending kept;
+
+    if (!is_kept(server, pending->volume))
+        return;
+    memset(&kept, 0, sizeof kept);
+    if (pending->id != 0) {
+        kept.peer = pending->peer;
+        kept.connect_hash = pending->connect_hash;
+        kept.unknown = pending->unknown;
+        kept.volume = volume_slot(server, pending->volume);
+        kept.owner = server->ids.of[pending->id].owner;
+        kept.id = pending->id;
+        kept.access = pending->access;
+        kept.flags = pending->flags;
+        kept.seq = pending->seq;
+    }
+    bh_table_store(&server->table, PENDINGS,
+                   (uint32_t)(pending - server->pendings), &kept);
+}
+
+const struct bh_intents *bh_kept_intents(const struct bh_server *server,
+                                         const struct bh_session *session)
+{
+    return bh_table_find(&server->table, INTENTS,
+                         (uint32_t)(session - server->sessions));
+}
+
+void bh_keep_intent(struct bh_server *server, const struct bh_request *request)
+{
+    const struct bh_intents *old = bh_kept_intents(server, request->session);
+    struct bh_intents intents = {0};
+    size_t at = request->number % BH_INTENTS_MAX;
+
+    if (server->table.head == NULL)
+        return;
+    if (old != NULL)
+        intents = *old;
+    intents.number[at] = (uint32_t)request->number;
+    intents.lsn[at] = request->command.lsn;
+    bh_table_store(&server->table, INTENTS,
+                   (uint32_t)(request->session - server->sessions), &intents);
+}
+
+void bh_keep_no_intents(struct bh_server *server,
+                        const struct bh_session *session)
+{
+    static const struct bh_intents none;
+
+    if (bh_kept_intents(server, session) != NULL)
+        bh_table_store(&server->table, INTENTS,
+                       (uint32_t)(session - server->sessions), &none);
+}
+
+/*
+ * Restoring.
+ */
+
+/* Slots are used from the first on; one that held a virtual volume is free. */
+static void restore_volumes(struct bh_server *server)
+{
+    const struct kept_volume *kept;
+    uint32_t slot = 0;
+
+    for (; slot < server->volume_count; slot++) {
+        struct bh_volume *volume = &server->volumes[slot];
+
+        kept = bh_table_find(&server->table, VOLUMES, slot);
+        if (kept == NULL)
+            break;
+        bh_volume_init(server, volume, &kept->facts, kept->change_counter);
+        volume->poisoned = kept->poisoned != 0;
+        volume->restored = true;
+        if (volume->poisoned)
+            bh_list_remove(&volume->idle); /* not to be forgotten */
+    }
+    server->volumes_used = slot;
+}
+
+static void restore_closed(struct bh_server *server)
+{
+    for (uint32_t id = 1; id < BH_ID_COUNT; id++) {
+        const struct kept_closed *kept =
+            bh_table_find(&server->table, CLOSED, id);
+
+        if (kept == NULL)
+            continue;
+        server->ids.of[id] = (struct bh_id){.state = BH_ID_CLOSED,
+                                            .status = kept->status,
+                                            .unproven = kept->unproven,
+                                            .strict = kept->strict,
+                                            .until_s = kept->until_s,
+                                            .owner = kept->owner};
+        bh_ids_adjust(&server->ids, (uint16_t)id, server->now);
+    }
+}
+
+static void restore_id(struct bh_server *server, uint16_t id,
+                       enum bh_id_state state, uint32_t slot, uint8_t flags,
+                       uint32_t owner)
+{
+    server->ids.of[id] = (struct bh_id){.state = (uint8_t)state,
+                                        .slot = (uint16_t)slot,
+                                        .strict = (flags & BH_FLAG_STRICT) != 0,
+                                        .owner = owner};
+}
+
+static void restore_session(struct bh_server *server, uint32_t slot,
+                            const struct kept_session *kept)
+{
+    struct bh_session *session = &server->sessions[slot];
+
+    restore_id(server, kept->id, BH_ID_PROVEN, slot, kept->flags, kept->owner);
+    bh_list_remove(&session->of_volume); /* of the free ones */
+    bh_session_init(session, kept->id, &kept->peer, kept->access, kept->flags);
+    if (kept->flags & BH_FLAG_STRICT) {
+        session->window = &server->windows[slot];
+        *session->window = kept->window;
+    } else {
+        session->count = kept->count;
+    }
+    bh_session_seat(server, session, &server->volumes[kept->volume],
+                    bh_host_find(&server->hosts, &kept->peer));
+    bh_doubts_begin(server, session);
+}
+
+static void restore_sessions(struct bh_server *server)
+{
+    for (uint32_t slot = 0; slot < server->config.session_count; slot++) {
+        const struct kept_session *kept =
+            bh_table_find(&server->table, SESSIONS, slot);
+
+        if (kept != NULL && kept->id != 0)
+            restore_session(server, slot, kept);
+    }
+}
+
+static void restore_pending(struct bh_server *server, uint32_t slot,
+                            const struct kept_pending *kept)
+{
+    struct bh_pending *pending = &server->pendings[slot];
+
+    restore_id(server, kept->id, BH_ID_PENDING, slot, kept->flags, kept->owner);
+    bh_list_remove(&pending->age); /* of the free ones */
+    bh_pending_seat(server, pending, kept->id, &kept->peer);
+    pending->volume = &server->volumes[kept->volume];
+    bh_volume_pending_began(pending->volume);
+    pending->connect_hash = kept->connect_hash;
+    pending->unknown = kept->unknown;
+    pending->access = kept->access;
+    pending->flags = kept->flags;
+    pending->seq = kept->seq;
+}
+
+static void restore_pendings(struct bh_server *server)
+{
+    for (uint32_t slot = 0; slot < BH_PENDING_MAX; slot++) {
+        const struct kept_pending *kept =
+            bh_table_find(&server->table, PENDINGS, slot);
+
+        if (kept != NULL && kept->id != 0 &&
+            server->ids.of[kept->id].state != BH_ID_PROVEN)
+            restore_pending(server, slot, kept);
+    }
+}
+
+void bh_keep_restore(struct bh_server *server)
+{
+    if (server->table.head == NULL)
+        return;
+    restore_volumes(server);
+    restore_closed(server);
+    restore_sessions(server);
+    restore_pendings(server);
+}

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT */
+/* What a killed server leaves to the next one. */
+#include "fixture.h"
+
+#include "core/internal.h"
+#include "wire/packet.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define STRICT (FX_PLAIN | BH_FLAG_STRICT)
+#define STRICT_SHARED (FX_SHARED | BH_FLAG_STRICT)
+
+static struct bh_path peers[4];
+
+static const struct bh_path *peer(uint32_t host)
+{
+    peers[host] = fx_peer(host, 10);
+    return &peers[host];
+}
+
+static struct fx_disk *with_disk(struct fx *fx)
+{
+    return fx_disk(fx, "d", FX_DISK_LEN);
+}
+
+static void send_write(struct fx *fx, uint32_t host, uint16_t id,
+                       uint32_t number, uint32_t lsn, uint8_t fill)
+{
+    uint8_t sector[FX_SECTOR];
+
+    memset(sector, fill, sizeof sector);
+    fx_strict_send(fx, peer(host), id, number, BH_OP_WRITE, lsn, sector,
+                   sizeof sector);
+}
+
+static int strict_write(struct fx *fx, uint32_t host, uint16_t id,
+                        uint32_t number, uint32_t lsn, uint8_t fill)
+{
+    send_write(fx, host, id, number, lsn, fill);
+    return fx_strict_answer(fx, peer(host), id, number);
+}
+
+/* Proven by a READ with number 1. */
+static uint16_t open_strict(struct fx *fx, uint32_t host, uint8_t flags)
+{
+    uint16_t id = fx_pend(fx, peer(host), flags, "d");
+
+    fx_strict_send(fx, peer(host), id, 1, BH_OP_READ, 0, NULL, 0);
+    assert_int_equal(fx_strict_answer(fx, peer(host), id, 1), BH_OK);
+    return id;
+}
+
+static void a_session_goes_on_under_its_id(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+
+    assert_int_equal(fx_write(fx, peer(1), id, 3, 0xAA), BH_OK);
+    fx_kill(fx);
+    assert_int_equal(fx_read(fx, peer(1), id, 3), BH_OK);
+    assert_int_equal(fx->data[0], 0xAA);
+    assert_int_equal(fx_write(fx, peer(1), id, 4, 0xBB), BH_OK);
+    assert_int_equal(disk->bytes[4 * FX_SECTOR], 0xBB);
+}
+
+static void a_pending_session_goes_on_too(void **state)
+{
+    struct fx *fx = *state;
+    uint16_t id, again;
+
+    with_disk(fx);
+    assert_int_equal(fx_connect(fx, peer(1), FX_PLAIN, "d", &id), BH_OK);
+    fx_kill(fx);
+    fx->seq--; /* the same CONNECT */
+    assert_int_equal(fx_connect(fx, peer(1), FX_PLAIN, "d", &again), BH_OK);
+    assert_int_equal(again, id);
+    assert_int_equal(fx_read(fx, peer(1), id, 0), BH_OK);
+}
+
+static void the_volume_is_locked_before_anyone_asks(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d"), other;
+
+    fx_kill(fx);
+    assert_non_null(fx->media);
+    assert_int_equal(fx->media->access, BH_ACCESS_WRITER);
+    assert_int_equal(fx_connect(fx, peer(2), FX_PLAIN, "d", &other),
+                     BH_ERR_IN_USE);
+    assert_int_equal(fx_read(fx, peer(1), id, 0), BH_OK);
+    assert_int_equal(disk->count[BH_JOB_ATTACH], 2);
+}
+
+static void a_strict_number_is_not_carried_out_again(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = open_strict(fx, 1, STRICT);
+
+    assert_int_equal(strict_write(fx, 1, id, 2, 5, 0x11), BH_OK);
+    assert_int_equal(strict_write(fx, 1, id, 3, 9999, 0), BH_ERR_LSN);
+    fx_kill(fx);
+    disk->bytes[5 * FX_SECTOR] = 0x77;
+    assert_int_equal(strict_write(fx, 1, id, 2, 5, 0x11), BH_OK);
+    assert_int_equal(disk->bytes[5 * FX_SECTOR], 0x77);
+    assert_int_equal(strict_write(fx, 1, id, 3, 9999, 0), BH_ERR_LSN);
+    assert_int_equal(strict_write(fx, 1, id, 4, 5, 0x22), BH_OK);
+    assert_int_equal(disk->bytes[5 * FX_SECTOR], 0x22);
+}
+
+/* Nor is one whose record was the last thing that the server did. */
+static void a_number_that_ran_when_the_server_died_runs_again(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = open_strict(fx, 1, STRICT);
+
+    disk->holds[BH_JOB_WRITE] = true;
+    assert_int_equal(strict_write(fx, 1, id, 2, 5, 0x11), FX_NONE);
+    disk->holds[BH_JOB_WRITE] = false;
+    fx_kill(fx);
+    assert_int_equal(strict_write(fx, 1, id, 2, 5, 0x11), BH_OK);
+    assert_int_equal(disk->bytes[5 * FX_SECTOR], 0x11);
+}
+
+static void a_client_that_counts_is_still_protected(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(fx_write(fx, peer(1), id, 1, (uint8_t)i), BH_OK);
+    fx_kill(fx);
+    fx->seq = (uint8_t)(fx->seq - 3); /* a late copy */
+    assert_int_equal(fx_write(fx, peer(1), id, 1, 0xEE), FX_NONE);
+    assert_int_equal(disk->bytes[FX_SECTOR], 9);
+}
+
+static void a_disconnect_is_answered_again(void **state)
+{
+    struct fx *fx = *state;
+    uint16_t id;
+
+    with_disk(fx);
+    id = fx_open(fx, peer(1), FX_PLAIN, "d");
+    assert_int_equal(fx_discon(fx, peer(1), id), BH_OK);
+    fx_kill(fx);
+    assert_int_equal(fx_discon(fx, peer(1), id), BH_OK);
+    assert_int_equal(fx_read(fx, peer(1), id, 0), BH_ERR_SESSION);
+    assert_int_equal(fx->server->ids.of[id].state, BH_ID_CLOSED);
+    fx_pass(fx, BH_QUARANTINE_MS + 2000);
+    fx_kill(fx);
+    assert_int_equal(fx_discon(fx, peer(1), id), BH_ERR_SESSION);
+    assert_int_equal(fx->server->ids.of[id].state, BH_ID_FREE);
+}
+
+static void a_clock_that_went_back_frees_ids_in_time(void **state)
+{
+    struct fx *fx = *state;
+    uint16_t id;
+
+    with_disk(fx);
+    id = fx_open(fx, peer(1), FX_PLAIN, "d");
+    fx_discon(fx, peer(1), id);
+    fx->now -= 900000;
+    fx_kill(fx);
+    assert_int_equal(bh_ids_state(&fx->server->ids, id, fx->now), BH_ID_CLOSED);
+    fx_pass(fx, BH_QUARANTINE_MS + 2000);
+    assert_int_equal(bh_ids_state(&fx->server->ids, id, fx->now), BH_ID_FREE);
+}
+
+static void the_instance_and_the_change_counter_stay(void **state)
+{
+    struct fx *fx = *state;
+    struct bh_identify before, after;
+    uint16_t id;
+
+    with_disk(fx);
+    id = fx_open(fx, peer(1), FX_PLAIN, "d");
+    assert_int_equal(fx_identify(fx, peer(1), id, &before), BH_OK);
+    fx_kill(fx);
+    assert_int_equal(fx_identify(fx, peer(1), id, &after), BH_OK);
+    assert_int_equal(after.instance, before.instance);
+    assert_int_equal(after.change_counter, before.change_counter);
+    assert_int_equal(fx_discon(fx, peer(1), id), BH_OK);
+    fx_kill(fx);
+    id = fx_open(fx, peer(1), FX_PLAIN, "d");
+    assert_int_equal(fx_identify(fx, peer(1), id, &after), BH_OK);
+    assert_int_equal(after.change_counter, before.change_counter + 1);
+}
+
+static void a_poisoned_volume_stays_so(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+
+    disk->fails[BH_JOB_SYNC] = BH_ERR_STORAGE;
+    fx_write(fx, peer(1), id, 1, 1);
+    assert_int_equal(fx_flush(fx, peer(1), id), BH_ERR_STORAGE);
+    disk->fails[BH_JOB_SYNC] = BH_OK;
+    fx_kill(fx);
+    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_ERR_STORAGE);
+    bh_server_reopen(fx->server, fx->now);
+    fx_pump(fx);
+    fx_kill(fx);
+    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_ERR_SESSION);
+    id = fx_open(fx, peer(1), FX_PLAIN, "d");
+    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_OK);
+}
+
+static void every_name_of_a_poisoned_medium_is_poisoned(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx), *twin = fx_disk(fx, "t", 4096);
+    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+
+    twin->facts.inode = disk->facts.inode;
+    disk->fails[BH_JOB_SYNC] = BH_ERR_STORAGE;
+    fx_write(fx, peer(1), id, 1, 1);
+    assert_int_equal(fx_discon(fx, peer(1), id), BH_ERR_STORAGE);
+    id = fx_pend(fx, peer(2), FX_PLAIN, "t");
+    assert_int_equal(fx_read(fx, peer(2), id, 0), BH_ERR_STORAGE);
+    bh_server_reopen(fx->server, fx->now);
+    fx_pump(fx);
+    fx_open(fx, peer(2), FX_PLAIN, "t");
+}
+
+static void what_is_no_longer_the_same_is_answered_4(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+
+    disk->fails[BH_JOB_ATTACH] = BH_ERR_SESSION; /* as the daemon finds out */
+    fx_kill(fx);
+    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_ERR_SESSION);
+    disk->fails[BH_JOB_ATTACH] = BH_OK;
+    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_ERR_SESSION);
+    fx_open(fx, peer(1), FX_PLAIN, "d");
+}
+
+static void the_first_attachment_is_patient(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+
+    disk->holds[BH_JOB_ATTACH] = true;
+    fx_kill(fx);
+    assert_int_equal(fx_held(fx, BH_JOB_ATTACH), 1);
+    assert_true(fx->held[0]->patient);
+    assert_int_equal(fx_read(fx, peer(1), id, 1), FX_NONE);
+    fx_release(fx, BH_JOB_ATTACH);
+    assert_int_equal(fx_answer(fx, peer(1)), BH_OK);
+}
+
+static void a_stopped_server_leaves_its_sessions(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = open_strict(fx, 1, STRICT), pending, parked;
+
+    fx_disk(fx, "e", 4096)->holds[BH_JOB_ATTACH] = true;
+    assert_int_equal(strict_write(fx, 1, id, 2, 5, 0x11), BH_OK);
+    assert_int_equal(fx_connect(fx, peer(2), FX_READER, "e", &pending), BH_OK);
+    parked = fx_pend(fx, peer(3), FX_READER, "e");
+    assert_int_equal(fx_read(fx, peer(3), parked, 0), FX_NONE);
+    disk->holds[BH_JOB_WRITE] = true;
+    send_write(fx, 1, id, 3, 6, 0x22);
+    bh_server_stop(fx->server, fx->now);
+    fx_release_all(fx); /* what runs is finished, and answered */
+    assert_int_equal(fx_strict_answer(fx, peer(1), id, 3), BH_OK);
+    assert_int_equal(fx_answer(fx, peer(3)), FX_NONE); /* the rest is not */
+    assert_true(bh_server_idle(fx->server));
+    assert_null(fx->media);
+    assert_int_equal(disk->stable, disk->written);
+    disk->holds[BH_JOB_WRITE] = false;
+    fx_kill(fx);
+    fx_release_all(fx);
+    disk->bytes[6 * FX_SECTOR] = 0x77;
+    assert_int_equal(strict_write(fx, 1, id, 3, 6, 0x22), BH_OK);
+    assert_int_equal(disk->bytes[6 * FX_SECTOR], 0x77);
+    assert_int_equal(fx_read(fx, peer(2), pending, 0), BH_OK);
+    assert_int_equal(fx_read(fx, peer(3), parked, 0), BH_OK);
+}
+
+/* A listing is made anew by each server. */
+static void sessions_on_virtual_volumes_end(void **state)
+{
+    struct fx *fx = *state;
+    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, ":list");
+
+    with_disk(fx);
+    fx_kill(fx);
+    assert_int_equal(fx_read(fx, peer(1), id, 0), BH_ERR_SESSION);
+    fx_open(fx, peer(1), FX_PLAIN, ":list");
+    fx_open(fx, peer(2), FX_PLAIN, "d");
+    fx_kill(fx);
+}
+
+/*
+ * WRITEs in doubt: two sessions on a shared volume, and the first one's WRITE
+ * was carried out or not when the server was killed.
+ */
+
+struct doubt {
+    struct fx_disk *disk;
+    uint16_t first, second;
+};
+
+static struct doubt in_doubt(struct fx *fx, uint8_t second_flags)
+{
+    struct doubt doubt = {.disk = with_disk(fx)};
+
+    doubt.disk->facts.mode = BH_MODE_SHARED;
+    doubt.first = open_strict(fx, 1, STRICT_SHARED);
+    doubt.second = open_strict(fx, 2, second_flags);
+    doubt.disk->holds[BH_JOB_WRITE] = true;
+    send_write(fx, 1, doubt.first, 2, 5, 0x11);
+    doubt.disk->holds[BH_JOB_WRITE] = false;
+    fx_kill(fx);
+    return doubt;
+}
+
+static void a_write_in_doubt_is_carried_out_if_nobody_wrote_there(void **state)
+{
+    struct fx *fx = *state;
+    struct doubt doubt = in_doubt(fx, STRICT_SHARED);
+
+    assert_int_equal(strict_write(fx, 2, doubt.second, 2, 6, 0x22), BH_OK);
+    assert_int_equal(strict_write(fx, 1, doubt.first, 2, 5, 0x11), BH_OK);
+    assert_int_equal(doubt.disk->bytes[5 * FX_SECTOR], 0x11);
+    assert_int_equal(strict_write(fx, 2, doubt.second, 3, 5, 0x33), BH_OK);
+    assert_int_equal(doubt.disk->bytes[5 * FX_SECTOR], 0x33);
+}
+
+static void a_write_in_doubt_does_not_come_after_anothers(void **state)
+{
+    struct fx *fx = *state;
+    struct doubt doubt = in_doubt(fx, STRICT_SHARED);
+
+    assert_int_equal(strict_write(fx, 2, doubt.second, 2, 5, 0x22), BH_OK);
+    assert_int_equal(strict_write(fx, 1, doubt.first, 2, 5, 0x11), BH_OK);
+    assert_int_equal(doubt.disk->bytes[5 * FX_SECTOR], 0x22);
+    assert_int_equal(strict_write(fx, 1, doubt.first, 3, 5, 0x33), BH_OK);
+    assert_int_equal(doubt.disk->bytes[5 * FX_SECTOR], 0x33);
+}
+
+static void nor_when_it_waits_for_it(void **state)
+{
+    struct fx *fx = *state;
+    struct doubt doubt = in_doubt(fx, STRICT_SHARED);
+
+    doubt.disk->holds[BH_JOB_WRITE] = true;
+    send_write(fx, 2, doubt.second, 2, 5, 0x22);
+    send_write(fx, 1, doubt.first, 2, 5, 0x11);
+    doubt.disk->holds[BH_JOB_WRITE] = false;
+    fx_release(fx, BH_JOB_WRITE);
+    assert_int_equal(fx_strict_answer(fx, peer(2), doubt.second, 2), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, peer(1), doubt.first, 2), BH_OK);
+    assert_int_equal(doubt.disk->bytes[5 * FX_SECTOR], 0x22);
+    assert_int_equal(fx_held(fx, BH_JOB_WRITE), 0);
+}
+
+static void a_write_that_failed_settles_no_doubt(void **state)
+{
+    struct fx *fx = *state;
+    struct doubt doubt = in_doubt(fx, STRICT_SHARED);
+
+    doubt.disk->fails[BH_JOB_WRITE] = BH_ERR_NO_SPACE;
+    assert_int_equal(strict_write(fx, 2, doubt.second, 2, 5, 0x22),
+                     BH_ERR_NO_SPACE);
+    doubt.disk->fails[BH_JOB_WRITE] = BH_OK;
+    assert_int_equal(strict_write(fx, 1, doubt.first, 2, 5, 0x11), BH_OK);
+    assert_int_equal(doubt.disk->bytes[5 * FX_SECTOR], 0x11);
+}
+
+static void a_write_in_doubt_that_was_covered_in_part_has_failed(void **state)
+{
+    struct fx *fx = *state;
+    struct doubt doubt =
+        in_doubt(fx, BH_FLAG_STRICT | BH_FLAG_SHARED); /* 128 bytes */
+    uint8_t half[128] = {0x22};
+
+    fx_strict_send(fx, peer(2), doubt.second, 2, BH_OP_WRITE, 10, half, 128);
+    assert_int_equal(fx_strict_answer(fx, peer(2), doubt.second, 2), BH_OK);
+    assert_int_equal(strict_write(fx, 1, doubt.first, 2, 5, 0x11),
+                     BH_ERR_STORAGE);
+    assert_int_equal(doubt.disk->bytes[5 * FX_SECTOR], 0x22);
+}
+
+static void doubts_outlive_another_kill(void **state)
+{
+    struct fx *fx = *state;
+    struct doubt doubt = in_doubt(fx, STRICT_SHARED);
+
+    fx_kill(fx);
+    assert_int_equal(strict_write(fx, 2, doubt.second, 2, 5, 0x22), BH_OK);
+    fx_kill(fx);
+    assert_int_equal(strict_write(fx, 1, doubt.first, 2, 5, 0x11), BH_OK);
+    assert_int_equal(doubt.disk->bytes[5 * FX_SECTOR], 0x22);
+}
+
+/* The slot's next session has numbers of its own. */
+static void doubts_end_with_their_session(void **state)
+{
+    struct fx *fx = *state;
+    struct doubt doubt = in_doubt(fx, STRICT_SHARED);
+    uint16_t id;
+
+    fx_discon(fx, peer(2), doubt.second);
+    for (int i = 0; i < 40; i++) {              /* through all slots */
+        id = open_strict(fx, 1, STRICT_SHARED); /* ends the one before */
+        assert_int_equal(strict_write(fx, 1, id, 2, 5, 0x44), BH_OK);
+    }
+    id = open_strict(fx, 1, STRICT_SHARED);
+    fx_kill(fx);
+    doubt.second = open_strict(fx, 2, STRICT_SHARED);
+    assert_int_equal(strict_write(fx, 2, doubt.second, 2, 5, 0x22), BH_OK);
+    assert_int_equal(strict_write(fx, 1, id, 2, 5, 0x55), BH_OK);
+    assert_int_equal(doubt.disk->bytes[5 * FX_SECTOR], 0x55);
+}
+
+#define TEST(function)                                                         \
+    cmocka_unit_test_setup_teardown(function, fx_set_up_kept, fx_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_session_goes_on_under_its_id),
+        TEST(a_pending_session_goes_on_too),
+        TEST(the_volume_is_locked_before_anyone_asks),
+        TEST(a_strict_number_is_not_carried_out_again),
+        TEST(a_number_that_ran_when_the_server_died_runs_again),
+        TEST(a_client_that_counts_is_still_protected),
+        TEST(a_disconnect_is_answered_again),
+        TEST(a_clock_that_went_back_frees_ids_in_time),
+        TEST(the_instance_and_the_change_counter_stay),
+        TEST(a_poisoned_volume_stays_so),
+        TEST(every_name_of_a_poisoned_medium_is_poisoned),
+        TEST(what_is_no_longer_the_same_is_answered_4),
+        TEST(the_first_attachment_is_patient),
+        TEST(a_stopped_server_leaves_its_sessions),
+        TEST(sessions_on_virtual_volumes_end),
+        TEST(a_write_in_doubt_is_carried_out_if_nobody_wrote_there),
+        TEST(a_write_in_doubt_does_not_come_after_anothers),
+        TEST(nor_when_it_waits_for_it),
+        TEST(a_write_that_failed_settles_no_doubt),
+        TEST(a_write_in_doubt_that_was_covered_in_part_has_failed),
+        TEST(doubts_outlive_another_kill),
+        TEST(doubts_end_with_their_session),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
