@@ -62,17 +62,10 @@ uint64_t bh_volume_sectors(const struct bh_volume *volume, uint8_t exponent)
     return bytes / len + (bytes % len != 0);
 }
 
-/* Whether the administrator's description of a volume is unchanged. Its size
- * may differ: ATTACH tells the present one. */
 static bool same_volume(const struct bh_volume_facts *a,
                         const struct bh_volume_facts *b)
 {
-    return same_medium(a, b) && a->first == b->first &&
-           a->size_limit == b->size_limit && a->grow_limit == b->grow_limit &&
-           a->idle_ms == b->idle_ms && a->number == b->number &&
-           a->mode == b->mode && a->takeover == b->takeover &&
-           a->sync == b->sync && a->exponent == b->exponent &&
-           a->roam == b->roam;
+    return bh_facts_same(a, b) && a->number == b->number;
 }
 
 static void unchain(struct bh_server *server, const struct bh_volume *volume)

@@ -90,6 +90,7 @@ void bh_config_free(struct bh_config *config)
     }
     free(config->hosts);
     free(config->default_image);
+    free(config->state);
     bh_contents_free(&config->contents);
     *config = (struct bh_config){0};
 }
@@ -242,6 +243,13 @@ static int server_key(const struct reader *reader, const char *section,
     }
     if (strcmp(key, "default") == 0) {
         set_text(&config->default_image, value);
+        return 0;
+    }
+    if (strcmp(key, "state") == 0) {
+        free(config->state);
+        config->state = strcmp(value, "none") == 0
+                            ? check(strdup(value))
+                            : path_from(reader->path, value);
         return 0;
     }
     if (strcmp(key, "read-only") == 0) {

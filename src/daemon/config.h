@@ -25,6 +25,7 @@ struct bh_config {
     char *listen[BH_LISTEN_MAX]; /* "udp:ADDRESS:PORT" */
     size_t listen_count;
     char *default_image; /* or NULL */
+    char *state;         /* its directory; "none"; NULL: the default one */
     struct bh_host_default *hosts;
     size_t host_count;
     uint32_t session_count;

@@ -6,6 +6,7 @@
 #include "daemon/log.h"
 #include "daemon/peer.h"
 #include "daemon/pool.h"
+#include "daemon/state.h"
 #include "daemon/storage.h"
 #include "volume/list.h"
 
@@ -48,6 +49,7 @@ struct bh_driver {
 
     struct bh_server *server;
     void *memory;
+    struct bh_state state;
     struct bh_catalogue *catalogue;
     struct bh_pool *pool;
     struct bh_log log;
@@ -288,8 +290,10 @@ static void stop(uv_signal_t *uv, int number)
         _exit(128 + number);
     }
     driver->stopping = true;
-    bh_log_say("ending: %u sessions, making everything stable",
-               (unsigned)bh_server_session_count(driver->server));
+    bh_log_say("ending: making everything stable; %u sessions %s",
+               (unsigned)bh_server_session_count(driver->server),
+               driver->state.map != NULL ? "are kept for the next server"
+                                         : "end");
     for (size_t i = 0; i < driver->listener_count; i++)
         uv_poll_stop(&driver->listeners[i].uv);
     bh_server_stop(driver->server, now_ms());
@@ -350,7 +354,7 @@ static void reloaded(uv_work_t *uv, int cancelled)
         free_config(driver->config);
         driver->config = reloading->config;
         bh_log_say("configuration read again; sessions go on as they were "
-                   "opened, 'listen' and 'sessions' need a restart");
+                   "opened, 'listen', 'sessions' and 'state' need a restart");
     } else {
         bh_log_say("configuration unchanged: %s", reloading->problem);
         free_config(reloading->config);
@@ -410,27 +414,81 @@ static int open_listeners(struct bh_driver *driver,
     return 0;
 }
 
-static int reserve(struct bh_driver *driver)
+static int say_no_memory(const struct bh_driver *driver, char *problem)
+{
+    snprintf(problem, BH_PROBLEM_LEN,
+             "cannot reserve memory for %u sessions: %s",
+             (unsigned)driver->config->session_count, strerror(ENOMEM));
+    return -ENOMEM;
+}
+
+/* Where sessions are kept if nobody has said it; NULL: they are not, since
+ * clients do not find a port again that was any free one. */
+static char *default_state(const struct bh_driver *driver)
+{
+    struct bh_address wanted;
+
+    bh_address_parse(driver->config->listen[0] + strlen("udp:"), BH_PORT,
+                     &wanted);
+    return bh_address_port(&wanted) == 0 ? NULL : bh_state_default(&wanted);
+}
+
+/* A directory that was asked for must be had; the default one is a favour. */
+static int open_state(struct bh_driver *driver,
+                      const struct bh_server_config *config,
+                      char problem[BH_PROBLEM_LEN])
+{
+    const char *wanted = driver->config->state;
+    char *path;
+
+    if (wanted != NULL && strcmp(wanted, "none") == 0)
+        return 0;
+    if (wanted != NULL)
+        return bh_state_open(&driver->state, wanted, config, problem);
+    path = default_state(driver);
+    if (path != NULL &&
+        bh_state_open(&driver->state, path, config, problem) != 0)
+        bh_log_say("sessions will not outlive a restart: %s", problem);
+    free(path);
+    return 0;
+}
+
+static void start_server(struct bh_driver *driver,
+                         const struct bh_server_config *config)
+{
+    uint32_t count;
+
+    driver->server = bh_server_init(driver->memory, config, now_ms(),
+                                    bh_state_table(&driver->state));
+    count = bh_server_session_count(driver->server);
+    if (count > 0)
+        bh_log_say("%u sessions of an earlier server go on", (unsigned)count);
+}
+
+static int reserve(struct bh_driver *driver, char problem[BH_PROBLEM_LEN])
 {
     struct bh_server_config config = {.session_count =
                                           driver->config->session_count,
                                       .request_count = BH_REQUESTS_DEFAULT,
                                       .volume_jobs = BH_POOL_VOLUME_JOBS};
     size_t jobs = bh_server_job_count(&config);
+    int error;
 
     gethostname(config.name, sizeof config.name - 1);
     if (getrandom(&config.instance, sizeof config.instance, 0) < 0 ||
         getrandom(config.hash_key, sizeof config.hash_key, 0) < 0)
-        return -EIO;
+        return say_no_memory(driver, problem);
     driver->memory = calloc(1, bh_server_size(&config));
     driver->catalogue = bh_catalogue_new();
     driver->pool = bh_pool_new(&driver->loop, driver->catalogue, jobs,
                                job_finished, driver);
     if (driver->memory == NULL || driver->pool == NULL ||
         driver->catalogue == NULL)
-        return -ENOMEM;
-    driver->server = bh_server_init(driver->memory, &config, now_ms(), NULL);
-    return 0;
+        return say_no_memory(driver, problem);
+    error = open_state(driver, &config, problem);
+    if (error == 0)
+        start_server(driver, &config);
+    return error;
 }
 
 static void start_loop(struct bh_driver *driver)
@@ -473,16 +531,11 @@ struct bh_driver *bh_driver_new(struct bh_config *config, bh_reload *reload_,
     driver->config = config;
     driver->reload = reload_;
     driver->context = context;
-    error = reserve(driver);
-    if (error != 0)
-        snprintf(problem, BH_PROBLEM_LEN,
-                 "cannot reserve memory for %u "
-                 "sessions: %s",
-                 (unsigned)config->session_count, strerror(-error));
-    else
-        error = bh_catalogue_set(driver->catalogue, &config->contents, problem);
+    error = open_listeners(driver, problem);
     if (error == 0)
-        error = open_listeners(driver, problem);
+        error = reserve(driver, problem);
+    if (error == 0)
+        error = bh_catalogue_set(driver->catalogue, &config->contents, problem);
     if (error == 0) {
         start_loop(driver);
         say_missing(driver, config);
@@ -492,6 +545,7 @@ struct bh_driver *bh_driver_new(struct bh_config *config, bh_reload *reload_,
         bh_udp_close(&driver->udp[i]);
     bh_catalogue_free(driver->catalogue);
     bh_pool_free(driver->pool);
+    bh_state_close(&driver->state);
     free(driver->memory);
     free(driver);
     return NULL;
@@ -511,6 +565,7 @@ const struct bh_udp *bh_driver_listeners(const struct bh_driver *driver,
 
 void bh_driver_run(struct bh_driver *driver)
 {
+    pump(driver); /* sessions that go on need their volumes */
     uv_run(&driver->loop, UV_RUN_DEFAULT);
 }
 
@@ -540,6 +595,7 @@ void bh_driver_free(struct bh_driver *driver)
     bh_catalogue_free(driver->catalogue);
     free_config(driver->config);
     bh_pool_free(driver->pool);
+    bh_state_close(&driver->state);
     free(driver->memory);
     free(driver);
 }

@@ -12,7 +12,7 @@
 
 static const char usage[] =
     "usage: blockheadd [-c FILE] [-l udp:ADDRESS:PORT]... [-x DEFAULT-IMAGE]\n"
-    "                  [-r] [DIR-or-IMAGE]...\n"
+    "                  [-s DIR] [-r] [DIR-or-IMAGE]...\n"
     "\n"
     "Serves disk images to machines that can barely do networking.\n"
     "\n"
@@ -20,6 +20,10 @@ static const char usage[] =
     "  -l, --listen ADDRESS    listen on udp:ADDRESS:PORT; may be repeated\n"
     "                          (default udp:*:4444, all addresses)\n"
     "  -x, --default IMAGE     what a client gets that names no image\n"
+    "  -s, --state DIR         keep sessions there, so that clients do not "
+    "notice\n"
+    "                          a restart; none: do not keep them (default: a\n"
+    "                          directory of the user, see blockheadd(8))\n"
     "  -r, --read-only         nobody may write\n"
     "  -h, --help              this text\n"
     "  -V, --version           the version\n"
@@ -46,6 +50,10 @@ static int take_option(struct bh_config *config, int option,
         free(config->default_image);
         config->default_image = strdup(optarg);
         return config->default_image == NULL ? -1 : 0;
+    case 's':
+        free(config->state);
+        config->state = strdup(optarg);
+        return config->state == NULL ? -1 : 0;
     case 'r':
         config->read_only = true;
         return 0;
@@ -75,6 +83,7 @@ static int take_options(struct bh_config *config, const struct arguments *all,
         {"config", required_argument, NULL, 'c'},
         {"listen", required_argument, NULL, 'l'},
         {"default", required_argument, NULL, 'x'},
+        {"state", required_argument, NULL, 's'},
         {"read-only", no_argument, NULL, 'r'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
@@ -83,8 +92,9 @@ static int take_options(struct bh_config *config, const struct arguments *all,
 
     optind = 0;     /* from the start: SIGHUP comes here too */
     opterr = !file; /* one complaint is enough */
-    while (error == 0 && (option = getopt_long(all->count, all->of, "c:l:x:rhV",
-                                               options, NULL)) != -1)
+    while (error == 0 &&
+           (option = getopt_long(all->count, all->of, "c:l:x:s:rhV", options,
+                                 NULL)) != -1)
         if ((option == 'c') == file)
             error = take_option(config, option, problem);
     return error;

@@ -6,6 +6,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+#define LOCK_WAIT_MS 2000
+#define LOCK_PAUSE_MS 20
 
 /* The one place where errno becomes a status. */
 static uint8_t status_of(int error)
@@ -15,6 +19,8 @@ static uint8_t status_of(int error)
         return BH_OK;
     case -ENOENT:
         return BH_ERR_NO_IMAGE;
+    case -ESTALE: /* what was found is no longer there: connect again */
+        return BH_ERR_SESSION;
     case -EAGAIN:
         return BH_ERR_IN_USE;
     case -ENODATA:
@@ -32,6 +38,22 @@ static uint8_t status_of(int error)
     }
 }
 
+/* A server that was killed lets go of its files when its last thread has come
+ * back from the disk. */
+static int lock_patiently(struct bh_medium *medium, const struct bh_job *job,
+                          char cause[BH_CAUSE_LEN])
+{
+    const struct timespec moment = {.tv_nsec = LOCK_PAUSE_MS * 1000000};
+    int tries = job->patient ? LOCK_WAIT_MS / LOCK_PAUSE_MS : 0;
+    int error = medium->ops->lock(medium, job->access, cause);
+
+    for (; error == -EAGAIN && tries > 0; tries--) {
+        nanosleep(&moment, NULL);
+        error = medium->ops->lock(medium, job->access, cause);
+    }
+    return error;
+}
+
 static int attach(struct bh_catalogue *catalogue, struct bh_job *job,
                   char cause[BH_CAUSE_LEN])
 {
@@ -43,7 +65,7 @@ static int attach(struct bh_catalogue *catalogue, struct bh_job *job,
         error = bh_catalogue_open(catalogue, job->facts, &medium, cause);
     if (error != 0)
         return error;
-    error = medium->ops->lock(medium, job->access, cause);
+    error = lock_patiently(medium, job, cause);
     if (error != 0) {
         if (opened)
             medium->ops->close(medium);

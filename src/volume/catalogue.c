@@ -345,6 +345,27 @@ int bh_catalogue_lookup(struct bh_catalogue *catalogue, const char *name,
     return locked_look_up(catalogue, trimmed, facts, cause);
 }
 
+/* A descriptor, if the name still stands for what `facts` say. They may be from
+ * before the last SIGHUP, or of an earlier server. */
+static int open_same(struct bh_catalogue *catalogue,
+                     const struct bh_volume_facts *facts,
+                     char cause[BH_CAUSE_LEN])
+{
+    struct bh_volume_facts now;
+    int error = exact(catalogue, facts->name, &now, cause);
+
+    if (error != 0)
+        return error;
+    if (!bh_facts_same(facts, &now)) {
+        snprintf(cause, BH_CAUSE_LEN,
+                 "it is another file now, or configured otherwise");
+        return -ESTALE;
+    }
+    return bh_locate_open(&catalogue->contents, facts->name,
+                          facts->mode == BH_MODE_READ_ONLY ? O_RDONLY : O_RDWR,
+                          cause);
+}
+
 int bh_catalogue_open(struct bh_catalogue *catalogue,
                       const struct bh_volume_facts *facts,
                       struct bh_medium **out, char cause[BH_CAUSE_LEN])
@@ -355,9 +376,7 @@ int bh_catalogue_open(struct bh_catalogue *catalogue,
     if (bh_list_is(facts))
         return bh_list_open(catalogue, &catalogue->lists_open, out);
     pthread_rwlock_rdlock(&catalogue->lock);
-    fd = bh_locate_open(&catalogue->contents, facts->name,
-                        facts->mode == BH_MODE_READ_ONLY ? O_RDONLY : O_RDWR,
-                        cause);
+    fd = open_same(catalogue, facts, cause);
     pthread_rwlock_unlock(&catalogue->lock);
     if (fd < 0)
         return fd;

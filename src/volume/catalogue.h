@@ -65,7 +65,8 @@ int bh_catalogue_lookup(struct bh_catalogue *catalogue, const char *name,
                         const char *default_name, struct bh_volume_facts *facts,
                         char cause[BH_CAUSE_LEN]);
 
-/* Opens what an earlier look-up has found. */
+/* Opens what an earlier look-up has found. -ESTALE if its name stands for
+ * something else now. */
 int bh_catalogue_open(struct bh_catalogue *catalogue,
                       const struct bh_volume_facts *facts,
                       struct bh_medium **out, char cause[BH_CAUSE_LEN]);

@@ -44,7 +44,8 @@ class Process:
         self.out_path, self.log_path = directory / "stdout", directory / "stderr"
         with open(self.out_path, "w") as out, open(self.log_path, "w") as log:
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
-                                            stdout=out, stderr=log, user=user)
+                                            stdout=out, stderr=log, user=user,
+                                            env=os.environ | {"XDG_STATE_HOME": str(directory)})
 
     def out(self):
         return self.out_path.read_text(errors="replace")
@@ -64,6 +65,11 @@ class Process:
             wait_until(lambda: re.search(pattern, self.log()), timeout)
         except AssertionError:
             raise AssertionError(f"never logged {pattern}:\n{self.log()}") from None
+
+    def kill(self, number=signal.SIGKILL):
+        """The server dies at once."""
+        self.process.send_signal(number)
+        self.process.wait()
 
     def end(self):
         """SIGTERM; asserts an orderly end."""
