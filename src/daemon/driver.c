@@ -453,6 +453,29 @@ static int open_state(struct bh_driver *driver,
     return 0;
 }
 
+/* Numbers that cannot be kept are given anew, which clients that use them have
+ * to learn. */
+static void remember_numbers(struct bh_driver *driver)
+{
+    const struct bh_state *state = &driver->state;
+    int error;
+
+    if (state->map == NULL)
+        return;
+    error = bh_catalogue_remember(driver->catalogue, state->dir);
+    if (error == -EBADMSG || error == -ENFILE) {
+        bh_log_say("the file numbers in %s %s; it is set aside as "
+                   "numbers.set-aside, and images get new numbers",
+                   state->path,
+                   error == -ENFILE ? "has used up all numbers" : "is damaged");
+        renameat(state->dir, "numbers", state->dir, "numbers.set-aside");
+        error = bh_catalogue_remember(driver->catalogue, state->dir);
+    }
+    if (error != 0)
+        bh_log_say("the images' numbers will not outlive a restart: %s",
+                   strerror(-error));
+}
+
 static void start_server(struct bh_driver *driver,
                          const struct bh_server_config *config)
 {
@@ -486,9 +509,11 @@ static int reserve(struct bh_driver *driver, char problem[BH_PROBLEM_LEN])
         driver->catalogue == NULL)
         return say_no_memory(driver, problem);
     error = open_state(driver, &config, problem);
-    if (error == 0)
-        start_server(driver, &config);
-    return error;
+    if (error != 0)
+        return error;
+    remember_numbers(driver);
+    start_server(driver, &config);
+    return 0;
 }
 
 static void start_loop(struct bh_driver *driver)

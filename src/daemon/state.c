@@ -95,11 +95,12 @@ char *bh_state_default(const struct bh_address *listens)
 static void make_directories(const char *path)
 {
     char *copy = strdup(path);
+    char *slash = copy == NULL ? NULL : strchr(copy + 1, '/');
 
-    for (char *at = copy; at != NULL && (at = strchr(at + 1, '/')) != NULL;) {
-        *at = '\0';
+    for (; slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
         mkdir(copy, 0700);
-        *at = '/';
+        *slash = '/';
     }
     mkdir(path, 0700); /* if that did not work, open() will say why */
     free(copy);

@@ -43,7 +43,7 @@ static uint8_t status_of(int error)
 static int lock_patiently(struct bh_medium *medium, const struct bh_job *job,
                           char cause[BH_CAUSE_LEN])
 {
-    const struct timespec moment = {.tv_nsec = LOCK_PAUSE_MS * 1000000};
+    const struct timespec moment = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
     int tries = job->patient ? LOCK_WAIT_MS / LOCK_PAUSE_MS : 0;
     int error = medium->ops->lock(medium, job->access, cause);
 

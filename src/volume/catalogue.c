@@ -5,6 +5,7 @@
 #include "volume/list.h"
 #include "volume/locate.h"
 #include "volume/name.h"
+#include "volume/numbers.h"
 #include "volume/scan.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@ struct bh_catalogue {
     struct bh_contents contents;
     struct image *images; /* sorted by name */
     size_t image_count, image_room;
+    int numbers;                /* the file that keeps them; -1: none does */
     pthread_mutex_t scanning;   /* scanned_ms; taken before `lock` */
     uint64_t scanned_ms;        /* when the directories were read; 0: never */
     atomic_uint_fast64_t lists; /* listings made: each is a medium of its own */
@@ -122,14 +124,33 @@ static struct bh_names read_names(const struct bh_catalogue *catalogue)
     return names;
 }
 
+static void forget_file(struct bh_catalogue *catalogue)
+{
+    if (catalogue->numbers >= 0)
+        close(catalogue->numbers);
+    catalogue->numbers = -1;
+}
+
+/* A disk that is full ends the file: a number that is left out would make all
+ * later ones wrong. */
+static void keep_last_number(struct bh_catalogue *catalogue)
+{
+    const struct image *last = &catalogue->images[catalogue->image_count - 1];
+
+    if (catalogue->numbers >= 0 &&
+        bh_numbers_append(catalogue->numbers, last->number, last->name) != 0)
+        forget_file(catalogue);
+}
+
 static void add_names(struct bh_catalogue *catalogue,
                       const struct bh_names *names)
 {
     size_t known = catalogue->image_count;
 
     for (size_t i = 0; i < names->count; i++) {
-        if (find_image(catalogue, known, names->of[i]) == NULL)
-            append_image(catalogue, names->of[i]);
+        if (find_image(catalogue, known, names->of[i]) == NULL &&
+            append_image(catalogue, names->of[i]) == 0)
+            keep_last_number(catalogue);
     }
     sort_images(catalogue);
 }
@@ -160,6 +181,7 @@ struct bh_catalogue *bh_catalogue_new(void)
     struct bh_catalogue *catalogue = calloc(1, sizeof *catalogue);
 
     if (catalogue != NULL) {
+        catalogue->numbers = -1;
         pthread_rwlock_init(&catalogue->lock, NULL);
         pthread_mutex_init(&catalogue->scanning, NULL);
     }
@@ -182,17 +204,45 @@ void bh_contents_free(struct bh_contents *contents)
     *contents = (struct bh_contents){0};
 }
 
+static void forget_images(struct bh_catalogue *catalogue)
+{
+    for (size_t i = 0; i < catalogue->image_count; i++)
+        free(catalogue->images[i].name);
+    catalogue->image_count = 0;
+}
+
 void bh_catalogue_free(struct bh_catalogue *catalogue)
 {
     if (catalogue == NULL)
         return;
     bh_contents_free(&catalogue->contents);
-    for (size_t i = 0; i < catalogue->image_count; i++)
-        free(catalogue->images[i].name);
+    forget_images(catalogue);
     free(catalogue->images);
+    forget_file(catalogue);
     pthread_rwlock_destroy(&catalogue->lock);
     pthread_mutex_destroy(&catalogue->scanning);
     free(catalogue);
+}
+
+static int remember(void *context, const char *name)
+{
+    return append_image(context, name);
+}
+
+int bh_catalogue_remember(struct bh_catalogue *catalogue, int dir)
+{
+    int fd = bh_numbers_open(dir, "numbers", remember, catalogue);
+
+    if (fd < 0)
+        return fd;
+    if (catalogue->image_count == BH_IMAGES_MAX) {
+        close(fd);
+        forget_images(catalogue);
+        return -ENFILE;
+    }
+    catalogue->numbers = fd;
+    sort_images(catalogue);
+    return 0;
 }
 
 static int check_directory(const char *path, char cause[BH_CAUSE_LEN])

@@ -7,8 +7,8 @@
  * regular file beneath one of the directories, which no "..", symbolic link or
  * mount trick leaves (openat2). New files appear by themselves.
  *
- * Every name that was ever seen keeps its number while the server runs, so
- * that `:7` stays what it was.
+ * Every name that was ever seen keeps its number, while the server runs and, if
+ * there is a file for it, after that: `:7` stays what it was.
  *
  * Threads: every call but new and free may come from any thread at any time.
  * Look-ups do not wait for each other, nor for a walk through a directory.
@@ -52,6 +52,12 @@ struct bh_contents {
 
 struct bh_catalogue *bh_catalogue_new(void);
 void bh_catalogue_free(struct bh_catalogue *catalogue);
+
+/* Takes on the numbers in the file `numbers` of the directory `dir`, and keeps
+ * new ones there; to be called once, before anything is served. -EBADMSG, and
+ * nothing done, if the file is not to be believed; -ENFILE if it has used up
+ * all numbers. */
+int bh_catalogue_remember(struct bh_catalogue *catalogue, int dir);
 
 /* Serves `contents` from now on, and takes it over: each path and name comes
  * from malloc. Fails, and changes nothing, if a directory cannot be opened. */

@@ -2,6 +2,7 @@
 """A server that is killed and started again: what its clients see, and what it believes of its own files."""
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -180,6 +181,30 @@ def test_a_directory_that_cannot_be_used_is_said(place, tmp_path):
     (tmp_path / "file").write_text("")
     code, text = run("--state", tmp_path / "file", "-l", "udp:127.0.0.1:0", place.images)
     assert code == 69 and "file: Not a directory" in text
+
+
+def numbers_of(server):
+    """{name: number} as the banner says."""
+    return {name: int(number) for number, name in re.findall(r"^ +(\d+)  (\S+)  \(", server.out(), re.M)}
+
+
+def test_numbers_stay(place):
+    make_image(place.images / "z.img", 4096)
+    before = numbers_of(place.start())
+    assert before == {"a.img": 1, "z.img": 2}
+    make_image(place.images / "b.img", 4096)
+    (place.images / "a.img").unlink()
+    after = numbers_of(place.again())
+    assert after == {"b.img": 3, "z.img": 2}
+
+
+def test_numbers_that_are_damaged_are_set_aside(place):
+    place.start()
+    place.kill()
+    (place.state / "numbers").write_text("blockhead-numbers 1\n1 00000000 a.img\n")
+    assert "numbers.set-aside" in place.start().log()
+    assert numbers_of(place.again()) == {"a.img": 1}
+    assert "set-aside" not in place.server.log()
 
 
 #
