@@ -49,13 +49,18 @@ static int set_up(void **state)
     contents.directories[0] = (struct bh_volume_spec){
         .path = strdup(rig.root), .exponent = BH_ANY_EXPONENT};
     contents.directory_count = 1;
-    contents.volumes = malloc(sizeof *contents.volumes);
+    contents.volumes = malloc(2 * sizeof *contents.volumes);
     contents.volumes[0] =
         (struct bh_volume_spec){.name = strdup("late"),
                                 .path = strdup(path_of(&rig, "a.img")),
                                 .first = 900,
                                 .exponent = BH_ANY_EXPONENT};
-    contents.volume_count = 1;
+    contents.volumes[1] =
+        (struct bh_volume_spec){.name = strdup("grows"),
+                                .path = strdup(path_of(&rig, "a.img")),
+                                .grow_limit = INT64_MAX,
+                                .exponent = BH_ANY_EXPONENT};
+    contents.volume_count = 2;
     rig.catalogue = bh_catalogue_new();
     assert_int_equal(bh_catalogue_set(rig.catalogue, &contents, rig.cause), 0);
     *state = &rig;
@@ -198,14 +203,24 @@ static void a_file_that_cannot_grow_is_13(void **state)
     void *medium;
 
     /* As good as a full disk: beyond the largest file. */
-    assert_int_equal(look_up(rig, "a.img"), BH_OK);
-    rig->facts.grow_limit = INT64_MAX;
+    assert_int_equal(look_up(rig, "grows"), BH_OK);
     assert_int_equal(attach(rig, NULL, BH_ACCESS_WRITER), BH_OK);
     medium = rig->job.medium;
     assert_int_equal(move(rig, BH_JOB_WRITE, medium, INT64_MAX - 600, 512),
                      BH_ERR_NO_SPACE);
     assert_true(rig->cause[0] != '\0');
     move(rig, BH_JOB_DETACH, medium, 0, 0);
+}
+
+/* The sessions of a killed server may be older than the configuration. */
+static void a_volume_that_is_served_otherwise_is_4(void **state)
+{
+    struct rig *rig = *state;
+
+    assert_int_equal(look_up(rig, "a.img"), BH_OK);
+    rig->facts.mode = BH_MODE_SHARED;
+    assert_int_equal(attach(rig, NULL, BH_ACCESS_WRITER), BH_ERR_SESSION);
+    assert_non_null(strstr(rig->cause, "configured otherwise"));
 }
 
 static void only_reads_are_done_without_waiting(void **state)
@@ -254,6 +269,7 @@ int main(void)
         TEST(a_volume_behind_the_files_end_is_10_or_12),
         TEST(a_file_deleted_before_the_proof_is_10_or_12),
         TEST(a_file_that_cannot_grow_is_13),
+        TEST(a_volume_that_is_served_otherwise_is_4),
         TEST(only_reads_are_done_without_waiting),
         TEST(the_listing_is_a_volume_like_others),
     };

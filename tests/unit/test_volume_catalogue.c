@@ -342,6 +342,7 @@ static void what_was_looked_up_can_be_opened(void **state)
 {
     struct rig *rig = *state;
     struct bh_volume_facts facts;
+    struct bh_volume_spec volume;
     struct bh_medium *medium;
 
     look_up(rig, "A.IMG", &facts);
@@ -351,6 +352,13 @@ static void what_was_looked_up_can_be_opened(void **state)
     assert_int_equal(medium->ops->write(medium, 0, (uint8_t[]){1}, 1), 0);
     medium->ops->close(medium);
     facts.mode = BH_MODE_READ_ONLY;
+    assert_int_equal(
+        bh_catalogue_open(rig->catalogue, &facts, &medium, rig->cause),
+        -ESTALE);
+    volume = spec("r", path_of(rig, "served/a.img"));
+    volume.mode = BH_MODE_READ_ONLY;
+    assert_int_equal(serve(rig, &volume), 0);
+    look_up(rig, "r", &facts);
     assert_int_equal(
         bh_catalogue_open(rig->catalogue, &facts, &medium, rig->cause), 0);
     assert_true(medium->ops->write(medium, 0, (uint8_t[]){1}, 1) < 0);
