@@ -250,11 +250,12 @@ static void the_listing_is_a_volume_like_others(void **state)
 
     assert_int_equal(look_up(rig, ":list"), BH_OK);
     assert_int_equal(attach(rig, NULL, BH_ACCESS_READER), BH_OK);
-    assert_int_equal(rig->job.byte_count, 128); /* a.img and late */
+    assert_int_equal(rig->job.byte_count, 192);
     medium = rig->job.medium;
-    assert_int_equal(move(rig, BH_JOB_READ, medium, 0, 128), BH_OK);
+    assert_int_equal(move(rig, BH_JOB_READ, medium, 0, 192), BH_OK);
     assert_memory_equal(rig->data + 6, "a.img ", 6);
-    assert_memory_equal(rig->data + 64 + 6, "late ", 5);
+    assert_memory_equal(rig->data + 64 + 6, "grows ", 6);
+    assert_memory_equal(rig->data + 128 + 6, "late ", 5);
     move(rig, BH_JOB_DETACH, medium, 0, 0);
 }
 
