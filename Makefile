@@ -25,6 +25,12 @@ test-long:
 	tools/install-packages build test
 	tools/run-tests --long
 
+# The daemon killed and started again under load, KILLS times; SEED repeats one.
+KILLS ?= 300
+torture: all
+	/usr/bin/python3 tests/e2e/torture/run.py --build $(BUILD) \
+	    --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
 # Every state of the sequence rules, on models of them.
 model:
 	tools/install-packages test
@@ -43,4 +49,4 @@ install: all
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all run test test-long model lint format install clean
+.PHONY: all run test test-long torture model lint format install clean
