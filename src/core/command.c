@@ -378,6 +378,16 @@ static bool repeated(const struct bh_session *session,
     return false;
 }
 
+/* Whether a request that was its session's newest is still under way. Copies of
+ * answered ones, which the network made, say nothing about the client. */
+static bool newest_unanswered(const struct bh_session *session)
+{
+    BH_LIST_EACH (link, &session->requests)
+        if (!BH_OWNER(link, struct bh_request, of_session)->late)
+            return true;
+    return false;
+}
+
 static void start(struct bh_server *server, struct bh_session *session,
                   struct bh_request *request)
 {
@@ -428,6 +438,8 @@ static void default_received(struct bh_server *server,
                              const uint8_t *bytes, size_t len)
 {
     uint8_t status = well_formed(command, len, session->exponent);
+    uint8_t newest = session->count.highest;
+    struct bh_request *request;
 
     if (status != BH_OK) {
         refuse(server, path, command, status, false);
@@ -441,11 +453,13 @@ static void default_received(struct bh_server *server,
     switch (
         bh_count_check(&session->count, command->seq,
                        bh_opcode_find(command->opcode)->flags & BH_OP_CHANGES,
-                       session->request_count > 0, server->now)) {
+                       newest_unanswered(session), server->now)) {
     case BH_COUNT_RUN:
         bh_keep_session(server, session);
-        start(server, session,
-              take_request(server, path, command, bytes, session->exponent));
+        request = take_request(server, path, command, bytes, session->exponent);
+        if (request != NULL)
+            request->late = session->count.highest == newest;
+        start(server, session, request);
         break;
     case BH_COUNT_LOST:
         bh_session_end(server, session, BH_END_LOST);

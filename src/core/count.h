@@ -42,8 +42,8 @@ struct bh_count {
 /* `seq` is that of the CONNECT. */
 void bh_count_init(struct bh_count *count, uint8_t seq);
 
-/* What is to be done with a request: whether it changes data, and whether
- * another one of its session is still unanswered. */
+/* What is to be done with a request: whether it changes data, and whether one
+ * that was its session's newest is still unanswered. */
 enum bh_count_verdict bh_count_check(struct bh_count *count, uint8_t seq,
                                      bool changes, bool unanswered,
                                      uint64_t now);

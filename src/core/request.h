@@ -57,6 +57,7 @@ struct bh_request {
     bool queued;                /* in bh_volume.queue */
     bool again;      /* strict: recorded before, and runs again to bring data */
     bool mute;       /* superseded: its reply is not sent */
+    bool late;       /* default: not the newest of its session on arrival */
     uint64_t number; /* strict: in full */
     uint32_t reply_len;
     uint8_t *buffer; /* BH_REQUEST_BUFFER_LEN: request, then reply */

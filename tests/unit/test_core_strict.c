@@ -990,6 +990,32 @@ static void two_requests_under_way_make_it_naive_for_good(void **state)
     assert_int_equal(disk->bytes[FX_SECTOR], 3);
 }
 
+/* The network doubles an answered request, and its copy is under way when the
+ * client's next one comes. */
+static void a_copy_under_way_makes_nobody_naive(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = open_counting(fx);
+
+    assert_int_equal(numbered(fx, id, 10, BH_OP_WRITE, 1), BH_OK);
+    disk->holds[BH_JOB_WRITE] = true;
+    assert_int_equal(numbered(fx, id, 10, BH_OP_WRITE, 1), FX_NONE);
+    assert_int_equal(numbered(fx, id, 11, BH_OP_WRITE, 2), FX_NONE);
+    disk->holds[BH_JOB_WRITE] = false;
+    fx_release_all(fx);
+    fx_forget_replies(fx);
+    assert_int_equal(numbered(fx, id, 12, BH_OP_WRITE, 3), BH_OK);
+    disk->holds[BH_JOB_READ] = true;
+    assert_int_equal(numbered(fx, id, 9, BH_OP_READ, 0), FX_NONE);
+    assert_int_equal(numbered(fx, id, 13, BH_OP_READ, 0), FX_NONE);
+    disk->holds[BH_JOB_READ] = false;
+    fx_release_all(fx);
+    fx_forget_replies(fx);
+    assert_int_equal(numbered(fx, id, 11, BH_OP_WRITE, 2), FX_NONE);
+    assert_int_equal(disk->bytes[FX_SECTOR], 3);
+}
+
 /* The numbers of both sessions of a peer come from one counter. */
 static void two_sessions_of_one_peer_make_both_naive(void **state)
 {
@@ -1081,6 +1107,7 @@ int main(void)
         TEST(a_constant_number_never_loses_a_write),
         TEST(random_numbers_never_lose_a_write),
         TEST(two_requests_under_way_make_it_naive_for_good),
+        TEST(a_copy_under_way_makes_nobody_naive),
         TEST(two_sessions_of_one_peer_make_both_naive),
         TEST(sessions_of_two_peers_count_each_for_itself),
     };
