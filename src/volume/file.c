@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "volume/file.h"
 
+#include "volume/holder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -108,17 +110,6 @@ static int file_sync(struct bh_medium *medium)
     return 0;
 }
 
-static void say_holder(const struct flock *lock, char cause[BH_CAUSE_LEN])
-{
-    if (lock->l_pid > 0)
-        snprintf(cause, BH_CAUSE_LEN, "process %ld has the file locked",
-                 (long)lock->l_pid);
-    else
-        snprintf(cause, BH_CAUSE_LEN,
-                 "another program (a second blockheadd, or qemu) has the file "
-                 "locked");
-}
-
 /* Open file description locks: they go with the descriptor, and a second
  * daemon or qemu sees them. */
 static int file_lock(struct bh_medium *medium, uint8_t access,
@@ -145,7 +136,7 @@ static int file_lock(struct bh_medium *medium, uint8_t access,
     if (errno != EAGAIN && errno != EACCES)
         return -errno;
     if (fcntl(file->fd, F_OFD_GETLK, &lock) == 0)
-        say_holder(&lock, cause);
+        bh_holder_say(file->fd, lock.l_pid, cause);
     return -EAGAIN;
 }
 

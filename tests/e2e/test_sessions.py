@@ -259,7 +259,7 @@ def test_a_file_that_another_program_has_locked_is_refused(server, images, peers
     with open(images / "a.img", "r+b") as file:
         ofd_lock(file.fileno())
         assert error_of(peers().open, "a.img") == IN_USE
-        server.wait_for_log("a.img.*(lock|in use)", 2)
+        server.wait_for_log(rf"a.img.*process {os.getpid()} \(.*\) has the file locked")
     assert error_of(peers().open, "a.img") == OK
 
 
@@ -269,6 +269,7 @@ def test_a_second_server_on_the_same_image_is_refused(serve, images):
     with first.peer() as one, second.peer() as two:
         session = one.open("a.img")
         assert error_of(two.open, "a.img") == IN_USE
+        second.wait_for_log(rf"a.img.*process {first.process.pid} \(blockheadd\) has the file locked")
         assert error_of(two.open, "a.img", LOOK) == OK
         session.discon()
         assert error_of(two.open, "a.img") == OK
