@@ -437,6 +437,14 @@ static void end_sessions(struct bh_server *server, struct bh_volume *volume)
                        BH_END_STOPPED);
 }
 
+bool bh_server_poisoned(const struct bh_server *server)
+{
+    for (uint32_t i = 0; i < server->volumes_used; i++)
+        if (server->volumes[i].poisoned)
+            return true;
+    return false;
+}
+
 void bh_server_reopen(struct bh_server *server, uint64_t now)
 {
     server->now = now;

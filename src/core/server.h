@@ -102,6 +102,9 @@ bool bh_server_next_event(struct bh_server *server, struct bh_event *out);
 uint64_t bh_server_deadline(const struct bh_server *server);
 void bh_server_expire(struct bh_server *server, uint64_t now);
 
+/* Whether a volume failed to become stable and was not reopened since. */
+bool bh_server_poisoned(const struct bh_server *server);
+
 /* Ends the sessions of poisoned volumes, so that they open anew. */
 void bh_server_reopen(struct bh_server *server, uint64_t now);
 

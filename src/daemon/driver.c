@@ -588,10 +588,11 @@ const struct bh_udp *bh_driver_listeners(const struct bh_driver *driver,
     return driver->udp;
 }
 
-void bh_driver_run(struct bh_driver *driver)
+bool bh_driver_run(struct bh_driver *driver)
 {
     pump(driver); /* sessions that go on need their volumes */
     uv_run(&driver->loop, UV_RUN_DEFAULT);
+    return !bh_server_poisoned(driver->server);
 }
 
 static void close_handle(uv_handle_t *handle, void *context)

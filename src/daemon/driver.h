@@ -9,6 +9,8 @@
 #include "daemon/config.h"
 #include "net/udp.h"
 
+#include <stdbool.h>
+
 struct bh_driver;
 
 /* Reads the configuration again; the new one, or NULL with a `problem`. */
@@ -27,8 +29,8 @@ const struct bh_udp *bh_driver_listeners(const struct bh_driver *driver,
                                          size_t *count);
 
 /* Serves until SIGINT or SIGTERM, then ends every session, makes all stable,
- * and returns. A second such signal ends the process at once. */
-void bh_driver_run(struct bh_driver *driver);
+ * and returns whether it is. A second such signal ends the process at once. */
+bool bh_driver_run(struct bh_driver *driver);
 
 void bh_driver_free(struct bh_driver *driver);
 

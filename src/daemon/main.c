@@ -138,15 +138,16 @@ static int serve(struct bh_config *config, struct arguments *arguments)
     char problem[BH_PROBLEM_LEN];
     struct bh_driver *driver =
         bh_driver_new(config, read_config, arguments, problem);
+    bool stable;
 
     if (driver == NULL) {
         free_config(config);
         return fail(EX_UNAVAILABLE, problem);
     }
     bh_banner_print(driver);
-    bh_driver_run(driver);
+    stable = bh_driver_run(driver);
     bh_driver_free(driver);
-    return EX_OK;
+    return stable ? EX_OK : EX_IOERR;
 }
 
 int main(int argc, char **argv)

@@ -12,6 +12,7 @@ from conftest import make_image, wait_until
 from faults import Faults
 
 SIZE = 65536
+NOT_STABLE = 74  # exit code
 CONFIG = """[server]
 serve = {images}
 [volume stable]
@@ -35,6 +36,8 @@ def server(serve, images, faults):
         started = serve(config=CONFIG.format(images=images))
     yield started
     faults.clear()
+    if faults.failed("sync"):
+        started.codes = (OK, NOT_STABLE)
 
 
 @pytest.fixture(params=[1, 1 | STRICT], ids=["default", "strict"])
@@ -269,3 +272,14 @@ def test_a_reader_meets_the_poison_too(server, faults):
         assert error_of(writer.flush) == STORAGE
         assert_nothing_works(writer)
         assert error_of(look.read, 0) == STORAGE
+
+
+def test_an_end_that_is_not_stable_does_not_look_like_success(server, faults):
+    """SIGTERM makes everything stable; the exit code says whether it is."""
+    with server.peer() as peer:
+        session = peer.open("a.img")
+        faults.set("sync", "error")
+        session.write(3, b"x" * 256)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(30) == NOT_STABLE
+    server.wait_for_log("a.img.*made stable.*Input/output error")
