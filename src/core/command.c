@@ -4,7 +4,6 @@
  * docs/protocol.md fixes: header length, id and host, opcode, body length,
  * medium, rights, LSN.
  */
-#include "core/doubt.h"
 #include "core/internal.h"
 #include "wire/identify.h"
 #include "wire/opcode.h"
@@ -167,9 +166,6 @@ void bh_command_finish(struct bh_server *server, struct bh_request *request,
         server->counters.refused++;
     }
     if (session != NULL) {
-        if (request->job.kind == BH_JOB_WRITE && request->queued &&
-            status == BH_OK)
-            bh_doubts_settle(server, request);
         if (request->queued)
             bh_queue_remove(server, session->volume, request);
         if (request->discon)
@@ -200,6 +196,16 @@ static uint8_t check(const struct bh_request *request)
     return BH_OK;
 }
 
+/* Whether a strict request has its status by now: it was a WRITE in doubt, and
+ * was examined while this retransmission was parked. */
+static bool settled_meanwhile(const struct bh_request *request, uint8_t *status)
+{
+    return request->strict && !request->again &&
+           request->session->window != NULL &&
+           bh_window_check(request->session->window, request->number, status) ==
+               BH_NUMBER_SEEN;
+}
+
 void bh_command_admit(struct bh_server *server, struct bh_request *request)
 {
     const struct bh_session *session = request->session;
@@ -215,6 +221,13 @@ void bh_command_admit(struct bh_server *server, struct bh_request *request)
         session->reason == BH_END_STOPPED) {
         bh_session_request_dropped(server, request);
         return;
+    }
+    if (settled_meanwhile(request, &status)) {
+        request->again = true; /* it is not recorded twice */
+        if (status != BH_OK || request->command.opcode == BH_OP_WRITE) {
+            bh_command_finish(server, request, status);
+            return;
+        }
     }
     status = check(request);
     if (status != BH_OK)

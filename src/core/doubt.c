@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/doubt.h"
 
+#include "core/hash.h"
 #include "core/internal.h"
 
 static uint64_t bit(unsigned at)
@@ -8,7 +9,12 @@ static uint64_t bit(unsigned at)
     return (uint64_t)1 << at;
 }
 
-void bh_doubts_begin(struct bh_server *server, struct bh_session *session)
+uint64_t bh_doubt_hash(const struct bh_server *server, const struct bh_job *job)
+{
+    return bh_hash(server->config.hash_key, job->data, job->len);
+}
+
+void bh_doubt_begin(struct bh_server *server, struct bh_session *session)
 {
     const struct bh_intents *intents = bh_kept_intents(server, session);
     uint8_t status;
@@ -16,9 +22,10 @@ void bh_doubts_begin(struct bh_server *server, struct bh_session *session)
     if (session->window == NULL || intents == NULL)
         return;
     for (unsigned at = 0; at < BH_INTENTS_MAX; at++) {
-        uint64_t number = bh_window_widen(session->window, intents->number[at]);
+        uint32_t low = intents->of[at].number;
+        uint64_t number = bh_window_widen(session->window, low);
 
-        if (intents->number[at] != 0 &&
+        if (low != 0 &&
             bh_window_check(session->window, number, &status) == BH_NUMBER_NEW)
             session->doubts |= bit(at);
     }
@@ -26,71 +33,94 @@ void bh_doubts_begin(struct bh_server *server, struct bh_session *session)
         session->volume->doubtful = true;
 }
 
-static struct bh_request *waiting(const struct bh_session *session,
-                                  uint64_t number)
+/* A session of the volume that has a WRITE in doubt. */
+static struct bh_session *next_session(const struct bh_volume *volume)
 {
-    BH_LIST_EACH (link, &session->requests) {
-        struct bh_request *request =
-            BH_OWNER(link, struct bh_request, of_session);
-
-        if (request->number == number)
-            return request;
-    }
-    return NULL;
-}
-
-/* It is answered now if it has been sent again, and else when it is. What runs
- * under its number is no such WRITE, and answers for itself. */
-static void settle(struct bh_server *server, struct bh_session *session,
-                   uint64_t number, uint8_t status)
-{
-    struct bh_request *request = waiting(session, number);
-
-    if (request == NULL) {
-        bh_session_record(server, session, number, status);
-    } else if (request->state == BH_REQUEST_WAITING) {
-        bh_queue_drop(session->volume, request);
-        bh_session_request_over(server, request, status);
-        bh_request_reply_status(server, request, status);
-    }
-}
-
-/* Settles the doubts of one session that the job's bytes touch. */
-static void settle_session(struct bh_server *server, struct bh_session *session,
-                           const struct bh_job *job)
-{
-    const struct bh_intents intents = *bh_kept_intents(server, session);
-    uint64_t len = BH_SECTOR_LEN(session->exponent);
-
-    for (unsigned at = 0; at < BH_INTENTS_MAX; at++) {
-        uint64_t first = intents.lsn[at] * len;
-
-        if ((session->doubts & bit(at)) == 0 ||
-            first >= job->offset + job->len || job->offset >= first + len)
-            continue;
-        settle(server, session,
-               bh_window_widen(session->window, intents.number[at]),
-               job->offset <= first && first + len <= job->offset + job->len
-                   ? BH_OK
-                   : BH_ERR_STORAGE);
-    }
-}
-
-void bh_doubts_settle(struct bh_server *server,
-                      const struct bh_request *request)
-{
-    struct bh_volume *volume = request->session->volume;
-    bool left = false;
-
-    if (!volume->doubtful)
-        return;
     BH_LIST_EACH (link, &volume->sessions) {
         struct bh_session *session =
             BH_OWNER(link, struct bh_session, of_volume);
 
-        left |= session->doubts != 0;
-        if (session != request->session && session->doubts != 0)
-            settle_session(server, session, &request->job);
+        if (session->doubts != 0 && session->state == BH_SESSION_PROVEN)
+            return session;
     }
-    volume->doubtful = left;
+    return NULL;
+}
+
+/* Its sector; no bytes if the volume ends before it. */
+static void fill_job(struct bh_doubt *doubt, const struct bh_volume *volume,
+                     uint64_t lsn, uint8_t exponent)
+{
+    uint64_t end = volume->facts.byte_count;
+    uint64_t len = BH_SECTOR_LEN(exponent), offset = lsn * len;
+
+    if (offset >= end)
+        len = 0;
+    else if (len > end - offset)
+        len = end - offset;
+    doubt->job = (struct bh_job){.kind = BH_JOB_READ,
+                                 .medium = volume->medium,
+                                 .offset = offset,
+                                 .len = (uint32_t)len,
+                                 .data = doubt->sector};
+}
+
+bool bh_doubt_examine(struct bh_server *server, struct bh_volume *volume)
+{
+    struct bh_doubt *doubt = &server->doubt;
+    struct bh_session *session = next_session(volume);
+
+    if (session == NULL) {
+        volume->doubtful = false;
+        return false;
+    }
+    if (doubt->volume != NULL)
+        return true; /* its end comes back to this volume */
+    doubt->volume = volume;
+    doubt->session = session->id;
+    doubt->at = (unsigned)__builtin_ctzll(session->doubts);
+    fill_job(doubt, volume, bh_kept_intents(server, session)->of[doubt->at].lsn,
+             session->exponent);
+    doubt->job.facts = &volume->facts;
+    volume->service_runs = true; /* nothing else is done to it */
+    if (doubt->job.len == 0)
+        bh_doubt_examined(server, BH_ERR_SHORT);
+    else
+        bh_job_post(server, &doubt->job);
+    return true;
+}
+
+/* What was read tells whether the WRITE was carried out. If nothing could be
+ * read nobody knows, and that is what its client is told. */
+static void settle(struct bh_server *server, struct bh_session *session,
+                   uint8_t status)
+{
+    const struct bh_doubt *doubt = &server->doubt;
+    const struct bh_intents *intents = bh_kept_intents(server, session);
+    uint64_t number =
+        bh_window_widen(session->window, intents->of[doubt->at].number);
+
+    session->doubts &= ~bit(doubt->at);
+    if (status == BH_OK &&
+        intents->of[doubt->at].hash == bh_doubt_hash(server, &doubt->job))
+        bh_session_record(server, session, number, BH_OK);
+    else if (status != BH_OK && status != BH_ERR_SHORT)
+        bh_session_record(server, session, number, BH_ERR_STORAGE);
+}
+
+void bh_doubt_examined(struct bh_server *server, uint8_t status)
+{
+    struct bh_doubt *doubt = &server->doubt;
+    const struct bh_id *entry = &server->ids.of[doubt->session];
+    struct bh_session *session = &server->sessions[entry->slot];
+
+    doubt->volume->service_runs = false;
+    if (entry->state == BH_ID_PROVEN &&
+        (session->doubts & bit(doubt->at)) != 0 && !doubt->volume->poisoned)
+        settle(server, session, status);
+    else if (entry->state == BH_ID_PROVEN)
+        session->doubts = 0; /* poisoned: every request gets 12 */
+    doubt->volume = NULL;
+    for (uint32_t i = 0; i < server->volumes_used; i++)
+        if (server->volumes[i].doubtful)
+            bh_volume_unsettle(server, &server->volumes[i]);
 }

@@ -6,28 +6,50 @@
  * write the same sector in the meantime, and the retransmission would undo it.
  *
  * So each WRITE of a strict session on a shared volume is noted before it
- * begins (core/keep.h). After a restart those without a recorded status are in
- * doubt:
- *  1. If the client sends one again before anyone else has written there, it is
- *     carried out: the same once more, or for the first time.
- *  2. If another session's WRITE has covered all of it, it is recorded as done
- *     without being carried out: it came before that one, whether it did or
- *     not.
- *  3. If another session's WRITE has covered some of it, which takes two sector
- *     sizes, nobody knows what the rest holds: it is recorded as failed (12).
+ * begins, with a hash of its data (core/keep.h). After a restart, before
+ * anything else is done to the volume, those without a recorded status are
+ * examined: their sectors are read, and a WRITE whose data is there is recorded
+ * as done. One whose data is not has not been carried out, or not all of it.
+ *
+ * Invariants:
+ *  1. At most one WRITE in doubt touches a byte: nothing that overlaps a WRITE
+ *     begins before the WRITE is recorded (invariant 3 of core/volume.h).
+ *  2. While a volume is doubtful its requests are parked.
+ *  3. With `sync = write` the volume is synced before anything is recorded as
+ *     done.
  */
 #ifndef BH_CORE_DOUBT_H
 #define BH_CORE_DOUBT_H
 
+#include "core/job.h"
+#include "wire/protocol.h"
+
 struct bh_request;
 struct bh_server;
 struct bh_session;
+struct bh_volume;
 
-/* The session has been restored: its volume may have doubts now. */
-void bh_doubts_begin(struct bh_server *server, struct bh_session *session);
+/* The WRITE that is examined; one at a time is enough. */
+struct bh_doubt {
+    struct bh_job job;
+    struct bh_volume *volume; /* NULL: none is */
+    uint16_t session;         /* id */
+    unsigned at;              /* its number mod W */
+    uint8_t sector[BH_SECTOR_LEN_MAX];
+};
 
-/* The WRITE `request` has succeeded, and what waits for it has not begun. */
-void bh_doubts_settle(struct bh_server *server,
-                      const struct bh_request *request);
+/* What a noted WRITE's data is known by. */
+uint64_t bh_doubt_hash(const struct bh_server *server,
+                       const struct bh_job *job);
+
+/* The session has been restored: its volume may be doubtful now. */
+void bh_doubt_begin(struct bh_server *server, struct bh_session *session);
+
+/* The volume is doubtful, attached and idle: examines its next WRITE in doubt.
+ * False: there is none, and the volume is doubtful no longer. */
+bool bh_doubt_examine(struct bh_server *server, struct bh_volume *volume);
+
+/* The READ of server->doubt.job is done. */
+void bh_doubt_examined(struct bh_server *server, uint8_t status);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef BH_CORE_INTERNAL_H
 #define BH_CORE_INTERNAL_H
 
+#include "core/doubt.h"
 #include "core/host.h"
 #include "core/ids.h"
 #include "core/keep.h"
@@ -31,6 +32,7 @@ struct bh_server {
     uint64_t now; /* the clock of the public call that runs */
     struct bh_counters counters;
     struct bh_table table; /* what outlives this server */
+    struct bh_doubt doubt;
     struct bh_random random;
     struct bh_ids ids;
     struct bh_hosts hosts;

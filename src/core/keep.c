@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/keep.h"
 
-#include "core/doubt.h"
 #include "core/internal.h"
 
 #include <assert.h>
@@ -168,8 +167,9 @@ void bh_keep_intent(struct bh_server *server, const struct bh_request *request)
         return;
     if (old != NULL)
         intents = *old;
-    intents.number[at] = (uint32_t)request->number;
-    intents.lsn[at] = request->command.lsn;
+    intents.of[at].number = (uint32_t)request->number;
+    intents.of[at].lsn = request->command.lsn;
+    intents.of[at].hash = bh_doubt_hash(server, &request->job);
     bh_table_store(&server->table, INTENTS,
                    (uint32_t)(request->session - server->sessions), &intents);
 }
@@ -253,7 +253,7 @@ static void restore_session(struct bh_server *server, uint32_t slot,
     }
     bh_session_seat(server, session, &server->volumes[kept->volume],
                     bh_host_find(&server->hosts, &kept->peer));
-    bh_doubts_begin(server, session);
+    bh_doubt_begin(server, session);
 }
 
 static void restore_sessions(struct bh_server *server)

@@ -32,8 +32,11 @@ struct bh_volume;
  * before each begins. See core/doubt.h. */
 #define BH_INTENTS_MAX 64u
 struct bh_intents {
-    uint32_t number[BH_INTENTS_MAX]; /* its low half; 0: none */
-    uint32_t lsn[BH_INTENTS_MAX];
+    struct {
+        uint32_t number; /* its low half; 0: none */
+        uint32_t lsn;
+        uint64_t hash; /* of its data */
+    } of[BH_INTENTS_MAX];
 };
 
 void bh_keep_shape(const struct bh_server_config *config,

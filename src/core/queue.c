@@ -115,10 +115,3 @@ void bh_queue_remove(struct bh_server *server, struct bh_volume *volume,
     request->queued = false;
     wake(server, volume);
 }
-
-void bh_queue_drop(struct bh_volume *volume, struct bh_request *request)
-{
-    bh_list_remove(&request->link);
-    request->queued = false;
-    volume->waiting--;
-}

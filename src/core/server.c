@@ -73,11 +73,12 @@ size_t bh_server_size(const struct bh_server_config *config)
     return lay_out(config, NULL, &t);
 }
 
-/* Every volume has a service job, every request and look-up one of its own. */
+/* Every volume has a service job, every request and look-up one of its own; and
+ * there is the doubt's. */
 size_t bh_server_job_count(const struct bh_server_config *config)
 {
     return (size_t)bh_volumes_count(config) + config->request_count +
-           BH_LOOKUPS_MAX;
+           BH_LOOKUPS_MAX + 1;
 }
 
 static void init_rings(struct bh_server *server)
@@ -356,6 +357,11 @@ void bh_server_finish(struct bh_server *server, uint64_t now,
     assert(server->jobs_out > 0);
     server->now = now;
     server->jobs_out--;
+    if (job == &server->doubt.job) {
+        bh_doubt_examined(server, status);
+        settle(server);
+        return;
+    }
     switch (job->kind) {
     case BH_JOB_READ:
     case BH_JOB_WRITE:

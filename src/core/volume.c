@@ -157,7 +157,7 @@ struct bh_volume *bh_volume_find(struct bh_server *server,
 
 bool bh_volume_open_for(const struct bh_volume *volume, uint8_t access)
 {
-    if (!volume->attached || access > volume->access)
+    if (!volume->attached || volume->doubtful || access > volume->access)
         return false;
     if (!volume->service_runs || volume->service.kind == BH_JOB_SYNC)
         return true;
@@ -213,6 +213,18 @@ static bool rival_lets_go(const struct bh_server *server,
     return false;
 }
 
+/* The requests that waited for the attachment arrive now. */
+static void unpark(struct bh_server *server, struct bh_volume *volume)
+{
+    struct bh_link parked;
+
+    bh_list_init(&parked);
+    bh_list_move_all(&parked, &volume->parked);
+    while (!bh_list_empty(&parked))
+        bh_command_admit(
+            server, BH_OWNER(bh_list_take(&parked), struct bh_request, link));
+}
+
 /* Starts what is due, the most urgent first: see the diagram in volume.h. */
 static void settle(struct bh_server *server, struct bh_volume *volume)
 {
@@ -228,6 +240,9 @@ static void settle(struct bh_server *server, struct bh_volume *volume)
             serve(server, volume, BH_JOB_ATTACH);
     } else if (access == BH_ACCESS_NONE && volume->attached) {
         serve(server, volume, BH_JOB_DETACH);
+    } else if (volume->attached && volume->doubtful) {
+        if (!bh_doubt_examine(server, volume))
+            unpark(server, volume);
     } else if (access == BH_ACCESS_NONE && volume->pendings == 0 &&
                !volume->poisoned) {
         bh_list_remove(&volume->idle); /* forgotten last of all */
@@ -248,18 +263,6 @@ void bh_volumes_settle(struct bh_server *server)
                                 struct bh_volume, unsettled));
 }
 
-/* The requests that waited for the attachment arrive now. */
-static void unpark(struct bh_server *server, struct bh_volume *volume)
-{
-    struct bh_link parked;
-
-    bh_list_init(&parked);
-    bh_list_move_all(&parked, &volume->parked);
-    while (!bh_list_empty(&parked))
-        bh_command_admit(
-            server, BH_OWNER(bh_list_take(&parked), struct bh_request, link));
-}
-
 static void attached(struct bh_server *server, struct bh_volume *volume)
 {
     const struct bh_job *job = &volume->service;
@@ -270,9 +273,12 @@ static void attached(struct bh_server *server, struct bh_volume *volume)
         bh_volume_dirtied(server, volume); /* by an earlier server, maybe */
     volume->attached = true;
     volume->restored = false;
+    if (volume->doubtful && volume->facts.sync == BH_SYNC_WRITE)
+        volume->sync_wanted = true; /* before anything is said to be done */
     volume->access = job->access;
     volume->medium = job->medium;
-    unpark(server, volume);
+    if (!volume->doubtful)
+        unpark(server, volume);
 }
 
 /* The sessions that the present attachment does not serve end, after their

@@ -52,7 +52,7 @@ struct bh_volume {
     bool service_runs, attached, dirty, poisoned;
     bool sync_wanted;     /* the timer says so */
     bool restored;        /* from the table, and not attached since */
-    bool doubtful;        /* its sessions may have doubts: core/doubt.h */
+    bool doubtful;        /* restored WRITEs are to be examined: core/doubt.h */
     uint8_t access;       /* what it is attached for; NONE while it is not */
     void *medium;         /* the driver's */
     uint64_t sync_due_ms; /* when dirty */
@@ -135,9 +135,6 @@ void bh_volume_commit(struct bh_server *server, struct bh_volume *volume,
 /* Adds a request whose job is filled in, or a FLUSH. It runs now or later. */
 void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
                   struct bh_request *request);
-
-/* Takes a request out that still waits. */
-void bh_queue_drop(struct bh_volume *volume, struct bh_request *request);
 
 /* The job of a queued request is done, and makes room for another. */
 void bh_queue_job_done(struct bh_server *server, struct bh_volume *volume);

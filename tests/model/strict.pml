@@ -46,6 +46,9 @@
  * nevertheless. SHARED: both sessions are proven, and no lock between them:
  * [c] holds, but [b] only as long as nobody kills the server (NO_KILL): a write
  * that hit the disk unrecorded is carried out again after another client's.
+ * DOUBTS: a write is noted before it begins, and after a kill one whose data is
+ * on the disk is recorded before anything else is done (core/doubt.h): then [b]
+ * holds, too.
  * DELAY: see above; one more than the promise is refuted. It counts from the
  * number's first datagram: a copy that was sent last, WINDOW - 1 numbers later,
  * has so much less time.
@@ -101,6 +104,9 @@ byte highest[SESSIONS];
 byte seen[SESSIONS];             /* bit i: H - i is recorded */
 bit status[SESSIONS * WINDOW];
 byte disk;
+#ifdef DOUBTS
+byte noted;                      /* writes that have begun, bits */
+#endif
 /* ...and what it does not. */
 byte runs[SESSIONS * WINDOW];    /* number under way, or 0 */
 byte runs_as[SESSIONS * WINDOW]; /* what the server takes it for */
@@ -522,6 +528,27 @@ inline executes(s, slot)
     did[slot] = 1
 }
 
+/* bh_doubt_examine: what was noted and not recorded. */
+inline settle_doubts()
+{
+#ifdef DOUBTS
+    v = 0;
+    do
+    :: v < WRITES ->
+        if
+        :: (noted & BIT(v)) && disk == v + 1 &&
+           (recorded[session_of[v]] & BIT(number_of[v])) == 0 ->
+            record(session_of[v], number_of[v], number_of[v], OK)
+        :: else
+        fi;
+        v++
+    :: else -> break
+    od;
+    v = 0
+#endif
+    skip
+}
+
 /* Whether another write to the sector is done, but not recorded yet: until then
  * nothing that touches the sector goes on (core/queue.c). */
 inline find_overlap(s, slot)
@@ -580,6 +607,9 @@ end:
             if
             :: overlap /* it waits */
             :: !overlap && op >= WRITE && did[slot] == 0 ->
+#ifdef DOUBTS
+                noted = noted | BIT(op - WRITE);
+#endif
                 if
                 :: executes(s, slot)
                 :: did[slot] = 2
@@ -601,6 +631,7 @@ end:
         :: else -> break
         od;
         i = 0;
+        settle_doubts();
         if
         :: state[0] == ENDING -> state[0] = PROVEN
         :: state[0] == ENDING -> state[0] = GONE
