@@ -157,9 +157,9 @@ static void a_flipped_byte_is_noticed(void **state)
 
 static void what_is_no_such_file_is_left_alone(void **state)
 {
-    static const char *const texts[] = {
-        "hello", "\n", "blockhead-numbers 2\n",
-        "blockhead-numbers 1\n2 00000000 a\n", "blockhead-numbers 1x"};
+    static const char *const texts[] = {"hello", "\n", "blockhead-numbers 2\n",
+                                        "blockhead-numbers 1\n2 00000000 a\n",
+                                        "blockhead-numbers 1x"};
     struct rig *rig = *state;
     char now[64];
 
