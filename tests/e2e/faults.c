@@ -41,11 +41,12 @@ enum fault {
 
 struct rule {
     _Atomic uint32_t fault;
-    _Atomic uint32_t error;    /* errno */
-    _Atomic uint32_t times;    /* calls that it still holds for */
-    _Atomic uint32_t delay_ms; /* before the call; for every one */
-    _Atomic uint32_t calls;    /* that were made */
-    _Atomic uint32_t failed;   /* of them, by our doing */
+    _Atomic uint32_t error;     /* errno */
+    _Atomic uint32_t times;     /* calls that it still holds for */
+    _Atomic uint32_t delay_ms;  /* before the call; for every one */
+    _Atomic uint32_t linger_ms; /* after a write, which its caller waits for */
+    _Atomic uint32_t calls;     /* that were made */
+    _Atomic uint32_t failed;    /* of them, by our doing */
 };
 
 struct control {
@@ -198,10 +199,10 @@ static bool meant(int fd, uint64_t *inode)
 }
 
 /* In slices, so that a test can end a long delay. */
-static void delay(const struct rule *rule)
+static void delay(const _Atomic uint32_t *ms)
 {
-    for (uint32_t waited = 0; waited < rule->delay_ms; waited += SLICE_MS)
-        usleep(SLICE_MS * 1000);
+    for (uint32_t waited = 0, whole; waited < (whole = *ms); waited += SLICE_MS)
+        usleep(1000 * (whole - waited < SLICE_MS ? whole - waited : SLICE_MS));
 }
 
 /* The fault that this call gets. */
@@ -211,7 +212,7 @@ static enum fault draw(enum op op)
     uint32_t left;
 
     rule->calls++;
-    delay(rule);
+    delay(&rule->delay_ms);
     if (rule->fault == FAULT_NONE)
         return FAULT_NONE;
     left = rule->times;
@@ -273,6 +274,7 @@ static ssize_t write_it(int fd, const void *data, size_t len, off_t offset,
     note(WRITE_BEGIN, call, inode, (uint64_t)offset, 0, data, len);
     put = real_pwrite(fd, data, len, offset);
     note(WRITE_END, call, inode, (uint64_t)offset, put, NULL, 0);
+    delay(&control->rules[OP_WRITE].linger_ms);
     return put;
 }
 

@@ -13,7 +13,7 @@ from conftest import BUILD
 LIBRARY = BUILD / "tests/e2e/faults.so"
 OPS = {"read": 0, "write": 1, "sync": 2}
 FAULTS = {None: 0, "error": 1, "half": 2, "zero": 3, "torn": 4}
-FIELDS = ("fault", "errno", "times", "delay_ms", "calls", "failed")
+FIELDS = ("fault", "errno", "times", "delay_ms", "linger_ms", "calls", "failed")
 FOR_EVER = 0xFFFFFFFF
 RECORD = struct.Struct("=QQQqIIII")
 
@@ -33,8 +33,9 @@ class Faults:
     def field(self, op, name):
         return ctypes.c_uint32.from_buffer(self.map, 4 * (OPS[op] * len(FIELDS) + FIELDS.index(name)))
 
-    def set(self, op, fault=None, errno=numbers.EIO, times=FOR_EVER, delay_ms=0):
-        for name, value in (("errno", errno), ("times", times), ("delay_ms", delay_ms), ("fault", FAULTS[fault])):
+    def set(self, op, fault=None, errno=numbers.EIO, times=FOR_EVER, delay_ms=0, linger_ms=0):
+        for name, value in (("errno", errno), ("times", times), ("delay_ms", delay_ms), ("linger_ms", linger_ms),
+                            ("fault", FAULTS[fault])):
             self.field(op, name).value = value
 
     def clear(self):

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 #define SLOTS 64
-#define WAIT_MS 60
+#define WAIT_MS 200 /* patient: others are to overtake it after a restart */
 #define WAIT_MAX_MS 600
 #define NO_LSN UINT32_MAX
 
