@@ -2,7 +2,9 @@
 """Storage that fails, beneath the real daemon: never a false OK."""
 import errno
 import os
+import random
 import signal
+import time
 
 import pytest
 
@@ -27,17 +29,32 @@ def faults(tmp_path):
 
 
 @pytest.fixture
-def server(serve, images, faults):
-    """Serves a.img, its link b.img, c.img, and s.img as 'stable' with sync = write."""
+def start(serve, images, faults, tmp_path):
+    """start() serves a.img, its link b.img, c.img, and s.img as 'stable' with sync = write; again, on the same port, what
+    was started before is dead."""
+    started = []
     for seed, name in enumerate(("a.img", "c.img", "s.img"), 1):
         make_image(images / name, SIZE, seed)
     os.link(images / "a.img", images / "b.img")
-    with faults.loaded():
-        started = serve(config=CONFIG.format(images=images))
-    yield started
+
+    def start_one():
+        with faults.loaded():
+            port = started[-1].address[1] if started else 0
+            started.append(serve("--state", tmp_path / "state", config=CONFIG.format(images=images),
+                                 listen=(f"udp:127.0.0.1:{port}",)))
+        return started[-1]
+
+    yield start_one
     faults.clear()
-    if faults.failed("sync"):
-        started.codes = (OK, NOT_STABLE)
+    for server in started:
+        server.codes = (OK, NOT_STABLE) if faults.failed("sync") else (OK,)
+        if server is not started[-1]:
+            server.codes += (-signal.SIGKILL,)
+
+
+@pytest.fixture
+def server(start):
+    return start()
 
 
 @pytest.fixture(params=[1, 1 | STRICT], ids=["default", "strict"])
@@ -272,6 +289,49 @@ def test_a_reader_meets_the_poison_too(server, faults):
         assert error_of(writer.flush) == STORAGE
         assert_nothing_works(writer)
         assert error_of(look.read, 0) == STORAGE
+
+
+def test_the_poison_outlives_the_server(start, faults):
+    """A new process would open the image anew, and its fdatasync would succeed: the pages count as clean by now."""
+    server = start()
+    with server.peer() as peer:
+        session = peer.open("a.img")
+        session.write(3, b"x" * 256)
+        faults.set("sync", "error", times=1)
+        assert error_of(session.flush) == STORAGE
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            server.kill(number)
+            server = start()
+            assert_nothing_works(session)
+            assert_poisoned(server, "a.img", "b.img", ":1")
+            with server.peer() as other:
+                assert error_of(other.open, "c.img", LOOK | 1) == OK
+        reopen(server)
+        fresh = peer.open("a.img")
+        fresh.write(3, b"y" * 256)
+        fresh.flush()
+        server.kill()
+        server = start()
+        assert fresh.read(3) == b"y" * 256
+
+
+def test_the_poison_of_the_last_moment_outlives_the_server_too(start, faults):
+    """Killed while the sync fails: before its answer left, or after it."""
+    server = start()
+    with server.peer() as peer:
+        session = peer.open("a.img")
+        for turn in range(3):
+            session.write(turn, bytes([turn]) * 256)
+        faults.set("sync", "error", times=1)
+        peer.send(command_packet(200, session.id, FLUSH))
+        wait_until(lambda: faults.failed("sync") == 1)
+        time.sleep(0.02 * random.random())
+        server.kill()
+        reply = peer.receive(0)
+        server = start()
+        status = error_of(session.flush)
+        if reply is not None:  # it was said: it stays
+            assert (reply[2], status) == (STORAGE, STORAGE)
 
 
 def test_an_end_that_is_not_stable_does_not_look_like_success(server, faults):
