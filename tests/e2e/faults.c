@@ -59,7 +59,8 @@ enum kind {
     SYNC_BEGIN = 's',
     SYNC_END = 'S',
     ARRIVED = 'a',
-    REPLIED = 'r'
+    REPLIED = 'r',
+    STARTED = 'l' /* a new process; what an earlier one had begun is over */
 };
 
 /* `bytes_len` bytes follow: what is written, or a datagram's beginning. */
@@ -92,6 +93,9 @@ static int (*real_sendmmsg)(int, struct mmsghdr *, unsigned, int);
 static int (*real_recvmmsg)(int, struct mmsghdr *, unsigned, int,
                             struct timespec *);
 
+static void note(enum kind kind, uint32_t call, uint64_t file, uint64_t offset,
+                 int64_t result, const void *bytes, size_t bytes_len);
+
 static void find(void *at, const char *name)
 {
     void *found = dlsym(RTLD_NEXT, name);
@@ -121,6 +125,7 @@ static void __attribute__((constructor)) begin(void)
     }
     if (log != NULL)
         log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    note(STARTED, 0, 0, 0, 0, NULL, 0);
 }
 
 /*

@@ -3,6 +3,9 @@
 
 A kernel keeps what an fdatasync covered that had ended well: every pwrite that was over when it began. Of the others it may
 have written back any, in any order; the last one written back to a sector is what it holds.
+
+The process may be killed and started again on the way. What it had begun then is over: a pwrite may have been carried out
+or not, and its request may be carried out again.
 """
 import collections
 
@@ -32,6 +35,7 @@ class History:
         self.records = list(records)
         self.writes = collections.defaultdict(list)  # by LSN, in order
         self.requests = {}  # by session and number
+        self.lives = []  # where processes begin
         self.read_storage(inode)
         self.read_datagrams()
         self.match()
@@ -42,6 +46,10 @@ class History:
         begun, syncs, sync_begun = {}, [], {}
         whole = []
         for at, record in enumerate(self.records):
+            if record.kind == "l":
+                whole += [(begin, at, first.offset, first.data) for begin, first in begun.values()]
+                begun, sync_begun = {}, {}
+                self.lives.append(at)
             if record.file != inode:
                 continue
             if record.kind == "w":
@@ -85,7 +93,8 @@ class History:
         of_data = {}
         for writes in self.writes.values():
             for place, write in enumerate(writes):
-                expect(write.data not in of_data, "carried out twice", write.lsn)
+                earlier = of_data.get(write.data)
+                expect(earlier is None or self.life(earlier[1].begin) < self.life(write.begin), "carried out twice", write)
                 of_data[write.data] = place, write
         self.carried_out = {}
         for key, request in self.requests.items():
@@ -96,6 +105,9 @@ class History:
             place, write = of_data[self.sent[key]]
             expect(write.lsn == request.lsn and write.end < request.replied, "answered before it was written", key)
             self.carried_out[key] = place, write
+
+    def life(self, at):
+        return sum(start <= at for start in self.lives)
 
     # What was promised
 

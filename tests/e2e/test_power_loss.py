@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Power failures, from the recorded log of the real daemon: what was promised is there, and no sector is torn."""
 import collections
+import contextlib
 import random
 import struct
 import threading
+import time
 
 import pytest
 
-from client import FLUSH, OK, STRICT, WRITE
+from client import FLUSH, OK, STRICT, WRITE, Peer
 from conftest import make_image, wait_until
 from faults import Faults
 from power import History, Lost
@@ -28,12 +30,20 @@ def content(writer, lsn, sequence):
     return HEADER.pack(b"POWR", writer, lsn, sequence) * (SECTOR // HEADER.size)
 
 
+class PatientPeer(Peer):
+    """To it a server that restarts is one that does not answer."""
+
+    def send(self, packet):
+        with contextlib.suppress(ConnectionRefusedError):
+            super().send(packet)
+
+
 class Writer(threading.Thread):
     """A strict session that writes and flushes with a full window under way."""
 
-    def __init__(self, server, writer, rounds):
+    def __init__(self, server, writer, rounds, retry_s=5):
         super().__init__()
-        self.server, self.writer, self.rounds = server, writer, rounds
+        self.server, self.writer, self.rounds, self.retry_s = server, writer, rounds, retry_s
         self.chance = random.Random(writer)
         self.sent, self.acked, self.fault, self.sequence = {}, {}, None, 0
 
@@ -51,8 +61,8 @@ class Writer(threading.Thread):
 
     def run(self):
         try:
-            with self.server.peer() as peer:
-                peer.retry_s = 5  # a retransmission would only make the log longer
+            with PatientPeer(self.server.address) as peer:
+                peer.retry_s = self.retry_s
                 session = peer.open("v", 1 | STRICT)
                 session.identify()
                 for _ in range(self.rounds):
@@ -83,6 +93,37 @@ def recorded(request, serve_module, tmp_path_factory):
             raise writer.fault
     sent = {**writers[0].sent, **writers[1].sent}
     return Recorded(list(faults.records()), (images / "v.img").stat().st_ino, sent, first, request.param)
+
+
+@pytest.mark.parametrize("sync", ["flush", "write"])
+def test_what_was_promised_is_there_when_the_server_is_killed_on_the_way(serve, tmp_path, sync):
+    """A FLUSH after the restart covers what was acknowledged before it."""
+    images, faults, port = tmp_path / "images", Faults(tmp_path / "faults"), 0
+    first = make_image(images / "v.img", SECTORS * SECTOR)
+    arguments = {"config": CONFIG.format(images=images, sync=sync)}
+    with faults.loaded():
+        server = serve("--state", tmp_path / "state", **arguments)
+    faults.set("sync", delay_ms=20, linger_ms=0)
+    writers = [Writer(server, writer, 30, retry_s=0.2) for writer in (0, 1)]
+    for writer in writers:
+        writer.start()
+    kills = 0
+    while kills < 6 and all(writer.is_alive() for writer in writers):
+        time.sleep(0.1 + 0.2 * random.random())
+        server.kill()
+        server.end, port = lambda: None, server.address[1]
+        with faults.loaded():
+            server = serve("--state", tmp_path / "state", listen=(f"udp:127.0.0.1:{port}",), **arguments)
+        kills += 1
+    for writer in writers:
+        writer.join()
+        if writer.fault:
+            raise writer.fault
+    sent = {**writers[0].sent, **writers[1].sent}
+    recorded = Recorded(list(faults.records()), (images / "v.img").stat().st_ino, sent, first, sync)
+    history = history_of(recorded)
+    assert kills >= 3 and len(history.lives) == kills + 1
+    assert len(history.carried_out) == len(sent) and history.check_every_moment(sync == "write") > 500
 
 
 def history_of(recorded, records=None):
