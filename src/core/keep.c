@@ -286,13 +286,18 @@ static void restore_pending(struct bh_server *server, uint32_t slot,
 
 static void restore_pendings(struct bh_server *server)
 {
+    static const struct kept_pending nothing;
+
     for (uint32_t slot = 0; slot < BH_PENDING_MAX; slot++) {
         const struct kept_pending *kept =
             bh_table_find(&server->table, PENDINGS, slot);
 
-        if (kept != NULL && kept->id != 0 &&
-            server->ids.of[kept->id].state != BH_ID_PROVEN)
+        if (kept == NULL || kept->id == 0)
+            continue;
+        if (server->ids.of[kept->id].state != BH_ID_PROVEN)
             restore_pending(server, slot, kept);
+        else /* killed between proof and this; it must not come back later */
+            bh_table_store(&server->table, PENDINGS, slot, &nothing);
     }
 }
 

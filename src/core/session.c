@@ -316,7 +316,9 @@ static void leave(struct bh_server *server, struct bh_request *request)
 void bh_session_request_over(struct bh_server *server,
                              struct bh_request *request, uint8_t status)
 {
-    if (request->strict && !request->again)
+    /* A DISCON's status stays with the id: if its number were recorded, a kill
+     * before the end would leave a session that nothing ends. */
+    if (request->strict && !request->again && !request->discon)
         bh_session_record(server, request->session, request->number, status);
     leave(server, request);
 }

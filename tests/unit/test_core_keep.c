@@ -82,6 +82,34 @@ static void a_pending_session_goes_on_too(void **state)
     assert_int_equal(fx_read(fx, peer(1), id, 0), BH_OK);
 }
 
+/* A kill between the store of the session and that of the slot that it left. */
+static void a_pending_session_that_was_proven_does_not_come_back(void **state)
+{
+    enum { PENDINGS = 4 };
+    struct fx *fx = *state;
+    struct bh_table_shape shapes[BH_TABLE_KINDS];
+    uint8_t pending[256];
+    uint32_t slot = 0;
+    uint16_t id;
+
+    with_disk(fx);
+    bh_keep_shape(&fx->config, shapes);
+    assert_true(shapes[PENDINGS].len <= sizeof pending);
+    id = fx_pend(fx, peer(1), FX_PLAIN, "d");
+    while (bh_table_find(&fx->server->table, PENDINGS, slot) == NULL)
+        slot++;
+    memcpy(pending, bh_table_find(&fx->server->table, PENDINGS, slot),
+           shapes[PENDINGS].len);
+    assert_int_equal(fx_read(fx, peer(1), id, 0), BH_OK);
+    bh_table_store(&fx->server->table, PENDINGS, slot, pending);
+    fx_kill(fx);
+    assert_int_equal(fx->server->pending_used, 0);
+    assert_int_equal(fx_discon(fx, peer(1), id), BH_OK);
+    fx_kill(fx);
+    assert_int_equal(fx->server->pending_used, 0);
+    assert_int_equal(fx_read(fx, peer(1), id, 0), BH_ERR_SESSION);
+}
+
 static void the_volume_is_locked_before_anyone_asks(void **state)
 {
     struct fx *fx = *state;
@@ -159,6 +187,30 @@ static void a_disconnect_is_answered_again(void **state)
     fx_kill(fx);
     assert_int_equal(fx_discon(fx, peer(1), id), BH_ERR_SESSION);
     assert_int_equal(fx->server->ids.of[id].state, BH_ID_FREE);
+}
+
+/* The last thing that a killed server stored may be its number. */
+static void
+a_strict_disconnect_ends_the_session_whenever_the_kill_comes(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = open_strict(fx, 1, STRICT);
+    uint8_t bytes[BH_STRICT_DISCON_LEN];
+    struct bh_discon discon = {.seq = 2, .session = id};
+    size_t len = bh_strict_discon_encode(bytes, &discon);
+
+    disk->holds[BH_JOB_SYNC] = true;
+    fx_send(fx, peer(1), bytes, len);
+    assert_int_equal(fx_strict_answer(fx, peer(1), id, 2), FX_NONE);
+    disk->holds[BH_JOB_SYNC] = false;
+    fx_kill(fx);
+    fx_send(fx, peer(1), bytes, len);
+    assert_int_equal(fx_strict_answer(fx, peer(1), id, 2), BH_OK);
+    assert_int_equal(bh_server_session_count(fx->server), 0);
+    fx_kill(fx);
+    fx_send(fx, peer(1), bytes, len);
+    assert_int_equal(fx_strict_answer(fx, peer(1), id, 2), BH_OK);
 }
 
 static void a_clock_that_went_back_frees_ids_in_time(void **state)
@@ -460,11 +512,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_session_goes_on_under_its_id),
         TEST(a_pending_session_goes_on_too),
+        TEST(a_pending_session_that_was_proven_does_not_come_back),
         TEST(the_volume_is_locked_before_anyone_asks),
         TEST(a_strict_number_is_not_carried_out_again),
         TEST(a_number_that_ran_when_the_server_died_runs_again),
         TEST(a_client_that_counts_is_still_protected),
         TEST(a_disconnect_is_answered_again),
+        TEST(a_strict_disconnect_ends_the_session_whenever_the_kill_comes),
         TEST(a_clock_that_went_back_frees_ids_in_time),
         TEST(the_instance_and_the_change_counter_stay),
         TEST(a_poisoned_volume_stays_so),
