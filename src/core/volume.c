@@ -269,7 +269,7 @@ static void attached(struct bh_server *server, struct bh_volume *volume)
 
     if (!volume->attached)
         volume->facts.byte_count = job->byte_count;
-    if (volume->access < BH_ACCESS_WRITER && job->access == BH_ACCESS_WRITER)
+    if (!volume->attached && !bh_volume_is_virtual(volume))
         bh_volume_dirtied(server, volume); /* by an earlier server, maybe */
     volume->attached = true;
     volume->restored = false;

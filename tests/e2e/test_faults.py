@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from client import (FLUSH, LOOK, NO_SPACE, OK, SHORT, STORAGE, STRICT, WRITE, command_packet, error_of,
+from client import (FLUSH, LOOK, NO_SPACE, OK, READ_ONLY, SHORT, STORAGE, STRICT, WRITE, command_packet, error_of,
                     strict_command_packet, strict_header)
 from conftest import make_image, wait_until
 from faults import Faults
@@ -332,6 +332,38 @@ def test_the_poison_of_the_last_moment_outlives_the_server_too(start, faults):
         status = error_of(session.flush)
         if reply is not None:  # it was said: it stays
             assert (reply[2], status) == (STORAGE, STORAGE)
+
+
+@pytest.mark.parametrize("flags", [READ_ONLY, LOOK])
+def test_a_readers_flush_covers_what_an_earlier_server_acknowledged(start, faults, flags):
+    """The writer is gone when the server dies; only a reader goes on."""
+    server = start()
+    with server.peer() as peer:
+        writer = peer.open("a.img")
+        writer.write(3, b"x" * 256)
+        reader = peer.open("a.img", flags | 1)
+        if flags == LOOK:
+            assert writer.alive()
+        server.kill()
+        server = start()
+        calls = faults.calls("sync")
+        reader.flush()
+        assert faults.calls("sync") > calls
+
+
+def test_a_flush_covers_what_a_server_without_state_acknowledged(serve, images, faults):
+    make_image(images / "a.img", SIZE)
+    with faults.loaded():
+        server = serve("--state", "none", images)
+        with server.peer() as peer:
+            peer.open("a.img").write(3, b"x" * 256)
+            server.kill()
+            server.codes = (-signal.SIGKILL,)
+        server = serve("--state", "none", images)
+    with server.peer() as peer:
+        calls = faults.calls("sync")
+        peer.open("a.img", READ_ONLY | 1).flush()
+        assert faults.calls("sync") > calls
 
 
 def test_an_end_that_is_not_stable_does_not_look_like_success(server, faults):
