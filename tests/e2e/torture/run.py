@@ -95,7 +95,7 @@ class Torture:
         self.log = open(directory / "daemon.log", "ab")
         self.proxies, self.processes = {}, []
         self.daemon, self.address = None, ("127.77.%d.%d" % (os.getpid() >> 8 & 255, os.getpid() & 255 or 1), 0)
-        self.kills, self.faults = 0, []
+        self.kills, self.upgrades, self.faults = 0, 0, []
         self.environment = os.environ | {
             "LD_PRELOAD": str(options.build / "tests/e2e/faults.so"), "BH_FAULTS": str(directory / "control"),
             "BH_FAULTS_NAME": ".img",
@@ -157,6 +157,12 @@ class Torture:
         self.daemon.stdout.close()
         self.kills += 1
 
+    def end_daemon_for_an_upgrade(self):
+        """SIGTERM in between: it leaves its sessions to the next one."""
+        self.check_alive()
+        self.end_daemon()
+        self.upgrades += 1
+
     def end_daemon(self):
         self.daemon.terminate()
         if self.daemon.wait(60) != 0:
@@ -213,6 +219,10 @@ class Torture:
             time.sleep(self.chance.uniform(0.05, 0.8))
             self.kill_daemon()
             self.start_daemon()
+            if turn % 8 == 5:
+                self.wait_until_loaded()
+                self.end_daemon_for_an_upgrade()
+                self.start_daemon()
             if turn % 10 == 9:
                 self.wait_until_each(1, "not every client got on")
             if turn % 25 == 24:
@@ -262,7 +272,7 @@ class Torture:
         found = SANITIZER.search((self.directory / "daemon.log").read_text(errors="replace"))
         if found:
             self.faults.append(f"the daemon's log says: {found.group(0)}")
-        return {"seed": self.options.seed, "kills": self.kills, "seconds": round(seconds, 1), "total": total,
+        return {"seed": self.options.seed, "kills": self.kills, "upgrades": self.upgrades, "seconds": round(seconds, 1), "total": total,
                 "kinds": by_kind, "faults": self.faults, "violations": total["violations"] + len(self.faults)}
 
 
@@ -277,7 +287,7 @@ def show(result):
           f"{path['reordered']} reordered")
     for fault in result["faults"]:
         print("VIOLATION", fault)
-    print(f"seed {result['seed']}: {result['kills']} kills in {result['seconds']} s, "
+    print(f"seed {result['seed']}: {result['kills']} kills and {result['upgrades']} orderly restarts in {result['seconds']} s, "
           f"{result['total']['verified']} sectors verified, {result['violations']} violations")
 
 
