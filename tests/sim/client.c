@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+#include "client.h"
+
+#include "world.h"
+
+#include "wire/bytes.h"
+#include "wire/protocol.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define HOT 6u /* sectors that half of all requests go to */
+#define OWN 48u /* granules of a shared disk that have one writer each */
+#define CALM_ANSWERS 6u
+
+/*
+ * Who there is.
+ */
+
+static void set_peer(struct client *client, uint32_t host, uint32_t port)
+{
+    memset(&client->peer, 0, sizeof client->peer);
+    client->peer.host[0] = 1;
+    bh_put32(client->peer.host + 1, host);
+    bh_put32(client->peer.port, port);
+}
+
+static void init_client(struct world *world, uint16_t index)
+{
+    static const uint8_t kinds[] = {CLIENT_COUNTING, CLIENT_WINDOW,
+                                    CLIENT_CONSTANT, CLIENT_STRICT,
+                                    CLIENT_RANDOM,   CLIENT_WINDOW,
+                                    CLIENT_COUNTING, CLIENT_STRICT,
+                                    CLIENT_WINDOW};
+    struct client *client = &world->clients[index];
+    struct rng *rng = &world->rng;
+
+    *client = (struct client){.index = index};
+    client->kind = kinds[index % sizeof kinds];
+    client->strict = client->kind >= CLIENT_STRICT;
+    client->padded = rng_hits(rng, PERCENT(15));
+    client->polite = true;
+    client->think_ms = rng_hits(rng, PERCENT(25)) ? rng_between(rng, 1, 400)
+                                                  : 0;
+    client->write = rng_between(rng, PERCENT(20), PERCENT(70));
+    client->flush = rng_between(rng, 0, PERCENT(6));
+    client->identify = rng_between(rng, 0, PERCENT(4));
+    client->keep = rng_between(rng, 0, PERCENT(2));
+    client->wild = PERMILLE(5);
+    client->depth = (uint16_t)(rng_hits(rng, PERCENT(20))
+                                   ? WINDOW
+                                   : rng_between(rng, 1, 10));
+    client->volume = (uint16_t)(index % VOLUMES);
+    set_peer(client, 0x0A000000u + index * 2u / 3, 1000u + index);
+    if (client->kind != CLIENT_WINDOW)
+        tiny_restart(world, client);
+    client_need(world, client, world->now_ms + 1 + index);
+}
+
+void clients_init(struct world *world)
+{
+    for (uint16_t i = 0; i < CLIENTS; i++)
+        init_client(world, i);
+}
+
+/*
+ * Time.
+ */
+
+void client_need(struct world *world, struct client *client, uint64_t at_ms)
+{
+    if (at_ms <= world->now_ms)
+        at_ms = world->now_ms + 1;
+    if (client->timer_ms != 0 && client->timer_ms <= at_ms)
+        return;
+    client->timer_ms = at_ms;
+    queue_push(&world->queue, at_ms, EVENT_TIMER, client->index,
+               (uint32_t)at_ms);
+}
+
+static bool window_at_work(const struct client *client)
+{
+    return client->kind == CLIENT_WINDOW && client->phase >= PROVING;
+}
+
+void client_timer(struct world *world, struct client *client)
+{
+    if (window_at_work(client) ||
+        (client->kind == CLIENT_WINDOW && client->op.kind != OP_NONE))
+        window_timer(world, client);
+    else if (client->op.kind != OP_NONE)
+        tiny_timer(world, client);
+    else
+        client_go(world, client);
+}
+
+void client_rest(struct world *world, struct client *client, uint32_t ms)
+{
+    client->id = 0;
+    client->phase = RESTING;
+    client->wake_ms = world->now_ms + ms;
+    client_need(world, client, client->wake_ms);
+}
+
+/*
+ * What it wants.
+ */
+
+static void choose_volume(struct world *world, struct client *client)
+{
+    struct rng *rng = &world->rng;
+    uint16_t volume = (uint16_t)(rng_hits(rng, PERCENT(60))
+                                     ? client->index % VOLUMES
+                                     : rng_below(rng, VOLUMES));
+    uint8_t mode;
+
+    if (volume != client->volume)
+        client->unflushed_count = 0;
+    client->volume = volume;
+    mode = world->disks.volumes[volume].facts.mode;
+    client->access = 0;
+    if (rng_hits(rng, PERCENT(8)))
+        client->access = BH_FLAG_READ_ONLY;
+    else if (rng_hits(rng, PERCENT(8)))
+        client->access = BH_FLAG_LOOK;
+    else if (mode == BH_MODE_SHARED && rng_hits(rng, PERCENT(30)))
+        client->access = BH_FLAG_SHARED;
+    client->exponent = (uint8_t)(rng_hits(rng, PERCENT(60))
+                                     ? 0
+                                     : rng_hits(rng, PERCENT(90))
+                                           ? rng_between(rng, 0, 2)
+                                           : 3);
+    if (mode == BH_MODE_SHARED && !client->strict)
+        client->exponent = 0;
+    client->life = rng_hits(rng, PERCENT(15)) ? rng_between(rng, 1, 30)
+                                              : rng_between(rng, 50, 3000);
+    snprintf(client->name, sizeof client->name, "v%02u", volume % 100u);
+}
+
+static void place(struct world *world, const struct client *client,
+                  struct op *op)
+{
+    const struct volume *volume = &world->disks.volumes[client->volume];
+    const struct bh_volume_facts *facts = &volume->facts;
+    uint64_t bytes = facts->byte_count > facts->grow_limit ? facts->byte_count
+                                                           : facts->grow_limit;
+    uint32_t granules = (uint32_t)(bytes / GRANULE_LEN);
+    uint32_t sectors = (granules + (1u << client->exponent) - 1) >>
+                       client->exponent;
+    uint32_t first = 0, at;
+
+    if (facts->mode == BH_MODE_SHARED && op->kind == OP_WRITE) {
+        first = client->strict ? OWN >> client->exponent : client->index;
+        sectors = client->strict ? sectors - first : 1;
+    }
+    op->lsn = first + (rng_hits(&world->rng, PERCENT(50)) && sectors > HOT
+                           ? rng_below(&world->rng, HOT)
+                           : rng_below(&world->rng, sectors));
+    op->outside = rng_hits(&world->rng, client->wild);
+    if (op->outside)
+        op->lsn = sectors + first + rng_below(&world->rng, 1000000);
+    at = op->lsn << client->exponent;
+    op->at = volume->first + at;
+    op->count = 0;
+    if (!op->outside)
+        op->count = granules - at < 1u << client->exponent
+                        ? granules - at
+                        : 1u << client->exponent;
+}
+
+/* Whether so many writes are in doubt there that another is not wanted. */
+static bool doubtful(const struct world *world, const struct client *client,
+                     const struct op *op)
+{
+    const struct disk *disk =
+        &world->disks.of[world->disks.volumes[client->volume].disk];
+
+    for (uint32_t i = 0; i < op->count; i++)
+        if (disk->regs[op->at + i].count > REGISTER_CLUSTERS / 2)
+            return true;
+    return false;
+}
+
+bool client_choose(struct world *world, struct client *client, struct op *op)
+{
+    uint32_t dice = (uint32_t)(rng_next(&world->rng) & 0xFFFF);
+    bool writer = (client->access & BH_FLAG_READ_ONLY) == 0 &&
+                  world->disks.volumes[client->volume].facts.mode !=
+                      BH_MODE_READ_ONLY;
+    uint32_t write = writer ? client->write : PERMILLE(10);
+
+    *op = (struct op){.kind = OP_READ};
+    if (dice < write)
+        op->kind = OP_WRITE;
+    else if ((dice -= write) < client->flush)
+        op->kind = OP_FLUSH;
+    else if ((dice -= client->flush) < client->identify)
+        op->kind = OP_IDENTIFY;
+    else if ((dice -= client->identify) < client->keep)
+        op->kind = OP_KEEP;
+    if (op->kind == OP_READ || op->kind == OP_WRITE)
+        place(world, client, op);
+    if (op->kind == OP_WRITE && doubtful(world, client, op))
+        op->kind = OP_READ;
+    return true;
+}
+
+/*
+ * Beginnings.
+ */
+
+static void begin(struct world *world, struct client *client,
+                  const struct op *op)
+{
+    if (client->kind == CLIENT_WINDOW)
+        window_connect(world, client, op);
+    else
+        tiny_begin(world, client, op);
+}
+
+static bool may_go(struct world *world, struct client *client)
+{
+    client->waits = world->weather.calm && client->polite &&
+                    client->answered >= CALM_ANSWERS &&
+                    !(world->weather.greedy && client->index == 0);
+    return !client->waits;
+}
+
+void client_go(struct world *world, struct client *client)
+{
+    struct op op = {.kind = OP_CONNECT};
+
+    if (client->wake_ms > world->now_ms) {
+        client_need(world, client, client->wake_ms);
+        return;
+    }
+    if (!may_go(world, client))
+        return;
+    switch (client->phase) {
+    case RESTING:
+        if (client->refusals % 4 == 0)
+            choose_volume(world, client);
+        client->phase = CONNECTING;
+        begin(world, client, &op);
+        return;
+    case PROVING:
+        op.kind = rng_hits(&world->rng, PERCENT(30)) ? OP_IDENTIFY : OP_READ;
+        if (op.kind == OP_READ)
+            place(world, client, &op);
+        break;
+    case LEAVING:
+        op.kind = OP_DISCON;
+        break;
+    default:
+        if (!client_choose(world, client, &op))
+            return;
+        break;
+    }
+    begin(world, client, &op);
+}
+
+struct datagram *client_datagram(struct world *world, struct client *client,
+                                 uint32_t request, const struct op *op)
+{
+    struct datagram *d = net_new(world, client->index);
+
+    d->peer = client->peer;
+    d->request = request;
+    d->volume = client->volume;
+    d->must = op->must;
+    return d;
+}
+
+/*
+ * Ends.
+ */
+
+void client_forget(struct world *world, struct client *client)
+{
+    if (client->kind == CLIENT_WINDOW)
+        window_forget(world, client);
+    if (client->op.kind != OP_NONE) {
+        struct op op = client->op;
+
+        client->op.kind = OP_NONE;
+        op_given_up(world, client, &op);
+    }
+}
+
+void client_reset(struct world *world, struct client *client)
+{
+    client_forget(world, client);
+    world->stats.resets++;
+    world_note(world, "client % is reset", client->index, 0, 0);
+    client->born = client->request + 1;
+    if (rng_hits(&world->rng, PERCENT(40)))
+        bh_put32(client->peer.port,
+                 1000u + client->index +
+                     CLIENTS * rng_below(&world->rng, 1000));
+    if (client->kind != CLIENT_WINDOW)
+        tiny_restart(world, client);
+    client_rest(world, client, rng_between(&world->rng, 0, 20));
+}
+
+/* It has done what it came for. */
+static void leave(struct world *world, struct client *client)
+{
+    if (rng_hits(&world->rng, PERCENT(60))) {
+        client->phase = LEAVING;
+        return;
+    }
+    if (rng_hits(&world->rng, PERCENT(60))) {
+        client_reset(world, client);
+        return;
+    }
+    world->stats.abandoned++;
+    client_forget(world, client);
+    client->refusals = 0;
+    client_rest(world, client, rng_between(&world->rng, 0, 2000));
+}
+
+static void connected(struct world *world, struct client *client,
+                      uint8_t status)
+{
+    if (status == BH_OK) {
+        client->phase = PROVING;
+        client->refusals = 0;
+        return;
+    }
+    client->refusals++;
+    client_rest(world, client,
+                status == STATUS_SILENT ? 10
+                                        : rng_between(&world->rng, 100, 3500));
+}
+
+/* The session is of no use any more. */
+static void lost(struct world *world, struct client *client, uint32_t ms)
+{
+    client_forget(world, client);
+    client->refusals = rng_hits(&world->rng, PERCENT(50)) ? 0 : 1;
+    client_rest(world, client, ms);
+}
+
+static bool ends_session(uint8_t status)
+{
+    return status == BH_ERR_SESSION || status == BH_ERR_IN_USE ||
+           status == BH_ERR_SESSIONS || status == BH_ERR_NO_MEDIUM;
+}
+
+static void at_work(struct world *world, struct client *client,
+                    const struct op *op, uint8_t status)
+{
+    bool proving = client->phase == PROVING;
+
+    if (op->kind == OP_DISCON) {
+        world->stats.disconnects += status == BH_OK;
+        client->refusals = 0;
+        client_rest(world, client, rng_between(&world->rng, 0, 100));
+    } else if (ends_session(status)) {
+        lost(world, client, rng_between(&world->rng, 1, 500));
+    } else if (status == STATUS_SILENT) {
+        if (client->strict || proving || rng_hits(&world->rng, PERCENT(40)))
+            lost(world, client, 0);
+    } else if (status == BH_ERR_STORAGE &&
+               (proving || ++client->refusals % 8 == 0)) {
+        lost(world, client, rng_between(&world->rng, 100, 2000));
+    } else {
+        client->phase = client->phase == PROVING ? WORKING : client->phase;
+        if (client->phase == WORKING && --client->life == 0)
+            leave(world, client);
+    }
+}
+
+static void check_status(struct world *world, const struct client *client,
+                         const struct op *op, uint8_t status)
+{
+    if (status == BH_ERR_FORMAT || status == BH_ERR_OPCODE ||
+        status == BH_ERR_AHEAD || status == BH_ERR_FLAGS ||
+        status == BH_ERR_NO_IMAGE ||
+        (status >= BH_STATUS_COUNT && status != STATUS_SILENT))
+        world_fail(world, "client %u did nothing wrong, and is told %u: "
+                          "request of kind %u, lsn %u",
+                   client->index, status, op->kind, op->lsn);
+}
+
+void client_answered(struct world *world, struct client *client,
+                     const struct op *op, uint8_t status, const uint8_t *data)
+{
+    world_note(world, "client %: request of kind % gets %", client->index,
+               op->kind, status);
+    if (world->weather.calm)
+        world->stats.calm_operations++;
+    else
+        world->stats.operations++;
+    check_status(world, client, op, status);
+    if (status == STATUS_SILENT) {
+        op_given_up(world, client, op);
+    } else {
+        client->answered++;
+        op_answered(world, client, op, status, data);
+    }
+    if (op->kind == OP_CONNECT)
+        connected(world, client, status);
+    else if (client->phase >= PROVING)
+        at_work(world, client, op, status);
+    if (client->phase == RESTING)
+        return;
+    if (client->think_ms > 0 && rng_hits(&world->rng, PERCENT(30)))
+        client->wake_ms =
+            world->now_ms + rng_below(&world->rng, client->think_ms + 1);
+    if (window_at_work(client))
+        window_fill(world, client);
+    else
+        client_go(world, client);
+}
+
+void client_received(struct world *world, struct client *client,
+                     const struct datagram *datagram)
+{
+    if (client->kind == CLIENT_WINDOW)
+        window_received(world, client, datagram);
+    else
+        tiny_received(world, client, datagram);
+}

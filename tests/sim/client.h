@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A client: what it wants, and what it is told. How it says so is the business
+ * of its form: the tiny client in either of its forms, one request at a time,
+ * or the window of a strict client.
+ *
+ *   RESTING -> CONNECTING -> PROVING -> WORKING -> LEAVING -> RESTING
+ *      ^            |            |          |
+ *      '------------+------------+----------'  an error, silence, a reset
+ */
+#ifndef BH_SIM_CLIENT_H
+#define BH_SIM_CLIENT_H
+
+#include "net.h"
+
+#include "core/peer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CLIENTS 36u
+#define DOUBTS 12u
+#define UNFLUSHED 32u
+#define WINDOW 64u
+#define SECTOR_ROOM 1024u
+#define STATUS_SILENT 0xFDu /* the tiny client's */
+
+struct world;
+
+enum client_kind {
+    CLIENT_CONSTANT, /* naive: one number for all */
+    CLIENT_RANDOM,   /* naive: any number */
+    CLIENT_COUNTING,
+    CLIENT_STRICT, /* one at a time */
+    CLIENT_WINDOW,
+    CLIENT_KINDS
+};
+
+enum client_phase { RESTING, CONNECTING, PROVING, WORKING, LEAVING };
+
+enum op_kind {
+    OP_NONE,
+    OP_CONNECT,
+    OP_READ,
+    OP_WRITE,
+    OP_IDENTIFY,
+    OP_FLUSH,
+    OP_KEEP,
+    OP_DISCON
+};
+
+struct op {
+    uint8_t kind;
+    bool outside;     /* beyond the volume's end */
+    uint16_t session; /* 0: none */
+    uint32_t lsn;
+    uint32_t at, count; /* granules of the disk; count 0: none inside */
+    uint64_t value;     /* WRITE */
+    uint64_t began;     /* stamp */
+    uint64_t must;      /* FLUSH, DISCON */
+};
+
+/* A write that was given up, or answered with "perhaps". */
+struct doubt {
+    uint16_t session;
+    uint16_t disk;
+    uint32_t at, count;
+    uint64_t value, began;
+};
+
+struct unflushed {
+    uint32_t at;
+    uint64_t value;
+    uint64_t acked; /* stamp */
+};
+
+enum pane_state { PANE_FREE, PANE_OUT, PANE_LEFT };
+
+/* A number of a window. LEFT: given up, but still under way. */
+struct pane {
+    uint8_t state, tries;
+    uint16_t number;
+    uint32_t request;
+    uint32_t wait_ms;
+    uint64_t sent_ms;
+    struct op op;
+};
+
+struct client {
+    uint16_t index;
+    uint8_t kind, phase;
+    bool polite, strict, padded, done, waits;
+    struct bh_peer peer;
+    struct path path;
+
+    /* What it wants. */
+    uint16_t volume;
+    uint8_t access; /* CONNECT's flags without size and strict */
+    uint8_t exponent;
+    uint32_t life; /* requests until it leaves */
+    uint32_t think_ms;
+    uint32_t write, flush, identify, keep, wild; /* shares of 65,536 */
+
+    /* What it has. */
+    uint16_t id; /* 0: no session */
+    uint32_t request; /* requests begun so far */
+    uint32_t born;    /* that number when its machine was last reset */
+    uint32_t answered; /* of them, in calm weather: any answer */
+    uint32_t arrived; /* the highest that has reached the server */
+    uint32_t refusals;
+    uint64_t wake_ms, timer_ms; /* the timer that is in the queue */
+    struct doubt doubts[DOUBTS];
+    uint32_t doubt_count;
+    struct unflushed unflushed[UNFLUSHED];
+    uint32_t unflushed_count;
+
+    /* One at a time. */
+    struct op op;
+    uint64_t tiny[16]; /* TINY_WORDS */
+    uint8_t body[SECTOR_ROOM];
+    char name[8];
+
+    /* A window. */
+    struct pane panes[WINDOW];
+    uint8_t seq; /* of CONNECT */
+    uint16_t next, oldest;
+    uint16_t window, depth, out; /* as agreed; as it likes; requests out */
+    uint64_t due_ms; /* of the first retransmission */
+};
+
+void clients_init(struct world *world);
+
+/* A timer of a client went off. */
+void client_timer(struct world *world, struct client *client);
+
+/* A datagram has reached it. */
+void client_received(struct world *world, struct client *client,
+                     const struct datagram *datagram);
+
+/* The machine is reset: nothing is left of its session or its memory. */
+void client_reset(struct world *world, struct client *client);
+
+/* Goes on with the next thing to do. */
+void client_go(struct world *world, struct client *client);
+
+/* The rest it leaves alone: all that it has is gone. */
+void client_forget(struct world *world, struct client *client);
+
+/* It rests for a while, without a session. */
+void client_rest(struct world *world, struct client *client, uint32_t ms);
+
+/* Asks to be looked after at this time at the latest. */
+void client_need(struct world *world, struct client *client, uint64_t at_ms);
+
+/* The next thing that a client with a session does; false: none for now. */
+bool client_choose(struct world *world, struct client *client, struct op *op);
+
+/* A request has its answer: `status` is the wire's, or STATUS_SILENT if the
+ * client gives up; `data` is what follows the reply's header. */
+void client_answered(struct world *world, struct client *client,
+                     const struct op *op, uint8_t status, const uint8_t *data);
+
+/* A datagram of this client. */
+struct datagram *client_datagram(struct world *world, struct client *client,
+                                 uint32_t request, const struct op *op);
+
+/* tiny_client.c: one request at a time, client->op. */
+void tiny_begin(struct world *world, struct client *client,
+                const struct op *op);
+void tiny_timer(struct world *world, struct client *client);
+void tiny_received(struct world *world, struct client *client,
+                   const struct datagram *datagram);
+void tiny_restart(struct world *world, struct client *client);
+
+/* window_client.c: CONNECT is client->op, all else in client->panes. */
+void window_connect(struct world *world, struct client *client,
+                    const struct op *op);
+void window_fill(struct world *world, struct client *client);
+void window_timer(struct world *world, struct client *client);
+void window_received(struct world *world, struct client *client,
+                     const struct datagram *datagram);
+void window_forget(struct world *world, struct client *client);
+
+#endif

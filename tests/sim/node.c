@@ -1,0 +1,750 @@
+/* SPDX-License-Identifier: MIT */
+#include "node.h"
+
+#include "world.h"
+
+#include "core/internal.h"
+#include "wire/bytes.h"
+#include "wire/identify.h"
+#include "wire/opcode.h"
+#include "wire/protocol.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define INVARIANTS_EVERY 4096u
+
+/*
+ * Beginning and end.
+ */
+
+static void start(struct world *world)
+{
+    struct node *node = &world->node;
+
+    memset(node->memory, 0, node->memory_len);
+    node->server = bh_server_init(node->memory, &node->config, world->now_ms,
+                                  node->table);
+    node->up = true;
+}
+
+static void draw_secrets(struct world *world)
+{
+    struct bh_server_config *config = &world->node.config;
+
+    config->instance = rng_next(&world->rng);
+    for (uint32_t i = 0; i < sizeof config->hash_key; i++)
+        config->hash_key[i] = (uint8_t)rng_next(&world->rng);
+}
+
+void node_init(struct world *world)
+{
+    struct node *node = &world->node;
+
+    node->config = (struct bh_server_config){
+        .session_count = rng_between(&world->rng, BH_SESSIONS_MIN, 64),
+        .request_count = rng_between(&world->rng, BH_REQUESTS_MIN, 256),
+        .volume_jobs = rng_between(&world->rng, 1, 8),
+        .name = "sim"};
+    draw_secrets(world);
+    node->memory_len = bh_server_size(&node->config);
+    node->memory = malloc(node->memory_len);
+    node->table_len = bh_server_table_size(&node->config);
+    node->table = calloc(1, node->table_len);
+    node->before = malloc(node->table_len);
+    if (node->memory == NULL || node->table == NULL || node->before == NULL)
+        abort();
+    node->boot = 1;
+    node->all_seen = true;
+    start(world);
+    node_pump(world);
+}
+
+void node_free(struct world *world)
+{
+    free(world->node.memory);
+    free(world->node.table);
+    free(world->node.before);
+}
+
+static void node_proved(struct world *world, uint16_t id, uint8_t access,
+                        const struct bh_peer *peer, uint32_t volume);
+
+/* The sessions of this boot are gone, and what they had under way. */
+static void forget_sessions(struct world *world)
+{
+    struct node *node = &world->node;
+
+    for (uint32_t i = 0; i < node->given_count; i++) {
+        struct id_fate *fate = &node->ids[node->given[i]];
+
+        if (!fate->alive)
+            continue;
+        fate->alive = false;
+        if (fate->client < CLIENTS)
+            op_session_over(world, &world->clients[fate->client],
+                            node->given[i]);
+    }
+    for (uint32_t i = 0; i < node->given_count; i++)
+        node->ids[node->given[i]].closed_ms = 0;
+    node->given_count = 0;
+    node->boot++;
+    draw_secrets(world);
+    memset(node->table, 0, node->table_len);
+}
+
+void node_kill(struct world *world, bool power)
+{
+    if (!world->node.up)
+        return;
+    world_note(world, "the server dies, power %", power, 0, 0);
+    world->node.up = false;
+    world->node.doom = DOOM_NONE;
+    world->node.died_ms = world->now_ms;
+    world->stats.kills += !power;
+    queue_push(&world->queue,
+               world->now_ms + (power ? rng_between(&world->rng, 2000, 30000)
+                                      : rng_between(&world->rng, 0, 1500)),
+               EVENT_RESTART, 0, 0);
+    disks_killed(world);
+    if (power) {
+        forget_sessions(world);
+        disks_power_lost(world);
+        world->net.cut_ms = world->net.power_ms = world->now_ms + 1;
+        for (uint32_t i = 0; i < CLIENTS; i++)
+            world->clients[i].unflushed_count = 0;
+    }
+}
+
+/*
+ * A kill in the midst of a call.
+ */
+
+static const struct bh_record *record_at(const struct node *node,
+                                         unsigned kind, uint32_t index)
+{
+    const struct bh_table *table = &node->server->table;
+    size_t len = sizeof(struct bh_record) + table->head->shapes[kind].len;
+
+    return (const void *)(table->areas[kind] + index * len);
+}
+
+/* Whether the record with this stamp is still there: another store of the same
+ * call may have taken its place. */
+static bool find_stamp(const struct node *node, uint64_t stamp, unsigned *kind,
+                       uint32_t *index)
+{
+    for (*kind = 0; *kind < BH_TABLE_KINDS; ++*kind) {
+        uint32_t count = 2 * node->server->table.head->shapes[*kind].count;
+
+        for (*index = 0; *index < count; ++*index)
+            if (record_at(node, *kind, *index)->stamp == stamp)
+                return true;
+    }
+    return false;
+}
+
+/* Takes `len` bytes of the record from the table as it is now into the one
+ * before; `len` counts as the stores do: content, stamp, check. */
+static void take_record(struct node *node, unsigned kind, uint32_t index,
+                        size_t len)
+{
+    const struct bh_record *now = record_at(node, kind, index);
+    size_t content = node->server->table.head->shapes[kind].len;
+    struct bh_record *then =
+        (void *)(node->before + ((const uint8_t *)now - node->table));
+
+    memcpy(then + 1, now + 1, len < content ? len : content);
+    if (len > content)
+        then->stamp = now->stamp;
+    if (len > content + 8)
+        then->check = now->check;
+}
+
+/* The table is as some instruction of the call has left it. */
+static void cut_table(struct world *world, uint64_t stamp_before)
+{
+    struct node *node = &world->node;
+    struct bh_table_head *head = (void *)node->before;
+    uint64_t stores = node->server->table.stamp - stamp_before;
+    uint64_t whole = rng_below(&world->rng, (uint32_t)stores + 1);
+    unsigned kind;
+    uint32_t index;
+
+    for (uint64_t i = 1; i <= whole; i++) {
+        if (!find_stamp(node, stamp_before + i, &kind, &index))
+            return; /* stored again later: the kill came just before */
+        take_record(node, kind, index, SIZE_MAX);
+    }
+    if (whole == stores || rng_hits(&world->rng, PERCENT(40)) ||
+        !find_stamp(node, stamp_before + whole + 1, &kind, &index))
+        return;
+    head->storing = 1u + node->server->table.firsts[kind] + index / 2;
+    take_record(node, kind, index,
+                rng_below(&world->rng,
+                          node->server->table.head->shapes[kind].len + 16));
+    world->stats.half_records++;
+}
+
+void node_doom(struct world *world, enum doom doom)
+{
+    if (world->node.up)
+        world->node.doom = doom;
+}
+
+static uint64_t call_begins(struct node *node)
+{
+    node->calls++;
+    if (node->doom == DOOM_IN_CALL)
+        memcpy(node->before, node->table, node->table_len);
+    return node->server->table.stamp;
+}
+
+/* Whether the server lives on. */
+static bool call_ends(struct world *world, uint64_t stamp_before)
+{
+    struct node *node = &world->node;
+
+    if (node->doom != DOOM_IN_CALL)
+        return true;
+    cut_table(world, stamp_before);
+    memcpy(node->table, node->before, node->table_len);
+    node->all_seen = false;
+    node_kill(world, false);
+    return false;
+}
+
+/*
+ * The next server.
+ */
+
+/* The core may have told of a session's end or beginning in a call that nobody
+ * has seen the end of. */
+static void reconcile(struct world *world, uint16_t id, bool all_seen)
+{
+    struct node *node = &world->node;
+    struct id_fate *fate = &node->ids[id];
+    const struct bh_id *entry = &node->server->ids.of[id];
+
+    if (!fate->alive)
+        return;
+    if (fate->proven && entry->state != BH_ID_PROVEN) {
+        if (all_seen)
+            world_fail(world, "session %04x was lost by a kill", id);
+        fate->alive = fate->proven = false;
+        fate->closed_ms = node->died_ms;
+        op_session_over(world, &world->clients[fate->client], id);
+    } else if (!fate->proven && entry->state == BH_ID_PROVEN) {
+        const struct bh_session *session = &node->server->sessions[entry->slot];
+
+        if (all_seen)
+            world_fail(world, "session %04x came from nowhere", id);
+        node_proved(world, id, session->access, &session->peer,
+                    session->volume->facts.number - 1);
+    }
+    fate->heard_ms = world->now_ms;
+}
+
+void node_restart(struct world *world)
+{
+    struct node *node = &world->node;
+
+    world_note(world, "the server starts", 0, 0, 0);
+    if (rng_hits(&world->rng, PERCENT(25)) &&
+        bh_server_table_check(&node->config, node->table) >= BH_TABLE_FOREIGN)
+        world_fail(world, "a kill has damaged the table");
+    start(world);
+    for (uint32_t i = 0; i < node->given_count; i++)
+        reconcile(world, node->given[i], node->all_seen);
+    node->all_seen = true;
+    node_pump(world);
+}
+
+/*
+ * Requests.
+ */
+
+struct receipt *node_receipt(struct world *world,
+                             const struct bh_request *request)
+{
+    struct receipt *receipt;
+    uint64_t serial;
+
+    memcpy(&serial, request->path.route, sizeof serial);
+    receipt = &world->node.receipts[serial % RECEIPTS];
+    return receipt->serial == serial ? receipt : NULL;
+}
+
+static const struct bh_session *session_of(const struct world *world,
+                                           uint16_t id)
+{
+    const struct bh_server *server = world->node.server;
+
+    if (!world->node.up || server->ids.of[id].state != BH_ID_PROVEN)
+        return NULL;
+    return &server->sessions[server->ids.of[id].slot];
+}
+
+bool node_proven(const struct world *world, uint16_t id)
+{
+    const struct bh_session *session = session_of(world, id);
+
+    return session != NULL && session->state == BH_SESSION_PROVEN;
+}
+
+bool node_counts(const struct world *world, uint16_t id)
+{
+    const struct bh_session *session = session_of(world, id);
+
+    return session != NULL && session->window == NULL &&
+           !session->count.naive && session->count.run >= BH_COUNTING_RUN;
+}
+
+/* A new request of a session that is well renews its right to the volume. */
+static void note_heard(struct world *world, const struct datagram *d)
+{
+    struct client *client = &world->clients[d->client];
+    uint16_t id = BH_GET16(d->bytes + 2);
+
+    if (d->replay || d->bytes[0] != BH_PACKET_COMMAND)
+        return;
+    if (d->request <= client->arrived)
+        return;
+    client->arrived = d->request;
+    if (!node_proven(world, id))
+        return;
+    world->node.ids[id].heard_ms = world->now_ms;
+    world->node.ids[id].heard = d->peer;
+}
+
+static void note_receipt(struct world *world, const struct datagram *d)
+{
+    struct node *node = &world->node;
+    struct receipt *receipt = &node->receipts[++node->serial % RECEIPTS];
+
+    *receipt = (struct receipt){.serial = node->serial,
+                                .request = d->request,
+                                .client = d->client,
+                                .len = d->len,
+                                .volume = d->volume,
+                                .replay = d->replay,
+                                .must = d->must,
+                                .peer = d->peer};
+    memcpy(receipt->head, d->bytes,
+           d->len < sizeof receipt->head ? d->len : sizeof receipt->head);
+}
+
+void node_receive(struct world *world, const struct datagram *d)
+{
+    struct node *node = &world->node;
+    struct bh_path path = {.peer = d->peer};
+    uint64_t stamp;
+
+    if (!node->up) {
+        world->stats.server_down++;
+        return;
+    }
+    note_receipt(world, d);
+    note_heard(world, d);
+    world->stats.received++;
+    world_note(world, "client % sends $, request %", d->client,
+               (uint64_t)BH_GET32(d->bytes) << 16 | BH_GET16(d->bytes + 4),
+               d->request);
+    memcpy(path.route, &node->serial, sizeof node->serial);
+    stamp = call_begins(node);
+    bh_server_receive(node->server, world->now_ms, &path, d->bytes, d->len);
+    if (call_ends(world, stamp))
+        node_pump(world);
+}
+
+void node_finish(struct world *world, struct bh_job *job, uint8_t status)
+{
+    uint64_t stamp = call_begins(&world->node);
+
+    bh_server_finish(world->node.server, world->now_ms, job, status);
+    call_ends(world, stamp);
+}
+
+/*
+ * Replies.
+ */
+
+static bool strict_answer(const struct receipt *receipt,
+                          const struct bh_send *send)
+{
+    return (receipt->head[0] == BH_PACKET_DISCON ||
+            receipt->head[0] == BH_PACKET_KEEP) &&
+           receipt->len >= BH_STRICT_DISCON_LEN &&
+           send->len == BH_STRICT_REPLY_HEADER_LEN &&
+           send->bytes[3] == receipt->head[4] &&
+           memcmp(send->bytes + 4, receipt->head + 2, 2) == 0;
+}
+
+/* It fits its request, and is not longer without good reason. */
+static void check_form(struct world *world, const struct receipt *receipt,
+                       const struct bh_send *send)
+{
+    uint16_t id = BH_GET16(receipt->head + 2);
+
+    if (memcmp(&send->path->peer, &receipt->peer, sizeof receipt->peer) != 0)
+        world_fail(world, "a reply goes to somebody else than the request's "
+                          "sender");
+    if (receipt->head[0] == BH_PACKET_KEEP && send->len == BH_KEEP_LEN) {
+        if (send->bytes[0] != BH_PACKET_KEEP)
+            world_fail(world, "a KEEP is answered with something else");
+        return;
+    }
+    if (send->len < 3 || send->bytes[0] != BH_PACKET_REPLY ||
+        send->bytes[1] != receipt->head[1])
+        world_fail(world, "a reply does not fit its request");
+    if (send->len <= receipt->len || strict_answer(receipt, send))
+        return;
+    if (receipt->head[0] != BH_PACKET_COMMAND || send->bytes[2] != BH_OK ||
+        id == 0 || !world->node.ids[id].was_proven ||
+        (receipt->head[4] != BH_OP_READ && receipt->head[4] != BH_OP_IDENTIFY))
+        world_fail(world, "a reply of %u bytes to a request of %u",
+                   (unsigned)send->len, (unsigned)receipt->len);
+}
+
+/* Another client is about to have this id while one still thinks that it is
+ * his: after a restart with an empty table nobody can tell. */
+static void end_collisions(struct world *world, uint16_t id, uint16_t receiver)
+{
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        struct client *client = &world->clients[i];
+
+        if (client->index == receiver || client->id != id)
+            continue;
+        world->stats.collisions++;
+        client_reset(world, client);
+    }
+}
+
+static void id_given(struct world *world, const struct receipt *receipt,
+                     uint16_t id)
+{
+    struct node *node = &world->node;
+    struct id_fate *fate = &node->ids[id];
+
+    if (id == 0)
+        world_fail(world, "the id 0 was given out");
+    if (fate->alive && !fate->proven && fate->client == receipt->client &&
+        fate->volume == receipt->volume)
+        return; /* the same CONNECT again */
+    if (fate->alive && fate->proven)
+        world_fail(world, "id %04x was given out while a session has it", id);
+    if (fate->closed_ms > 0 && world->now_ms - fate->closed_ms < BH_QUARANTINE_MS)
+        world_fail(world, "id %04x was given out again after %llu ms", id,
+                   (unsigned long long)(world->now_ms - fate->closed_ms));
+    end_collisions(world, id, receipt->client);
+    *fate = (struct id_fate){.client = receipt->client,
+                             .alive = true,
+                             .strict = (receipt->head[2] & BH_FLAG_STRICT) != 0,
+                             .heard_ms = world->now_ms,
+                             .volume = receipt->volume};
+    if (node->given_count == IDS)
+        node->given_count = 0;
+    node->given[node->given_count++] = id;
+}
+
+static void check_stable(struct world *world, const struct receipt *receipt,
+                         uint64_t serial, const char *what)
+{
+    const struct volume *volume = &world->disks.volumes[receipt->volume];
+
+    if (serial > volume->stable)
+        world_fail(world,
+                   "%s was answered with OK before it was stable: client %u, "
+                   "volume %u, as a %s",
+                   what, receipt->client, receipt->volume,
+                   world->node.ids[BH_GET16(receipt->head + 2)].writer
+                       ? "writer"
+                       : "reader");
+}
+
+static void check_counter(struct world *world, uint32_t index,
+                          const uint8_t *data)
+{
+    struct volume *v = &world->disks.volumes[index];
+    uint64_t counter = BH_GET64(data + BH_IDENTIFY_AT_CHANGE_COUNTER);
+    uint64_t instance = BH_GET64(data + BH_IDENTIFY_AT_INSTANCE);
+    uint64_t rise, least;
+
+    if (instance != world->node.config.instance)
+        world_fail(world, "IDENTIFY tells another instance than the server's");
+
+    /* A reply may have been made before another session was proven in the
+     * same call, and a kill may come between the counter and the session. */
+    rise = counter - v->counter - (v->proven - v->counter_proven);
+    least = v->call == world->node.calls ? 0 - (uint64_t)v->in_call : 0;
+    if (!v->counter_known && least != 0)
+        return;
+    if (v->counter_known &&
+        rise - least > (v->counter_loose ? 1000 : 0) - least)
+        world_fail(world,
+                   "the change counter of volume %u rose by %lld while %lld "
+                   "writing sessions began",
+                   index, (long long)(counter - v->counter),
+                   (long long)(v->proven - v->counter_proven));
+    v->counter_proven = v->proven;
+    if (v->counter_known && (int64_t)rise < 0)
+        v->counter_proven += rise;
+    v->counter_loose = false;
+    v->counter_known = true;
+    v->counter = counter;
+}
+
+static void command_ok(struct world *world, const struct receipt *receipt,
+                       const struct bh_send *send)
+{
+    struct volume *volume = &world->disks.volumes[receipt->volume];
+    uint16_t id = BH_GET16(receipt->head + 2);
+
+    switch (receipt->head[4]) {
+    case BH_OP_WRITE:
+        if (volume->facts.sync == BH_SYNC_WRITE)
+            check_stable(world, receipt, receipt->written, "a WRITE");
+        if (receipt->written > volume->acked)
+            volume->acked = receipt->written;
+        break;
+    case BH_OP_FLUSH:
+        check_stable(world, receipt, receipt->must, "a FLUSH");
+        break;
+    case BH_OP_IDENTIFY:
+        if (id != 0)
+            check_counter(world, receipt->volume,
+                          send->bytes + send->len - BH_IDENTIFY_LEN);
+        break;
+    default:
+        break;
+    }
+}
+
+static void check_meaning(struct world *world, const struct receipt *receipt,
+                          const struct bh_send *send)
+{
+    if (send->len < 3 || send->bytes[2] != BH_OK)
+        return;
+    switch (receipt->head[0]) {
+    case BH_PACKET_CONNECT:
+        if (send->len == BH_CONNECT_REPLY_LEN)
+            id_given(world, receipt, BH_GET16(send->bytes + 3));
+        break;
+    case BH_PACKET_COMMAND:
+        if (!receipt->replay)
+            command_ok(world, receipt, send);
+        break;
+    case BH_PACKET_DISCON:
+        if (!receipt->replay &&
+            world->node.ids[BH_GET16(receipt->head + 2)].writer)
+            check_stable(world, receipt, receipt->must, "a DISCON");
+        break;
+    default:
+        break;
+    }
+}
+
+static void reply(struct world *world, const struct bh_send *send)
+{
+    struct receipt *receipt;
+    struct datagram *d;
+    uint64_t serial;
+
+    memcpy(&serial, send->path->route, sizeof serial);
+    receipt = &world->node.receipts[serial % RECEIPTS];
+    if (receipt->serial != serial)
+        world_fail(world, "a reply to a request that was never sent");
+    if (receipt->answered)
+        world_fail(world, "a request has two replies: client %u",
+                   receipt->client);
+    receipt->answered = true;
+    world->stats.replied++;
+    check_form(world, receipt, send);
+    check_meaning(world, receipt, send);
+    world_note(world, "  reply to client %: $", receipt->client,
+               send->len < 4 ? send->bytes[2] : BH_GET32(send->bytes), 0);
+    if (receipt->replay)
+        return;
+    d = net_new(world, receipt->client);
+    d->request = receipt->request;
+    d->peer = receipt->peer;
+    d->len = (uint16_t)send->len;
+    memcpy(d->bytes, send->bytes, send->len);
+    net_send(world, d, false);
+}
+
+/*
+ * Events: what the core says of its sessions.
+ */
+
+static uint32_t volume_of(const struct bh_event *event)
+{
+    return (uint32_t)(event->volume[1] - '0') * 10 +
+           (uint32_t)(event->volume[2] - '0');
+}
+
+static uint64_t len_of(const struct bh_volume_facts *facts)
+{
+    return facts->byte_count > facts->grow_limit ? facts->byte_count
+                                                 : facts->grow_limit;
+}
+
+static void count_proof(const struct world *world, struct volume *volume)
+{
+    if (volume->call != world->node.calls)
+        volume->in_call = 0;
+    volume->call = world->node.calls;
+    volume->in_call++;
+    volume->proven++;
+}
+
+static void node_proved(struct world *world, uint16_t id, uint8_t access,
+                        const struct bh_peer *peer, uint32_t volume)
+{
+    struct disks *disks = &world->disks;
+    struct id_fate *fate = &world->node.ids[id];
+    const struct bh_volume_facts *facts = &disks->volumes[volume].facts;
+
+    world->stats.sessions++;
+    fate->proven = fate->was_proven = true;
+    fate->writer = access == BH_ACCESS_WRITER;
+    fate->heard_ms = world->now_ms;
+    fate->heard = *peer;
+    if (volume != fate->volume)
+        world_fail(world,
+                   "session %04x is on another volume than was asked for", id);
+    for (uint32_t i = 0; fate->writer && i < VOLUMES; i++) {
+        const struct bh_volume_facts *other = &disks->volumes[i].facts;
+
+        if (other->inode == facts->inode &&
+            other->first < facts->first + len_of(facts) &&
+            facts->first < other->first + len_of(other))
+            count_proof(world, &disks->volumes[i]);
+    }
+}
+
+/* Nobody loses what he holds before his time: docs/protocol.md 7. */
+static void check_takeover(struct world *world, const struct id_fate *fate,
+                           uint16_t id)
+{
+    uint64_t silent = world->now_ms - fate->heard_ms;
+    uint64_t least = fate->strict ? BH_LEASE_MS : BH_SILENCE_MS;
+
+    world->stats.takeovers++;
+    if (silent < least)
+        world_fail(world,
+                   "session %04x was displaced after %llu ms of silence: "
+                   "client %u, volume %u",
+                   id, (unsigned long long)silent, fate->client, fate->volume);
+}
+
+static void session_ended(struct world *world, const struct bh_event *event)
+{
+    struct id_fate *fate = &world->node.ids[event->id];
+
+    if (event->detail == BH_END_TAKEOVER)
+        check_takeover(world, fate, event->id);
+    fate->alive = false;
+    fate->proven = false;
+    fate->closed_ms = world->now_ms;
+    op_session_over(world, &world->clients[fate->client], event->id);
+}
+
+static void take_event(struct world *world, const struct bh_event *event)
+{
+    world_note(world, "  event %, id $, detail %", event->kind, event->id,
+               event->detail);
+    if (event->kind == BH_EVENT_SESSION_PROVEN)
+        node_proved(world, event->id, event->access, &event->peer,
+                    volume_of(event));
+    else if (event->kind == BH_EVENT_SESSION_ENDED)
+        session_ended(world, event);
+}
+
+/*
+ * The loop of a driver.
+ */
+
+static void bring_random(struct world *world)
+{
+    uint64_t bits[32];
+
+    if (bh_server_random_wanted(world->node.server) < 512)
+        return;
+    while (bh_server_random_wanted(world->node.server) >= sizeof bits) {
+        for (uint32_t i = 0; i < 32; i++)
+            bits[i] = rng_next(&world->rng);
+        bh_server_add_random(world->node.server, (const uint8_t *)bits,
+                             sizeof bits);
+    }
+}
+
+/* Whether something follows from what has just been done. */
+static bool goes_on(struct world *world)
+{
+    struct node *node = &world->node;
+
+    if (!node->up)
+        return false;
+    if (node->doom == DOOM_AFTER_CALL && rng_hits(&world->rng, PERCENT(30))) {
+        node->all_seen = false;
+        node_kill(world, false);
+        return false;
+    }
+    return node->server->first_job != NULL || node->server->event_count > 0 ||
+           !bh_list_empty(&node->server->sends);
+}
+
+static void drain(struct world *world)
+{
+    struct bh_server *server = world->node.server;
+    struct bh_event event;
+    struct bh_send send;
+    struct bh_job *job;
+
+    if (bh_server_next_event(server, &event)) {
+        take_event(world, &event);
+    } else if (bh_server_next_send(server, &send)) {
+        reply(world, &send);
+        bh_server_sent(server, &send);
+    } else {
+        job = bh_server_next_job(server);
+        if (job != NULL)
+            disk_take(world, job);
+    }
+}
+
+void node_pump(struct world *world)
+{
+    const char *wrong;
+
+    while (goes_on(world))
+        drain(world);
+    if (!world->node.up)
+        return;
+    bring_random(world);
+    if (world->node.calls % INVARIANTS_EVERY != 0)
+        return;
+    world->stats.invariants++;
+    wrong = invariants_check(world->node.server);
+    if (wrong != NULL)
+        world_fail(world, "%s", wrong);
+}
+
+void node_expire(struct world *world)
+{
+    uint64_t stamp = call_begins(&world->node);
+
+    bh_server_expire(world->node.server, world->now_ms);
+    if (call_ends(world, stamp))
+        node_pump(world);
+}
+
+void node_reopen(struct world *world)
+{
+    disks_mended(world);
+    if (!world->node.up)
+        return;
+    bh_server_reopen(world->node.server, world->now_ms);
+    node_pump(world);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The server machine: the core, the driver's loop around it, and what can be
+ * said of a reply by looking at nothing but the request that it answers.
+ */
+#ifndef BH_SIM_NODE_H
+#define BH_SIM_NODE_H
+
+#include "core/server.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RECEIPTS 32768u
+#define IDS 65536u
+
+struct world;
+struct datagram;
+struct bh_request;
+
+/* A datagram that reached the server. */
+struct receipt {
+    uint64_t serial;
+    uint32_t request;
+    uint16_t client, len;
+    uint16_t volume;
+    bool answered, replay;
+    uint8_t head[10];
+    uint64_t must;    /* FLUSH, DISCON */
+    uint64_t written; /* WRITE: its job's serial; 0: none has ended well */
+    struct bh_peer peer;
+};
+
+/* What became of an id. */
+struct id_fate {
+    uint16_t client;
+    bool alive, proven, was_proven, strict, writer;
+    uint16_t volume;
+    uint64_t closed_ms; /* of a proven one; 0: never */
+    uint64_t heard_ms;  /* a request that was new arrived in the session */
+    struct bh_peer heard;
+};
+
+/* When the server is to die: in the midst of its next call, none of whose
+ * outputs is seen; or after it, with some of them on their way. */
+enum doom { DOOM_NONE, DOOM_IN_CALL, DOOM_AFTER_CALL };
+
+struct node {
+    struct bh_server_config config;
+    size_t memory_len;
+    void *memory;
+    size_t table_len;
+    uint8_t *table, *before; /* outlives a kill; as it was before a call */
+    struct bh_server *server;
+    bool up;
+    enum doom doom;
+    uint64_t died_ms;
+    bool all_seen; /* of what the core said before it died */
+    uint32_t boot; /* rises when the table is lost */
+    uint64_t serial;
+    struct receipt receipts[RECEIPTS];
+    struct id_fate ids[IDS];
+    uint16_t given[IDS]; /* ids given out in this boot, to look through them */
+    uint32_t given_count;
+    uint32_t calls;
+};
+
+void node_init(struct world *world);
+void node_free(struct world *world);
+
+void node_receive(struct world *world, const struct datagram *datagram);
+
+/* After every call into the core: does what follows from it. */
+void node_pump(struct world *world);
+
+/* The timer of the core. */
+void node_expire(struct world *world);
+
+/* A job is done. */
+void node_finish(struct world *world, struct bh_job *job, uint8_t status);
+/* An administrator reopens what is poisoned. */
+void node_reopen(struct world *world);
+
+/* The process ends; its memory is gone, with `power` the machine's too. */
+void node_kill(struct world *world, bool power);
+/* It will end with its next call. */
+void node_doom(struct world *world, enum doom doom);
+void node_restart(struct world *world);
+
+/* The datagram that this request came in. */
+struct receipt *node_receipt(struct world *world,
+                             const struct bh_request *request);
+
+/* Whether the core takes this session for one that counts. */
+bool node_counts(const struct world *world, uint16_t id);
+
+/* The session is proven and not about to end. */
+bool node_proven(const struct world *world, uint16_t id);
+
+#endif

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/* What an answer says, held against the registers. */
+#include "world.h"
+
+#include "wire/bytes.h"
+#include "wire/identify.h"
+#include "wire/protocol.h"
+
+#include <string.h>
+
+static struct disk *disk_of(struct world *world, const struct client *client)
+{
+    return &world->disks.of[world->disks.volumes[client->volume].disk];
+}
+
+static bool strict(const struct client *client)
+{
+    return client->strict;
+}
+
+/* Until when the session's requests may still be carried out. */
+static bool over(const struct world *world, uint16_t session)
+{
+    return session != 0 && !world->node.ids[session].alive;
+}
+
+void op_began(struct world *world, struct client *client, struct op *op)
+{
+    struct disk *disk = disk_of(world, client);
+
+    op->began = world_stamp(world);
+    op->session = client->id;
+    op->must = world->disks.volumes[client->volume].acked;
+    if (op->kind == OP_READ)
+        for (uint32_t i = 0; i < op->count; i++)
+            reg_read_began(&disk->regs[op->at + i], op->began);
+    if (op->kind != OP_WRITE)
+        return;
+    op->value = ++world->values << 8 | client->index;
+    world_note(world, "  client % writes granule %, value %", client->index,
+               op->at, op->value >> 8);
+    for (uint32_t i = 0; i < op->count; i++)
+        if (!reg_write_began(&disk->regs[op->at + i], op->value, op->began))
+            world_fail(world,
+                       "the simulator has too many doubts about granule %u of "
+                       "volume %u",
+                       op->at + i, client->volume);
+}
+
+static void fail(struct world *world, const struct client *client,
+                 const struct op *op, uint32_t i, const char *what)
+{
+    world_fail(world, "%s: client %u, volume %u, granule %u, write %llu", what,
+               client->index, client->volume, op->at + i,
+               (unsigned long long)op->value >> 8);
+}
+
+static void limit_write(struct world *world, uint32_t disk, uint32_t at,
+                        uint32_t count, uint64_t value)
+{
+    for (uint32_t i = 0; i < count; i++)
+        reg_write_limit(&world->disks.of[disk].regs[at + i], value,
+                        world->stamp);
+}
+
+/* The write may have taken place or not, and may do so yet. */
+static void doubt(struct world *world, struct client *client,
+                  const struct op *op, bool settled)
+{
+    uint16_t disk = (uint16_t)world->disks.volumes[client->volume].disk;
+
+    if (settled || over(world, op->session)) {
+        world_stamp(world);
+        limit_write(world, disk, op->at, op->count, op->value);
+        return;
+    }
+    if (client->doubt_count == DOUBTS) /* the oldest stays in doubt for ever */
+        memmove(client->doubts, client->doubts + 1,
+                --client->doubt_count * sizeof client->doubts[0]);
+    client->doubts[client->doubt_count++] =
+        (struct doubt){op->session, disk, op->at, op->count,
+                       op->value,   op->began};
+}
+
+static void settle_at(struct world *world, struct client *client, uint32_t i)
+{
+    const struct doubt *d = &client->doubts[i];
+
+    limit_write(world, d->disk, d->at, d->count, d->value);
+    client->doubts[i] = client->doubts[--client->doubt_count];
+}
+
+/* A later request of the same default client to the same place has been
+ * carried out: what came before it has been, or never will be. */
+static void settle_earlier(struct world *world, struct client *client,
+                           const struct op *op)
+{
+    uint32_t disk = world->disks.volumes[client->volume].disk;
+
+    if (strict(client) || client->doubt_count == 0)
+        return;
+    world_stamp(world);
+    for (uint32_t i = client->doubt_count; i-- > 0;) {
+        const struct doubt *d = &client->doubts[i];
+
+        if (d->disk == disk && d->began < op->began && op->at <= d->at &&
+            op->at + op->count >= d->at + d->count)
+            settle_at(world, client, i);
+    }
+}
+
+void op_session_over(struct world *world, struct client *client, uint16_t id)
+{
+    uint32_t disk = world->disks.volumes[client->volume].disk;
+
+    world_stamp(world);
+    for (uint32_t i = client->doubt_count; i-- > 0;)
+        if (client->doubts[i].session == id)
+            settle_at(world, client, i);
+    if (client->op.kind == OP_WRITE && client->op.session == id)
+        limit_write(world, disk, client->op.at, client->op.count,
+                    client->op.value);
+    for (uint32_t i = 0; i < WINDOW; i++) {
+        const struct op *op = &client->panes[i].op;
+
+        if (client->panes[i].state == PANE_OUT && op->kind == OP_WRITE &&
+            op->session == id)
+            limit_write(world, disk, op->at, op->count, op->value);
+    }
+}
+
+/*
+ * Reads.
+ */
+
+static void read_one(struct world *world, const struct client *client,
+                     const struct op *op, uint32_t i, const uint8_t *data)
+{
+    uint32_t disk_index = world->disks.volumes[client->volume].disk;
+    struct disk *disk = &world->disks.of[disk_index];
+    uint64_t value, place;
+    const char *wrong;
+
+    if (granule_parse(data, disk_index, op->at + i, &value, &place) ==
+        GRANULE_STRAY)
+        world_fail(world,
+                   "a read returned another place's data: client %u, volume "
+                   "%u, granule %u, found disk %u, granule %u",
+                   client->index, client->volume, op->at + i,
+                   (unsigned)(place >> 32 & 0xFFFF),
+                   (unsigned)(place & 0xFFFF));
+    world_note(world, "  client % reads granule % as %", client->index,
+               op->at + i, value >> 8);
+    wrong = reg_read_done(&disk->regs[op->at + i], value, op->began,
+                          world_stamp(world));
+    world->stats.reads_checked++;
+    if (wrong != NULL)
+        world_fail(world, "%s: client %u, volume %u, granule %u, read %llu",
+                   wrong, client->index, client->volume, op->at + i,
+                   (unsigned long long)value >> 8);
+}
+
+static void read_ok(struct world *world, struct client *client,
+                    const struct op *op, const uint8_t *data)
+{
+    uint32_t granules = 1u << client->exponent;
+
+    if (op->count == 0)
+        world_fail(world, "a read behind the end was answered with OK");
+    for (uint32_t i = 0; i < op->count; i++)
+        read_one(world, client, op, i, data + i * GRANULE_LEN);
+    for (uint32_t i = op->count * GRANULE_LEN; i < granules * GRANULE_LEN; i++)
+        if (data[i] != 0)
+            world_fail(world, "what lies behind a volume's end is not zero");
+}
+
+static void read_failed(struct world *world, struct client *client,
+                        const struct op *op, uint8_t status)
+{
+    struct disk *disk = disk_of(world, client);
+    const char *wrong;
+
+    for (uint32_t i = 0; i < op->count; i++) {
+        struct reg *reg = &disk->regs[op->at + i];
+
+        if (status != BH_ERR_LSN) {
+            reg_read_given_up(reg);
+            continue;
+        }
+        /* It is not there: as good as the zeros of a hole. */
+        wrong = reg_read_done(reg, VALUE_ZEROS, op->began, world_stamp(world));
+        if (wrong != NULL)
+            fail(world, client, op, i, "a sector of the volume does not exist");
+    }
+}
+
+/*
+ * Writes.
+ */
+
+static void note_unflushed(struct client *client, const struct op *op,
+                           uint64_t stamp)
+{
+    for (uint32_t i = 0; i < op->count; i++) {
+        if (client->unflushed_count == UNFLUSHED)
+            return;
+        client->unflushed[client->unflushed_count++] =
+            (struct unflushed){op->at + i, op->value, stamp};
+    }
+}
+
+static void write_ok(struct world *world, struct client *client,
+                     const struct op *op)
+{
+    const struct volume *volume = &world->disks.volumes[client->volume];
+    struct disk *disk = disk_of(world, client);
+    uint64_t stamp = world_stamp(world);
+
+    if (op->count == 0)
+        world_fail(world, "a write behind the end was answered with OK");
+    if ((client->access & BH_FLAG_READ_ONLY) != 0 ||
+        volume->facts.mode == BH_MODE_READ_ONLY)
+        world_fail(world, "a write of a reader was answered with OK: client "
+                          "%u, volume %u",
+                   client->index, client->volume);
+    for (uint32_t i = 0; i < op->count; i++) {
+        const char *wrong =
+            reg_write_done(&disk->regs[op->at + i], op->value, stamp);
+
+        if (wrong != NULL)
+            fail(world, client, op, i, wrong);
+    }
+    world->stats.writes_done++;
+    note_unflushed(client, op, stamp);
+}
+
+/* Whether a status says "perhaps": docs/protocol.md 8. */
+static bool perhaps(uint8_t status)
+{
+    return status == BH_ERR_SESSION || status == BH_ERR_SHORT ||
+           status == BH_ERR_STORAGE || status == BH_ERR_NO_SPACE;
+}
+
+static void write_failed(struct world *world, struct client *client,
+                         const struct op *op, uint8_t status)
+{
+    struct disk *disk = disk_of(world, client);
+
+    if (perhaps(status)) {
+        doubt(world, client, op, strict(client) && status != BH_ERR_SESSION);
+        return;
+    }
+    for (uint32_t i = 0; i < op->count; i++) {
+        const char *wrong = reg_write_refused(&disk->regs[op->at + i],
+                                              op->value);
+
+        if (wrong != NULL)
+            fail(world, client, op, i, wrong);
+    }
+}
+
+/* What this client had written and been told so, before it asked for the
+ * flush, is stable: a power loss must not take it away. */
+static void flushed(struct world *world, struct client *client,
+                    const struct op *op)
+{
+    struct disk *disk = disk_of(world, client);
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < client->unflushed_count; i++) {
+        const struct unflushed *u = &client->unflushed[i];
+        struct reg *reg = &disk->regs[u->at];
+
+        if (u->acked > op->began)
+            client->unflushed[kept++] = *u;
+        else if (u->value > reg->durable)
+            reg->durable = u->value;
+    }
+    client->unflushed_count = kept;
+    world->stats.flushes_checked++;
+}
+
+static void identified(struct world *world, const struct client *client,
+                       const uint8_t *data)
+{
+    const struct volume *volume = &world->disks.volumes[client->volume];
+    struct bh_identify it;
+
+    if (bh_identify_decode(data, &it) != BH_OK)
+        world_fail(world, "IDENTIFY was answered with something else");
+    if (it.sector_exponent != client->exponent ||
+        strcmp(it.name, volume->facts.name) != 0 ||
+        it.window != (client->strict ? WINDOW : 1))
+        world_fail(world, "IDENTIFY told client %u what is not so",
+                   client->index);
+    world->stats.identified++;
+}
+
+static void check_range(struct world *world, const struct client *client,
+                        const struct op *op, uint8_t status)
+{
+    const struct volume *volume = &world->disks.volumes[client->volume];
+
+    if (op->kind != OP_READ && op->kind != OP_WRITE)
+        return;
+    if (status == BH_ERR_LSN && op->count > 0 && volume->facts.grow_limit == 0)
+        world_fail(world,
+                   "a sector of volume %u does not exist: client %u, lsn %u",
+                   client->volume, client->index, op->lsn);
+    if (status == BH_ERR_READ_ONLY &&
+        (op->kind == OP_READ ||
+         ((client->access & BH_FLAG_READ_ONLY) == 0 &&
+          volume->facts.mode != BH_MODE_READ_ONLY)))
+        world_fail(world, "client %u may write, and was told that it may not",
+                   client->index);
+}
+
+void op_answered(struct world *world, struct client *client,
+                 const struct op *op, uint8_t status, const uint8_t *data)
+{
+    check_range(world, client, op, status);
+    world->stats.refused += status != BH_OK;
+    switch (op->kind) {
+    case OP_READ:
+        if (status == BH_OK)
+            read_ok(world, client, op, data);
+        else
+            read_failed(world, client, op, status);
+        break;
+    case OP_WRITE:
+        if (status == BH_OK)
+            write_ok(world, client, op);
+        else
+            write_failed(world, client, op, status);
+        break;
+    case OP_FLUSH:
+    case OP_DISCON:
+        if (status == BH_OK &&
+            (op->kind == OP_FLUSH ||
+             (client->access & BH_FLAG_READ_ONLY) == 0))
+            flushed(world, client, op);
+        break;
+    case OP_IDENTIFY:
+        if (status == BH_OK)
+            identified(world, client, data);
+        break;
+    default:
+        break;
+    }
+    if (status == BH_OK && (op->kind == OP_READ || op->kind == OP_WRITE))
+        settle_earlier(world, client, op);
+}
+
+void op_given_up(struct world *world, struct client *client,
+                 const struct op *op)
+{
+    struct disk *disk = disk_of(world, client);
+
+    world->stats.given_up++;
+    if (op->kind == OP_READ)
+        for (uint32_t i = 0; i < op->count; i++)
+            reg_read_given_up(&disk->regs[op->at + i]);
+    if (op->kind == OP_WRITE)
+        doubt(world, client, op, false);
+}

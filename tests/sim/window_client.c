@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A strict client with a window, straight from docs/protocol.md and with
+ * nothing of tiny in it. A request that it gives up stays under way: its pane
+ * stays LEFT, and what it might have changed is not touched before the client
+ * has connected anew.
+ */
+#include "world.h"
+
+#include "wire/bytes.h"
+#include "wire/identify.h"
+#include "wire/opcode.h"
+#include "wire/packet.h"
+#include "wire/protocol.h"
+
+#include <string.h>
+
+#define WAIT_MS 150u
+#define WAIT_MAX_MS 3000u
+#define TRIES 9u
+
+static struct pane *pane_of(struct client *client, uint16_t number)
+{
+    return &client->panes[number % WINDOW];
+}
+
+/*
+ * Out.
+ */
+
+static uint16_t encode(struct world *world, const struct client *client,
+                       const struct pane *pane, uint8_t *bytes)
+{
+    static const uint8_t opcodes[] = {[OP_READ] = BH_OP_READ,
+                                      [OP_WRITE] = BH_OP_WRITE,
+                                      [OP_IDENTIFY] = BH_OP_IDENTIFY,
+                                      [OP_FLUSH] = BH_OP_FLUSH};
+    uint32_t disk = world->disks.volumes[client->volume].disk;
+    const struct op *op = &pane->op;
+    struct bh_discon discon = {.seq = (uint8_t)pane->number,
+                               .session = client->id,
+                               .pad = (uint8_t)(pane->number >> 8)};
+    struct bh_command command = {.seq = discon.seq,
+                                 .session = client->id,
+                                 .pad = discon.pad,
+                                 .lsn = op->kind == OP_IDENTIFY
+                                            ? (uint32_t)BH_IDENTIFY_MAGIC
+                                            : op->lsn};
+    size_t len;
+
+    if (op->kind == OP_DISCON)
+        return (uint16_t)bh_strict_discon_encode(bytes, &discon);
+    if (op->kind == OP_KEEP)
+        return (uint16_t)bh_strict_keep_encode(bytes, &discon);
+    command.opcode = opcodes[op->kind];
+    len = bh_command_encode(bytes, &command);
+    for (uint32_t i = 0; op->kind == OP_WRITE && i < 1u << client->exponent;
+         i++, len += GRANULE_LEN)
+        granule_fill(bytes + len, disk, op->at + i, op->value);
+    return (uint16_t)len;
+}
+
+static void send(struct world *world, struct client *client, struct pane *pane)
+{
+    struct datagram *d =
+        client_datagram(world, client, pane->request, &pane->op);
+
+    d->len = encode(world, client, pane, d->bytes);
+    pane->sent_ms = world->now_ms;
+    pane->tries--;
+    net_send(world, d, true);
+    if (world->now_ms + pane->wait_ms < client->due_ms)
+        client->due_ms = world->now_ms + pane->wait_ms;
+}
+
+static void send_connect(struct world *world, struct client *client)
+{
+    struct pane *pane = &client->panes[0];
+    struct bh_connect connect = {
+        .seq = client->seq,
+        .flags = (uint8_t)(client->access | client->exponent | BH_FLAG_STRICT),
+        .name = client->name};
+    struct datagram *d =
+        client_datagram(world, client, pane->request, &client->op);
+
+    d->len = (uint16_t)bh_connect_encode(d->bytes, &connect);
+    pane->sent_ms = world->now_ms;
+    pane->tries--;
+    net_send(world, d, true);
+    client_need(world, client, world->now_ms + pane->wait_ms);
+}
+
+void window_connect(struct world *world, struct client *client,
+                    const struct op *op)
+{
+    client->op = *op;
+    op_began(world, client, &client->op);
+    client->seq++;
+    client->panes[0] = (struct pane){.tries = TRIES,
+                                     .request = ++client->request,
+                                     .wait_ms = WAIT_MS};
+    send_connect(world, client);
+}
+
+/*
+ * The window.
+ */
+
+static bool touches(const struct op *a, const struct op *b)
+{
+    return (a->kind == OP_WRITE || b->kind == OP_WRITE) &&
+           a->at < b->at + b->count && b->at < a->at + a->count;
+}
+
+/* Whether it would be under way together with what must not be. */
+static bool clashes(const struct client *client, const struct op *op)
+{
+    for (uint16_t n = client->oldest; n != client->next; n++) {
+        const struct pane *pane = &client->panes[n % WINDOW];
+
+        if (pane->state != PANE_FREE && touches(op, &pane->op))
+            return true;
+    }
+    return false;
+}
+
+static void open_pane(struct world *world, struct client *client,
+                      const struct op *op)
+{
+    struct pane *pane = pane_of(client, client->next);
+
+    *pane = (struct pane){.state = PANE_OUT,
+                          .tries = TRIES,
+                          .number = client->next++,
+                          .request = ++client->request,
+                          .wait_ms = WAIT_MS,
+                          .op = *op};
+    op_began(world, client, &pane->op);
+    client->out++;
+    send(world, client, pane);
+}
+
+static bool room(const struct client *client)
+{
+    return client->out < client->depth &&
+           (uint16_t)(client->next - client->oldest) < client->window;
+}
+
+/* The first request is a harmless one: docs/protocol.md 3.2. */
+static void prove(struct world *world, struct client *client)
+{
+    struct op op = {.kind = OP_IDENTIFY};
+
+    memset(client->panes, 0, sizeof client->panes);
+    client->next = client->oldest = 1;
+    client->window = 1;
+    client->out = 0;
+    client->due_ms = UINT64_MAX;
+    open_pane(world, client, &op);
+}
+
+static void fill_working(struct world *world, struct client *client)
+{
+    struct op op;
+
+    for (uint32_t tries = 0; room(client) && tries < WINDOW; tries++) {
+        client_choose(world, client, &op);
+        if (clashes(client, &op))
+            return;
+        open_pane(world, client, &op);
+    }
+}
+
+static void stuck(struct world *world, struct client *client)
+{
+    client_forget(world, client);
+    client_rest(world, client, 1);
+}
+
+static bool held(const struct world *world, const struct client *client)
+{
+    return client->wake_ms > world->now_ms ||
+           (world->weather.calm && client->waits);
+}
+
+void window_fill(struct world *world, struct client *client)
+{
+    struct op discon = {.kind = OP_DISCON};
+
+    client->waits = world->weather.calm && client->answered >= 24;
+    if (client->phase == PROVING && client->id != 0 && client->next == 0)
+        prove(world, client);
+    else if (client->phase == WORKING && !held(world, client))
+        fill_working(world, client);
+    else if (client->phase == LEAVING && client->out == 0 && room(client))
+        open_pane(world, client, &discon);
+    if (client->out == 0 && client->phase != RESTING && !held(world, client))
+        stuck(world, client);
+    if (client->phase < PROVING)
+        return;
+    if (client->due_ms != UINT64_MAX)
+        client_need(world, client, client->due_ms);
+    if (client->wake_ms > world->now_ms)
+        client_need(world, client, client->wake_ms);
+}
+
+static void drop_pane(struct client *client, struct pane *pane)
+{
+    if (pane->state == PANE_OUT)
+        client->out--;
+    pane->state = PANE_FREE;
+    while (client->oldest != client->next &&
+           pane_of(client, client->oldest)->state == PANE_FREE)
+        client->oldest++;
+}
+
+void window_forget(struct world *world, struct client *client)
+{
+    for (uint32_t i = 0; i < WINDOW; i++) {
+        struct pane *pane = &client->panes[i];
+
+        if (pane->state == PANE_OUT)
+            op_given_up(world, client, &pane->op);
+        pane->state = PANE_FREE;
+    }
+    client->out = 0;
+    client->next = client->oldest = 0;
+}
+
+/*
+ * Time.
+ */
+
+static void give_up(struct world *world, struct client *client,
+                    struct pane *pane)
+{
+    struct op op = pane->op;
+
+    pane->state = PANE_LEFT;
+    client->out--;
+    if (op.kind == OP_DISCON || client->phase == PROVING ||
+        rng_hits(&world->rng, PERCENT(50))) {
+        client_answered(world, client, &op, STATUS_SILENT, NULL);
+        return;
+    }
+    op_given_up(world, client, &op); /* and goes on beside it */
+    world->stats.operations += !world->weather.calm;
+    world->stats.calm_operations += world->weather.calm;
+}
+
+static void again(struct world *world, struct client *client)
+{
+    client->due_ms = UINT64_MAX;
+    for (uint16_t n = client->oldest; n != client->next; n++) {
+        struct pane *pane = pane_of(client, n);
+        uint64_t due = pane->sent_ms + pane->wait_ms;
+
+        if (pane->state != PANE_OUT)
+            continue;
+        if (due <= world->now_ms && pane->tries == 0) {
+            give_up(world, client, pane);
+            if (client->phase < PROVING)
+                return;
+            continue;
+        }
+        if (due <= world->now_ms) {
+            if (pane->wait_ms < WAIT_MAX_MS)
+                pane->wait_ms *= 2;
+            send(world, client, pane);
+        } else if (due < client->due_ms) {
+            client->due_ms = due;
+        }
+    }
+}
+
+static void connect_timer(struct world *world, struct client *client)
+{
+    struct pane *pane = &client->panes[0];
+    uint64_t due = pane->sent_ms + pane->wait_ms;
+    struct op op = client->op;
+
+    if (due > world->now_ms) {
+        client_need(world, client, due);
+    } else if (pane->tries > 0) {
+        if (pane->wait_ms < WAIT_MAX_MS)
+            pane->wait_ms *= 2;
+        send_connect(world, client);
+    } else {
+        client->op.kind = OP_NONE;
+        client_answered(world, client, &op, STATUS_SILENT, NULL);
+    }
+}
+
+void window_timer(struct world *world, struct client *client)
+{
+    if (client->op.kind == OP_CONNECT) {
+        connect_timer(world, client);
+        return;
+    }
+    if (client->due_ms <= world->now_ms)
+        again(world, client);
+    if (client->phase >= PROVING)
+        window_fill(world, client);
+}
+
+/*
+ * In.
+ */
+
+static bool fits(const struct client *client, uint16_t len, uint32_t wanted)
+{
+    return len == wanted || (client->padded && len > wanted);
+}
+
+static void connect_answered(struct world *world, struct client *client,
+                             const struct datagram *d)
+{
+    struct op op = client->op;
+
+    if (d->bytes[0] != BH_PACKET_REPLY || d->bytes[1] != client->seq ||
+        !fits(client, d->len, BH_CONNECT_REPLY_LEN))
+        return;
+    client->op.kind = OP_NONE;
+    client->id = BH_GET16(d->bytes + 3);
+    client->next = client->oldest = 0;
+    client_answered(world, client, &op, d->bytes[2], NULL);
+}
+
+/* The pane that waits for this number; NULL: none. */
+static struct pane *waiting(struct client *client, uint16_t number)
+{
+    struct pane *pane = pane_of(client, number);
+
+    return pane->state != PANE_FREE && pane->number == number ? pane : NULL;
+}
+
+static uint32_t data_len(const struct client *client, const struct op *op)
+{
+    if (op->kind == OP_READ)
+        return BH_SECTOR_LEN(client->exponent);
+    return op->kind == OP_IDENTIFY ? BH_IDENTIFY_LEN : 0;
+}
+
+/* Whether it is the answer of a server that does not know the id. */
+static bool unknown_id(const struct client *client, const struct pane *pane,
+                       const struct datagram *d)
+{
+    if (d->bytes[2] != BH_ERR_SESSION)
+        return false;
+    if (pane->op.kind == OP_DISCON)
+        return fits(client, d->len, BH_DISCON_REPLY_LEN);
+    return fits(client, d->len, BH_REPLY_HEADER_LEN);
+}
+
+static bool is_answer(const struct client *client, const struct pane *pane,
+                      const struct datagram *d)
+{
+    uint32_t len = BH_STRICT_REPLY_HEADER_LEN;
+
+    if (unknown_id(client, pane, d))
+        return true;
+    if (d->bytes[2] == BH_OK)
+        len += data_len(client, &pane->op);
+    return fits(client, d->len, len) && BH_GET16(d->bytes + 4) == client->id;
+}
+
+static void answered(struct world *world, struct client *client,
+                     struct pane *pane, const struct datagram *d)
+{
+    struct op op = pane->op;
+    bool left = pane->state == PANE_LEFT;
+
+    drop_pane(client, pane);
+    if (left) { /* it was not waited for any more, but makes room */
+        window_fill(world, client);
+        return;
+    }
+    if (op.kind == OP_IDENTIFY && d->bytes[2] == BH_OK)
+        client->window =
+            BH_GET16(d->bytes + BH_STRICT_REPLY_HEADER_LEN +
+                     BH_IDENTIFY_AT_WINDOW);
+    client_answered(world, client, &op, d->bytes[2],
+                    d->bytes + BH_STRICT_REPLY_HEADER_LEN);
+}
+
+void window_received(struct world *world, struct client *client,
+                     const struct datagram *d)
+{
+    struct pane *pane;
+
+    if (client->op.kind == OP_CONNECT) {
+        connect_answered(world, client, d);
+        return;
+    }
+    if (client->phase < PROVING || d->len < BH_DISCON_REPLY_LEN ||
+        d->bytes[0] != BH_PACKET_REPLY)
+        return;
+    if (d->len == BH_DISCON_REPLY_LEN) /* to the last of all requests */
+        pane = waiting(client, (uint16_t)(client->next - 1));
+    else
+        pane = waiting(client, (uint16_t)(d->bytes[1] | d->bytes[3] << 8));
+    if (pane != NULL && is_answer(client, pane, d))
+        answered(world, client, pane, d);
+}
