@@ -337,14 +337,26 @@ static void check_range(struct world *world, const struct slot *slot)
                    slot->job->len);
 }
 
+/* The request that a READ or WRITE is for; NULL: the core itself wants to know
+ * (core/doubt.h). */
+static const struct bh_request *request_of(const struct world *world,
+                                           struct bh_job *job)
+{
+    return job == &world->node.server->doubt.job
+               ? NULL
+               : BH_OWNER(job, struct bh_request, job);
+}
+
 static void check_data_job(struct world *world, struct slot *slot)
 {
     const struct disks *disks = &world->disks;
     const struct medium *medium = medium_of(world, slot->job);
-    struct bh_request *request = BH_OWNER(slot->job, struct bh_request, job);
+    const struct bh_request *request = request_of(world, slot->job);
 
-    slot->session = request->command.session;
-    slot->access = request->session->access;
+    if (request != NULL) {
+        slot->session = request->command.session;
+        slot->access = request->session->access;
+    }
     if (slot->kind == BH_JOB_WRITE && medium->access != BH_ACCESS_WRITER)
         world_fail(world, "a WRITE without the writer's lock: volume %u",
                    slot->volume);
@@ -411,14 +423,17 @@ static void carry_out(struct world *world, struct slot *slot)
 
 static void data_job_over(struct world *world, struct slot *slot)
 {
-    struct bh_request *request = BH_OWNER(slot->job, struct bh_request, job);
-    struct receipt *receipt = node_receipt(world, request);
+    const struct disk *disk =
+        &world->disks.of[world->disks.volumes[slot->volume].disk];
+    struct receipt *receipt;
 
     if (!slot->done)
         carry_out(world, slot);
-    if (slot->status == BH_OK && slot->kind == BH_JOB_WRITE && receipt != NULL)
-        receipt->written =
-            world->disks.of[world->disks.volumes[slot->volume].disk].written;
+    if (slot->kind != BH_JOB_WRITE || slot->status != BH_OK)
+        return;
+    receipt = node_receipt(world, request_of(world, slot->job));
+    if (receipt != NULL)
+        receipt->written = disk->written;
 }
 
 static void sync_over(struct world *world, const struct slot *slot)

@@ -36,11 +36,11 @@ struct choice {
 
 static struct world *running; /* for the handler alone */
 
-/* An assertion of the core has failed. */
-static void aborted(int number)
+/* An assertion of the core has failed, or worse. */
+static void crashed(int number)
 {
     signal(number, SIG_DFL);
-    world_fail(running, "the core stopped at an assertion");
+    world_fail(running, "the program was stopped by signal %d", number);
 }
 
 static uint64_t number(const char *text)
@@ -121,7 +121,8 @@ int main(int argc, char **argv)
     double began = seconds(), took;
 
     running = world_new(choice.seed, SIM_COMMIT, choice.trace);
-    signal(SIGABRT, aborted);
+    signal(SIGABRT, crashed);
+    signal(SIGSEGV, crashed);
     world_run(running, choice.operations, choice.phase);
     took = seconds() - began;
     report(running);
