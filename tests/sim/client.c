@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HOT 6u /* sectors that half of all requests go to */
+#define HOT 6u  /* sectors that half of all requests go to */
 #define OWN 48u /* granules of a shared disk that have one writer each */
 #define CALM_ANSWERS 6u
 
@@ -27,11 +27,10 @@ static void set_peer(struct client *client, uint32_t host, uint32_t port)
 
 static void init_client(struct world *world, uint16_t index)
 {
-    static const uint8_t kinds[] = {CLIENT_COUNTING, CLIENT_WINDOW,
-                                    CLIENT_CONSTANT, CLIENT_STRICT,
-                                    CLIENT_RANDOM,   CLIENT_WINDOW,
-                                    CLIENT_COUNTING, CLIENT_STRICT,
-                                    CLIENT_WINDOW};
+    static const uint8_t kinds[] = {
+        CLIENT_COUNTING, CLIENT_WINDOW, CLIENT_CONSTANT,
+        CLIENT_STRICT,   CLIENT_RANDOM, CLIENT_WINDOW,
+        CLIENT_COUNTING, CLIENT_STRICT, CLIENT_WINDOW};
     struct client *client = &world->clients[index];
     struct rng *rng = &world->rng;
 
@@ -40,16 +39,16 @@ static void init_client(struct world *world, uint16_t index)
     client->strict = client->kind >= CLIENT_STRICT;
     client->padded = rng_hits(rng, PERCENT(15));
     client->polite = true;
-    client->think_ms = rng_hits(rng, PERCENT(25)) ? rng_between(rng, 1, 400)
-                                                  : 0;
+    client->think_ms =
+        rng_hits(rng, PERCENT(25)) ? rng_between(rng, 1, 400) : 0;
     client->write = rng_between(rng, PERCENT(20), PERCENT(70));
     client->flush = rng_between(rng, 0, PERCENT(6));
     client->identify = rng_between(rng, 0, PERCENT(4));
     client->keep = rng_between(rng, 0, PERCENT(2));
     client->wild = PERMILLE(5);
-    client->depth = (uint16_t)(rng_hits(rng, PERCENT(20))
-                                   ? WINDOW
-                                   : rng_between(rng, 1, 10));
+    client->depth =
+        (uint16_t)(rng_hits(rng, PERCENT(20)) ? WINDOW
+                                              : rng_between(rng, 1, 10));
     client->volume = (uint16_t)(index % VOLUMES);
     set_peer(client, 0x0A000000u + index * 2u / 3, 1000u + index);
     if (client->kind != CLIENT_WINDOW)
@@ -109,9 +108,9 @@ void client_rest(struct world *world, struct client *client, uint32_t ms)
 static void choose_volume(struct world *world, struct client *client)
 {
     struct rng *rng = &world->rng;
-    uint16_t volume = (uint16_t)(rng_hits(rng, PERCENT(60))
-                                     ? client->index % VOLUMES
-                                     : rng_below(rng, VOLUMES));
+    uint16_t volume =
+        (uint16_t)(rng_hits(rng, PERCENT(60)) ? client->index % VOLUMES
+                                              : rng_below(rng, VOLUMES));
     uint8_t mode;
 
     if (volume != client->volume)
@@ -125,11 +124,10 @@ static void choose_volume(struct world *world, struct client *client)
         client->access = BH_FLAG_LOOK;
     else if (mode == BH_MODE_SHARED && rng_hits(rng, PERCENT(30)))
         client->access = BH_FLAG_SHARED;
-    client->exponent = (uint8_t)(rng_hits(rng, PERCENT(60))
-                                     ? 0
-                                     : rng_hits(rng, PERCENT(90))
-                                           ? rng_between(rng, 0, 2)
-                                           : 3);
+    client->exponent =
+        (uint8_t)(rng_hits(rng, PERCENT(60))   ? 0
+                  : rng_hits(rng, PERCENT(90)) ? rng_between(rng, 0, 2)
+                                               : 3);
     if (mode == BH_MODE_SHARED && !client->strict)
         client->exponent = 0;
     client->life = rng_hits(rng, PERCENT(15)) ? rng_between(rng, 1, 30)
@@ -145,8 +143,8 @@ static void place(struct world *world, const struct client *client,
     uint64_t bytes = facts->byte_count > facts->grow_limit ? facts->byte_count
                                                            : facts->grow_limit;
     uint32_t granules = (uint32_t)(bytes / GRANULE_LEN);
-    uint32_t sectors = (granules + (1u << client->exponent) - 1) >>
-                       client->exponent;
+    uint32_t sectors =
+        (granules + (1u << client->exponent) - 1) >> client->exponent;
     uint32_t first = 0, at;
 
     if (facts->mode == BH_MODE_SHARED && op->kind == OP_WRITE) {
@@ -184,9 +182,9 @@ static bool doubtful(const struct world *world, const struct client *client,
 bool client_choose(struct world *world, struct client *client, struct op *op)
 {
     uint32_t dice = (uint32_t)(rng_next(&world->rng) & 0xFFFF);
-    bool writer = (client->access & BH_FLAG_READ_ONLY) == 0 &&
-                  world->disks.volumes[client->volume].facts.mode !=
-                      BH_MODE_READ_ONLY;
+    bool writer =
+        (client->access & BH_FLAG_READ_ONLY) == 0 &&
+        world->disks.volumes[client->volume].facts.mode != BH_MODE_READ_ONLY;
     uint32_t write = writer ? client->write : PERMILLE(10);
 
     *op = (struct op){.kind = OP_READ};
@@ -294,9 +292,8 @@ void client_reset(struct world *world, struct client *client)
     world_note(world, "client % is reset", client->index, 0, 0);
     client->born = client->request + 1;
     if (rng_hits(&world->rng, PERCENT(40)))
-        bh_put32(client->peer.port,
-                 1000u + client->index +
-                     CLIENTS * rng_below(&world->rng, 1000));
+        bh_put32(client->peer.port, 1000u + client->index +
+                                        CLIENTS * rng_below(&world->rng, 1000));
     if (client->kind != CLIENT_WINDOW)
         tiny_restart(world, client);
     client_rest(world, client, rng_between(&world->rng, 0, 20));
@@ -378,8 +375,9 @@ static void check_status(struct world *world, const struct client *client,
         status == BH_ERR_AHEAD || status == BH_ERR_FLAGS ||
         status == BH_ERR_NO_IMAGE ||
         (status >= BH_STATUS_COUNT && status != STATUS_SILENT))
-        world_fail(world, "client %u did nothing wrong, and is told %u: "
-                          "request of kind %u, lsn %u",
+        world_fail(world,
+                   "client %u did nothing wrong, and is told %u: "
+                   "request of kind %u, lsn %u",
                    client->index, status, op->kind, op->lsn);
 }
 

@@ -102,11 +102,11 @@ struct client {
     uint32_t write, flush, identify, keep, wild; /* shares of 65,536 */
 
     /* What it has. */
-    uint16_t id; /* 0: no session */
-    uint32_t request; /* requests begun so far */
-    uint32_t born;    /* that number when its machine was last reset */
+    uint16_t id;       /* 0: no session */
+    uint32_t request;  /* requests begun so far */
+    uint32_t born;     /* that number when its machine was last reset */
     uint32_t answered; /* of them, in calm weather: any answer */
-    uint32_t arrived; /* the highest that has reached the server */
+    uint32_t arrived;  /* the highest that has reached the server */
     uint32_t refusals;
     uint64_t wake_ms, timer_ms; /* the timer that is in the queue */
     struct doubt doubts[DOUBTS];
@@ -125,7 +125,7 @@ struct client {
     uint8_t seq; /* of CONNECT */
     uint16_t next, oldest;
     uint16_t window, depth, out; /* as agreed; as it likes; requests out */
-    uint64_t due_ms; /* of the first retransmission */
+    uint64_t due_ms;             /* of the first retransmission */
 };
 
 void clients_init(struct world *world);

@@ -102,10 +102,10 @@ void disks_init(struct world *world)
 static bool overlap(const struct bh_volume_facts *a,
                     const struct bh_volume_facts *b)
 {
-    uint64_t a_len = a->byte_count > a->grow_limit ? a->byte_count
-                                                   : a->grow_limit;
-    uint64_t b_len = b->byte_count > b->grow_limit ? b->byte_count
-                                                   : b->grow_limit;
+    uint64_t a_len =
+        a->byte_count > a->grow_limit ? a->byte_count : a->grow_limit;
+    uint64_t b_len =
+        b->byte_count > b->grow_limit ? b->byte_count : b->grow_limit;
 
     return a->inode == b->inode && a->first < b->first + b_len &&
            b->first < a->first + a_len;
@@ -135,8 +135,9 @@ static struct medium *medium_of(struct world *world, const struct bh_job *job)
     struct medium *medium = job->medium;
 
     if (medium == NULL || !medium->used || medium->closing)
-        world_fail(world, "a job of kind %u was posted on a medium that is not "
-                          "open",
+        world_fail(world,
+                   "a job of kind %u was posted on a medium that is not "
+                   "open",
                    job->kind);
     return medium;
 }
@@ -157,7 +158,8 @@ static struct medium *new_medium(struct world *world, uint32_t volume)
 static uint8_t attach(struct world *world, struct bh_job *job, uint8_t status)
 {
     uint32_t volume = job->facts->number - 1;
-    const struct disk *disk = &world->disks.of[world->disks.volumes[volume].disk];
+    const struct disk *disk =
+        &world->disks.of[world->disks.volumes[volume].disk];
     struct medium *medium = job->medium;
 
     if (status != BH_OK)
@@ -256,7 +258,8 @@ static void read_up(const struct world *world, const struct slot *slot)
 /* All that was written before the sync began is stable. */
 static void sync_down(struct world *world, const struct slot *slot)
 {
-    struct disk *disk = &world->disks.of[world->disks.volumes[slot->volume].disk];
+    struct disk *disk =
+        &world->disks.of[world->disks.volumes[slot->volume].disk];
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < disk->dirty_count; i++) {
@@ -308,8 +311,8 @@ static void check_against(struct world *world, const struct slot *a,
                    "two requests that overlap run at once: volume %u, sessions "
                    "%04x and %04x",
                    a->volume, a->session, b->session);
-    if (a->session != b->session && !shared &&
-        a->access >= BH_ACCESS_READER && b->access >= BH_ACCESS_READER &&
+    if (a->session != b->session && !shared && a->access >= BH_ACCESS_READER &&
+        b->access >= BH_ACCESS_READER &&
         (a->access == BH_ACCESS_WRITER || b->access == BH_ACCESS_WRITER) &&
         overlap(&disks->volumes[a->volume].facts,
                 &disks->volumes[b->volume].facts))
@@ -386,9 +389,8 @@ static uint8_t draw_status(struct world *world, uint8_t kind)
     } else if (kind == BH_JOB_SYNC && rng_hits(rng, w->sync_error)) {
         return stats->failed_syncs++, BH_ERR_STORAGE;
     } else if (kind == BH_JOB_ATTACH && rng_hits(rng, w->attach_error)) {
-        return stats->failed_attaches++, rng_hits(rng, PERCENT(50))
-                                             ? BH_ERR_STORAGE
-                                             : BH_ERR_IN_USE;
+        return stats->failed_attaches++,
+               rng_hits(rng, PERCENT(50)) ? BH_ERR_STORAGE : BH_ERR_IN_USE;
     } else if (kind == BH_JOB_LOOKUP && rng_hits(rng, w->lookup_error)) {
         return stats->failed_lookups++, BH_ERR_STORAGE;
     }
@@ -511,8 +513,8 @@ static void taken(struct world *world, struct slot *slot)
         break;
     case BH_JOB_SYNC:
         medium_of(world, job);
-        slot->serial = world->disks.of[world->disks.volumes[slot->volume].disk]
-                           .written;
+        slot->serial =
+            world->disks.of[world->disks.volumes[slot->volume].disk].written;
         slot->len =
             world->disks.of[world->disks.volumes[slot->volume].disk].len;
         world->disks.of[world->disks.volumes[slot->volume].disk].syncs++;
@@ -600,8 +602,7 @@ void disks_killed(struct world *world)
             rng_hits(&world->rng, PERCENT(50)))
             carry_out(world, slot);
         if (slot->kind == BH_JOB_SYNC) {
-            struct disk *disk =
-                &disks->of[disks->volumes[slot->volume].disk];
+            struct disk *disk = &disks->of[disks->volumes[slot->volume].disk];
 
             if (rng_hits(&world->rng, PERCENT(50)))
                 sync_down(world, slot);

@@ -33,8 +33,8 @@ struct world;
 
 struct state {
     uint8_t now[GRANULE_LEN];
-    uint8_t stable[GRANULE_LEN]; /* as of the last sync */
-    uint8_t kept[GRANULE_LEN];   /* as the running sync finds it */
+    uint8_t stable[GRANULE_LEN];  /* as of the last sync */
+    uint8_t kept[GRANULE_LEN];    /* as the running sync finds it */
     uint8_t between[GRANULE_LEN]; /* some state since the last sync */
     uint64_t serial, stable_serial, kept_serial;
     bool dirty, is_kept, is_between;

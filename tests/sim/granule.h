@@ -15,7 +15,7 @@
 
 /* A write's number, which is unique, and its client in the low byte. */
 #define VALUE_INITIAL 0u
-#define VALUE_ZEROS 1u               /* a hole in a volume that has grown */
+#define VALUE_ZEROS 1u                 /* a hole in a volume that has grown */
 #define VALUE_TORN ((uint64_t)1 << 63) /* with a hash of what is there */
 
 enum granule_kind { GRANULE_WHOLE, GRANULE_TORN, GRANULE_STRAY };

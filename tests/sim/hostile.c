@@ -56,15 +56,14 @@ void hostile_forge(struct world *world)
 {
     const struct client *victim =
         &world->clients[rng_below(&world->rng, CLIENTS)];
-    struct datagram *d =
-        strange(world, STRANGER + rng_below(&world->rng, 40));
+    struct datagram *d = strange(world, STRANGER + rng_below(&world->rng, 40));
 
     d->volume = victim->volume;
     if (victim->id == 0 || rng_hits(&world->rng, PERCENT(50))) {
         d->bytes[0] = BH_PACKET_CONNECT;
         d->bytes[2] = victim->exponent;
-        memcpy(d->bytes + 3,
-               world->disks.volumes[victim->volume].facts.name, 4);
+        memcpy(d->bytes + 3, world->disks.volumes[victim->volume].facts.name,
+               4);
         d->len = 7;
         world->stats.forged_connects++;
     } else {
@@ -88,9 +87,9 @@ static void wrong_id(struct world *world, struct datagram *d)
         id = 0;
     if (rng_hits(&world->rng, PERCENT(50)))
         d->peer = neighbour->peer;
-    d->bytes[0] = (uint8_t)(rng_hits(&world->rng, PERCENT(70))
-                                ? BH_PACKET_COMMAND
-                                : BH_PACKET_DISCON);
+    d->bytes[0] =
+        (uint8_t)(rng_hits(&world->rng, PERCENT(70)) ? BH_PACKET_COMMAND
+                                                     : BH_PACKET_DISCON);
     bh_put16(d->bytes + 2, id);
     d->bytes[4] = (uint8_t)rng_below(&world->rng, 4);
     if (d->bytes[4] == BH_OP_IDENTIFY)
@@ -101,8 +100,7 @@ static void wrong_id(struct world *world, struct datagram *d)
 
 void hostile_noise(struct world *world)
 {
-    struct datagram *d =
-        strange(world, STRANGER + rng_below(&world->rng, 40));
+    struct datagram *d = strange(world, STRANGER + rng_below(&world->rng, 40));
 
     if (rng_hits(&world->rng, PERCENT(50))) {
         wrong_id(world, d);
@@ -134,8 +132,7 @@ void hostile_flood(struct world *world)
         if (connects) {
             d->bytes[0] = BH_PACKET_CONNECT;
             d->bytes[1] = (uint8_t)rng_next(&world->rng);
-            memcpy(d->bytes + 3,
-                   world->disks.volumes[d->volume].facts.name, 4);
+            memcpy(d->bytes + 3, world->disks.volumes[d->volume].facts.name, 4);
             d->len = 7;
         } else {
             d->bytes[0] = BH_PACKET_KEEP;

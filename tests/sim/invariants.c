@@ -62,8 +62,9 @@ static const char *check_pendings(const struct bh_server *server)
             p->host->pending_count > BH_PENDING_PER_HOST)
             return "a pending session is out of place";
     }
-    return used == server->pending_used ? NULL
-                                        : "pending sessions are counted wrongly";
+    return used == server->pending_used
+               ? NULL
+               : "pending sessions are counted wrongly";
 }
 
 static const char *check_volume(const struct bh_server *server,
@@ -79,8 +80,8 @@ static const char *check_volume(const struct bh_server *server,
         return "a volume's holders are counted wrongly";
     if (v->running > server->config.volume_jobs)
         return "a volume has more jobs than it may";
-    if (!v->service_runs && (!bh_list_empty(&v->commit_now) ||
-                             !bh_list_empty(&v->commit_next)))
+    if (!v->service_runs &&
+        (!bh_list_empty(&v->commit_now) || !bh_list_empty(&v->commit_next)))
         return "a request waits for a sync that nobody starts";
     if (v->running == 0 && !v->service_runs && v->waiting != 0)
         return "a request waits for nothing";
@@ -101,9 +102,8 @@ static const char *check_requests(const struct bh_server *server)
                                host->session_count + host->pending_count)
             return "what a host owns is counted wrongly";
     }
-    return count == server->config.request_count
-               ? NULL
-               : "a request slot is lost";
+    return count == server->config.request_count ? NULL
+                                                 : "a request slot is lost";
 }
 
 const char *invariants_check(const struct bh_server *server)

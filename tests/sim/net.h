@@ -46,7 +46,7 @@ struct net {
     struct datagram *of; /* NET_ROOM */
     uint16_t free[NET_ROOM];
     uint32_t free_count;
-    uint64_t cut_ms; /* what was sent before this is gone, CONNECTs apart */
+    uint64_t cut_ms;   /* what was sent before this is gone, CONNECTs apart */
     uint64_t power_ms; /* of the last power loss: replies of before are gone */
 };
 

@@ -23,8 +23,8 @@ static void start(struct world *world)
     struct node *node = &world->node;
 
     memset(node->memory, 0, node->memory_len);
-    node->server = bh_server_init(node->memory, &node->config, world->now_ms,
-                                  node->table);
+    node->server =
+        bh_server_init(node->memory, &node->config, world->now_ms, node->table);
     node->up = true;
 }
 
@@ -120,8 +120,8 @@ void node_kill(struct world *world, bool power)
  * A kill in the midst of a call.
  */
 
-static const struct bh_record *record_at(const struct node *node,
-                                         unsigned kind, uint32_t index)
+static const struct bh_record *record_at(const struct node *node, unsigned kind,
+                                         uint32_t index)
 {
     const struct bh_table *table = &node->server->table;
     size_t len = sizeof(struct bh_record) + table->head->shapes[kind].len;
@@ -433,7 +433,8 @@ static void id_given(struct world *world, const struct receipt *receipt,
         return; /* the same CONNECT again */
     if (fate->alive && fate->proven)
         world_fail(world, "id %04x was given out while a session has it", id);
-    if (fate->closed_ms > 0 && world->now_ms - fate->closed_ms < BH_QUARANTINE_MS)
+    if (fate->closed_ms > 0 &&
+        world->now_ms - fate->closed_ms < BH_QUARANTINE_MS)
         world_fail(world, "id %04x was given out again after %llu ms", id,
                    (unsigned long long)(world->now_ms - fate->closed_ms));
     end_collisions(world, id, receipt->client);

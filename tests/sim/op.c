@@ -77,9 +77,8 @@ static void doubt(struct world *world, struct client *client,
     if (client->doubt_count == DOUBTS) /* the oldest stays in doubt for ever */
         memmove(client->doubts, client->doubts + 1,
                 --client->doubt_count * sizeof client->doubts[0]);
-    client->doubts[client->doubt_count++] =
-        (struct doubt){op->session, disk, op->at, op->count,
-                       op->value,   op->began};
+    client->doubts[client->doubt_count++] = (struct doubt){
+        op->session, disk, op->at, op->count, op->value, op->began};
 }
 
 static void settle_at(struct world *world, struct client *client, uint32_t i)
@@ -220,8 +219,9 @@ static void write_ok(struct world *world, struct client *client,
         world_fail(world, "a write behind the end was answered with OK");
     if ((client->access & BH_FLAG_READ_ONLY) != 0 ||
         volume->facts.mode == BH_MODE_READ_ONLY)
-        world_fail(world, "a write of a reader was answered with OK: client "
-                          "%u, volume %u",
+        world_fail(world,
+                   "a write of a reader was answered with OK: client "
+                   "%u, volume %u",
                    client->index, client->volume);
     for (uint32_t i = 0; i < op->count; i++) {
         const char *wrong =
@@ -251,8 +251,8 @@ static void write_failed(struct world *world, struct client *client,
         return;
     }
     for (uint32_t i = 0; i < op->count; i++) {
-        const char *wrong = reg_write_refused(&disk->regs[op->at + i],
-                                              op->value);
+        const char *wrong =
+            reg_write_refused(&disk->regs[op->at + i], op->value);
 
         if (wrong != NULL)
             fail(world, client, op, i, wrong);
@@ -308,9 +308,8 @@ static void check_range(struct world *world, const struct client *client,
                    "a sector of volume %u does not exist: client %u, lsn %u",
                    client->volume, client->index, op->lsn);
     if (status == BH_ERR_READ_ONLY &&
-        (op->kind == OP_READ ||
-         ((client->access & BH_FLAG_READ_ONLY) == 0 &&
-          volume->facts.mode != BH_MODE_READ_ONLY)))
+        (op->kind == OP_READ || ((client->access & BH_FLAG_READ_ONLY) == 0 &&
+                                 volume->facts.mode != BH_MODE_READ_ONLY)))
         world_fail(world, "client %u may write, and was told that it may not",
                    client->index);
 }
@@ -336,8 +335,7 @@ void op_answered(struct world *world, struct client *client,
     case OP_FLUSH:
     case OP_DISCON:
         if (status == BH_OK &&
-            (op->kind == OP_FLUSH ||
-             (client->access & BH_FLAG_READ_ONLY) == 0))
+            (op->kind == OP_FLUSH || (client->access & BH_FLAG_READ_ONLY) == 0))
             flushed(world, client, op);
         break;
     case OP_IDENTIFY:

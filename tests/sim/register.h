@@ -36,9 +36,10 @@ struct cluster {
 struct reg {
     struct cluster of[REGISTER_CLUSTERS];
     uint32_t count;
-    uint32_t reads;   /* under way */
-    uint64_t since;   /* no read that is under way began before this */
-    uint64_t durable; /* value that a FLUSH has covered; VALUE_INITIAL at first */
+    uint32_t reads; /* under way */
+    uint64_t since; /* no read that is under way began before this */
+    uint64_t
+        durable; /* value that a FLUSH has covered; VALUE_INITIAL at first */
 };
 
 /* From now on it holds `value`, whatever was before. */

@@ -30,9 +30,9 @@ static void fill_sector(struct world *world, struct client *client)
 static struct tiny_question question_of(const struct client *client)
 {
     static const enum tiny_request requests[] = {
-        [OP_CONNECT] = TINY_CONNECT,   [OP_READ] = TINY_READ,
-        [OP_WRITE] = TINY_WRITE,       [OP_IDENTIFY] = TINY_IDENTIFY,
-        [OP_FLUSH] = TINY_FLUSH,       [OP_KEEP] = TINY_KEEP,
+        [OP_CONNECT] = TINY_CONNECT, [OP_READ] = TINY_READ,
+        [OP_WRITE] = TINY_WRITE,     [OP_IDENTIFY] = TINY_IDENTIFY,
+        [OP_FLUSH] = TINY_FLUSH,     [OP_KEEP] = TINY_KEEP,
         [OP_DISCON] = TINY_DISCON};
 
     return (struct tiny_question){
@@ -51,8 +51,8 @@ static void go_on(struct world *world, struct client *client)
     uint32_t next_ms;
 
     if (form->due(client->tiny, world->now_ms, &next_ms)) {
-        struct datagram *d = client_datagram(world, client, client->request,
-                                             &client->op);
+        struct datagram *d =
+            client_datagram(world, client, client->request, &client->op);
 
         d->len = form->datagram(client->tiny, d->bytes);
         net_send(world, d, true);

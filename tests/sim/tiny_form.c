@@ -120,6 +120,5 @@ static uint16_t session(const uint64_t *words)
     return BH_GET16(seen(words)->packet + 2);
 }
 
-const struct tiny_form SIM_TINY_FORM = {start, ask,      again,
-                                        set_seq, due,    datagram,
-                                        received, status, session};
+const struct tiny_form SIM_TINY_FORM = {
+    start, ask, again, set_seq, due, datagram, received, status, session};

@@ -14,18 +14,17 @@ static void draw_path(struct world *world, struct path *path)
     struct rng *rng = &world->rng;
     uint64_t clogged = path->clogged_ms, parted = path->parted_ms;
 
-    *path = (struct path){
-        .lose = rng_between(rng, 0, PERCENT(20)),
-        .twice = rng_between(rng, 0, PERCENT(40)),
-        .overtake = rng_between(rng, 0, PERCENT(25)),
-        .late = share(world, PERCENT(60), PERMILLE(15)),
-        .damage = share(world, PERCENT(50), PERCENT(3)),
-        .delay_ms = rng_below(rng, 4),
-        .jitter_ms = rng_below(rng, 8),
-        .overtake_ms = rng_between(rng, 5, 300),
-        .late_ms = rng_hits(rng, PERCENT(30)) ? 60000 : 8000,
-        .clogged_ms = clogged,
-        .parted_ms = parted};
+    *path = (struct path){.lose = rng_between(rng, 0, PERCENT(20)),
+                          .twice = rng_between(rng, 0, PERCENT(40)),
+                          .overtake = rng_between(rng, 0, PERCENT(25)),
+                          .late = share(world, PERCENT(60), PERMILLE(15)),
+                          .damage = share(world, PERCENT(50), PERCENT(3)),
+                          .delay_ms = rng_below(rng, 4),
+                          .jitter_ms = rng_below(rng, 8),
+                          .overtake_ms = rng_between(rng, 5, 300),
+                          .late_ms = rng_hits(rng, PERCENT(30)) ? 60000 : 8000,
+                          .clogged_ms = clogged,
+                          .parted_ms = parted};
     if (rng_hits(rng, PERCENT(10)))
         path->lose = PERCENT(30);
     if (rng_hits(rng, PERCENT(10)))

@@ -40,12 +40,11 @@ static uint16_t encode(struct world *world, const struct client *client,
     struct bh_discon discon = {.seq = (uint8_t)pane->number,
                                .session = client->id,
                                .pad = (uint8_t)(pane->number >> 8)};
-    struct bh_command command = {.seq = discon.seq,
-                                 .session = client->id,
-                                 .pad = discon.pad,
-                                 .lsn = op->kind == OP_IDENTIFY
-                                            ? (uint32_t)BH_IDENTIFY_MAGIC
-                                            : op->lsn};
+    struct bh_command command = {
+        .seq = discon.seq,
+        .session = client->id,
+        .pad = discon.pad,
+        .lsn = op->kind == OP_IDENTIFY ? (uint32_t)BH_IDENTIFY_MAGIC : op->lsn};
     size_t len;
 
     if (op->kind == OP_DISCON)
@@ -96,9 +95,8 @@ void window_connect(struct world *world, struct client *client,
     client->op = *op;
     op_began(world, client, &client->op);
     client->seq++;
-    client->panes[0] = (struct pane){.tries = TRIES,
-                                     .request = ++client->request,
-                                     .wait_ms = WAIT_MS};
+    client->panes[0] = (struct pane){
+        .tries = TRIES, .request = ++client->request, .wait_ms = WAIT_MS};
     send_connect(world, client);
 }
 
@@ -376,9 +374,8 @@ static void answered(struct world *world, struct client *client,
         return;
     }
     if (op.kind == OP_IDENTIFY && d->bytes[2] == BH_OK)
-        client->window =
-            BH_GET16(d->bytes + BH_STRICT_REPLY_HEADER_LEN +
-                     BH_IDENTIFY_AT_WINDOW);
+        client->window = BH_GET16(d->bytes + BH_STRICT_REPLY_HEADER_LEN +
+                                  BH_IDENTIFY_AT_WINDOW);
     client_answered(world, client, &op, d->bytes[2],
                     d->bytes + BH_STRICT_REPLY_HEADER_LEN);
 }

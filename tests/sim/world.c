@@ -99,9 +99,8 @@ static void happen(struct world *world, const struct event *event)
 static void step(struct world *world)
 {
     uint64_t due = queue_due_ms(&world->queue);
-    uint64_t deadline = world->node.up
-                            ? bh_server_deadline(world->node.server)
-                            : UINT64_MAX;
+    uint64_t deadline =
+        world->node.up ? bh_server_deadline(world->node.server) : UINT64_MAX;
     struct event event;
 
     world->step++;
@@ -162,8 +161,7 @@ void world_run(struct world *world, uint64_t operations, uint64_t phase)
     while (world->stats.operations < operations) {
         uint64_t left = operations - world->stats.operations;
 
-        storm(world,
-              world->stats.operations + (left < phase ? left : phase));
+        storm(world, world->stats.operations + (left < phase ? left : phase));
         calm(world, rng_hits(&world->rng, PERCENT(30)));
         world->stats.phases++;
     }

@@ -33,8 +33,8 @@ enum event_kind {
 
 struct weather {
     bool calm, greedy;
-    uint32_t slow, slow_ms;                  /* jobs */
-    uint32_t io_error, no_space, short_io;   /* shares of jobs */
+    uint32_t slow, slow_ms;                /* jobs */
+    uint32_t io_error, no_space, short_io; /* shares of jobs */
     uint32_t sync_error, attach_error, lookup_error;
     uint32_t fate_ms; /* mean time between two blows */
     uint32_t kill, power, jump, clog, part, reset, replay, forge, noise, flood;
@@ -51,7 +51,7 @@ struct world {
     struct disks disks;
     struct net net;
     struct client clients[CLIENTS];
-    uint64_t values; /* writes so far */
+    uint64_t values;     /* writes so far */
     uint64_t kill_after; /* operations */
     bool tracing;
     const char *commit;
