@@ -217,6 +217,10 @@ void bh_command_admit(struct bh_server *server, struct bh_request *request)
         bh_list_append(&volume->parked, &request->link);
         return;
     }
+    if (request->discon) {
+        bh_volume_commit(server, volume, request);
+        return;
+    }
     if (session->state == BH_SESSION_ENDING && bh_left_to_next(server) &&
         session->reason == BH_END_STOPPED) {
         bh_session_request_dropped(server, request);

@@ -277,7 +277,7 @@ void bh_session_end(struct bh_server *server, struct bh_session *session,
 static void close_session(struct bh_server *server, struct bh_session *session)
 {
     if (session->access == BH_ACCESS_WRITER)
-        bh_volume_commit(server, session->volume, session->closing);
+        bh_command_admit(server, session->closing);
     else
         bh_command_finish(server, session->closing, BH_OK);
 }

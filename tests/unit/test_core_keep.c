@@ -504,6 +504,50 @@ static void doubts_end_with_their_session(void **state)
     assert_int_equal(doubt.disk->bytes[5 * FX_SECTOR], 0x55);
 }
 
+/* What the killed server has acknowledged is made stable by whoever asks. */
+static void a_flush_of_a_reader_covers_an_earlier_server(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+
+    assert_int_equal(fx_write(fx, peer(1), id, 3, 0xAA), BH_OK);
+    disk->holds[BH_JOB_SYNC] = true;
+    fx_pass(fx, BH_SYNC_DELAY_MS);
+    fx_kill(fx);
+    disk->holds[BH_JOB_SYNC] = false;
+    disk->holds[BH_JOB_ATTACH] = true;
+    disk->fails[BH_JOB_ATTACH] = BH_ERR_STORAGE; /* ends the writer */
+    fx_kill(fx);
+    fx_release_all(fx);
+    disk->fails[BH_JOB_ATTACH] = BH_OK;
+    id = fx_open(fx, peer(2), FX_READER, "d");
+    disk->stable = 0;
+    assert_int_equal(fx_flush(fx, peer(2), id), BH_OK);
+    assert_int_equal(disk->stable, disk->written);
+    disk->count[BH_JOB_SYNC] = 0;
+    assert_int_equal(fx_flush(fx, peer(2), id), BH_OK); /* once is enough */
+    assert_int_equal(disk->count[BH_JOB_SYNC], 0);
+}
+
+static void a_disconnect_waits_for_the_volume_to_be_open_again(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+
+    assert_int_equal(fx_write(fx, peer(1), id, 3, 0xAA), BH_OK);
+    disk->stable = 0;
+    disk->holds[BH_JOB_ATTACH] = true;
+    fx_kill(fx);
+    assert_int_equal(fx_discon(fx, peer(1), id), FX_NONE);
+    assert_int_equal(fx_discon(fx, peer(1), id), FX_NONE); /* a repetition */
+    fx_release_all(fx);
+    assert_int_equal(fx_answer(fx, peer(1)), BH_OK);
+    assert_int_equal(disk->stable, disk->written);
+    assert_int_equal(fx_discon(fx, peer(1), id), BH_OK);
+}
+
 #define TEST(function)                                                         \
     cmocka_unit_test_setup_teardown(function, fx_set_up_kept, fx_tear_down)
 
@@ -533,6 +577,8 @@ int main(void)
         TEST(a_sector_that_cannot_be_read_is_12),
         TEST(with_sync_write_what_was_done_is_stable_first),
         TEST(doubts_end_with_their_session),
+        TEST(a_flush_of_a_reader_covers_an_earlier_server),
+        TEST(a_disconnect_waits_for_the_volume_to_be_open_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
