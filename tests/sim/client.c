@@ -39,6 +39,7 @@ static void init_client(struct world *world, uint16_t index)
     client->strict = client->kind >= CLIENT_STRICT;
     client->padded = rng_hits(rng, PERCENT(15));
     client->polite = true;
+    client->tries = (uint8_t)rng_between(rng, 3, 10);
     client->think_ms =
         rng_hits(rng, PERCENT(25)) ? rng_between(rng, 1, 400) : 0;
     client->write = rng_between(rng, PERCENT(20), PERCENT(70));

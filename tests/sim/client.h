@@ -98,6 +98,7 @@ struct client {
     uint8_t access; /* CONNECT's flags without size and strict */
     uint8_t exponent;
     uint32_t life; /* requests until it leaves */
+    uint8_t tries; /* datagrams to a request before it is given up */
     uint32_t think_ms;
     uint32_t write, flush, identify, keep, wild; /* shares of 65,536 */
 

@@ -131,7 +131,8 @@ static bool too_late(const struct world *world, const struct datagram *d)
     if (client->kind != CLIENT_COUNTING ||
         client->request - d->request >= NET_COUNTING)
         return true;
-    return node_proven(world, id) && !node_counts(world, id);
+    return node_proven(world, id) &&
+           (id != client->id || !node_counts(world, id));
 }
 
 /* And of replies. */

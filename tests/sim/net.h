@@ -7,7 +7,8 @@
  *  - nothing but a CONNECT lives as long as an id rests;
  *  - of a client that does not number its requests, nothing is under way when
  *    it sends the next one (docs/design.md, "What the models said");
- *  - of one that counts, nothing is older than NET_COUNTING requests.
+ *  - of one that counts, nothing is older than NET_COUNTING requests, and
+ *    nothing is of an earlier session that lives on beside its present one.
  */
 #ifndef BH_SIM_NET_H
 #define BH_SIM_NET_H

@@ -85,6 +85,7 @@ void tiny_begin(struct world *world, struct client *client, const struct op *op)
         fill_sector(world, client);
     question = question_of(client);
     form->ask(client->tiny, &question);
+    form->set_tries(client->tiny, client->tries);
     if (client->kind == CLIENT_CONSTANT)
         form->set_seq(client->tiny, 7);
     else if (client->kind == CLIENT_RANDOM)

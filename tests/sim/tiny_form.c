@@ -82,6 +82,11 @@ static void set_seq(uint64_t *words, uint8_t seq)
     tiny_of(words)->packet[1] = seq;
 }
 
+static void set_tries(uint64_t *words, uint8_t tries)
+{
+    tiny_of(words)->tries = tries;
+}
+
 static bool due(uint64_t *words, uint64_t now_ms, uint32_t *next_ms)
 {
     struct bh_tiny *tiny = tiny_of(words);
@@ -120,5 +125,6 @@ static uint16_t session(const uint64_t *words)
     return BH_GET16(seen(words)->packet + 2);
 }
 
-const struct tiny_form SIM_TINY_FORM = {
-    start, ask, again, set_seq, due, datagram, received, status, session};
+const struct tiny_form SIM_TINY_FORM = {start,     ask,    again,    set_seq,
+                                        set_tries, due,    datagram, received,
+                                        status,    session};

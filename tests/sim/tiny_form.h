@@ -34,6 +34,7 @@ struct tiny_form {
     void (*ask)(uint64_t *tiny, const struct tiny_question *question);
     void (*again)(uint64_t *tiny);
     void (*set_seq)(uint64_t *tiny, uint8_t seq);
+    void (*set_tries)(uint64_t *tiny, uint8_t tries);
     /* Whether to send now; `*next_ms`: how long until that is to be asked
      * again. */
     bool (*due)(uint64_t *tiny, uint64_t now_ms, uint32_t *next_ms);

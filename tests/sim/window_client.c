@@ -17,7 +17,7 @@
 
 #define WAIT_MS 150u
 #define WAIT_MAX_MS 3000u
-#define TRIES 9u
+#define MOST_TRIES 80u /* to find something that may be under way, too */
 
 static struct pane *pane_of(struct client *client, uint16_t number)
 {
@@ -95,8 +95,9 @@ void window_connect(struct world *world, struct client *client,
     client->op = *op;
     op_began(world, client, &client->op);
     client->seq++;
-    client->panes[0] = (struct pane){
-        .tries = TRIES, .request = ++client->request, .wait_ms = WAIT_MS};
+    client->panes[0] = (struct pane){.tries = client->tries,
+                                     .request = ++client->request,
+                                     .wait_ms = WAIT_MS};
     send_connect(world, client);
 }
 
@@ -128,7 +129,7 @@ static void open_pane(struct world *world, struct client *client,
     struct pane *pane = pane_of(client, client->next);
 
     *pane = (struct pane){.state = PANE_OUT,
-                          .tries = TRIES,
+                          .tries = client->tries,
                           .number = client->next++,
                           .request = ++client->request,
                           .wait_ms = WAIT_MS,
@@ -161,10 +162,10 @@ static void fill_working(struct world *world, struct client *client)
 {
     struct op op;
 
-    for (uint32_t tries = 0; room(client) && tries < WINDOW; tries++) {
+    for (uint32_t tries = 0; room(client) && tries < MOST_TRIES; tries++) {
         client_choose(world, client, &op);
         if (clashes(client, &op))
-            return;
+            continue;
         open_pane(world, client, &op);
     }
 }
