@@ -3,82 +3,152 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 
 #include "cli/progress.h"
 #include "client/blockhead.h"
 
 #define TICK_MS 100
 
-/* Waits for the request that `started` began, if it did. */
-static int finish(struct transfer *transfer, int started,
-                  struct progress *progress)
+/* Until something comes or is due, or it is time to redraw. */
+static int wait(struct transfer *transfer, struct progress *progress)
 {
+    int wait_ms = bh_disk_wait_ms(transfer->disk);
+
+    if (progress != NULL) {
+        progress_tick(progress);
+        if (wait_ms < 0 || wait_ms > TICK_MS)
+            wait_ms = TICK_MS;
+    }
+    return interrupt_poll(transfer->interrupt, bh_disk_fd(transfer->disk),
+                          POLLIN, wait_ms);
+}
+
+/* Waits for the request that `started` began, if it did. */
+static int finish(struct transfer *transfer, int started)
+{
+    struct bh_done done = {.result = started};
+    int result = started;
+
+    while (result == 0 && bh_disk_process(transfer->disk) > 0)
+        result = wait(transfer, NULL);
+    if (result == 0)
+        bh_disk_next(transfer->disk, &done);
+    return result != 0 ? result : done.result;
+}
+
+/* A run of sectors, of which some are under way. */
+struct run {
+    bool writes;
+    uint64_t lsn;
+    size_t count; /* to be started yet */
+    uint8_t *in;
+    const uint8_t *out;
+};
+
+static int start_one(struct transfer *transfer, struct run *run)
+{
+    const uint32_t lsn = (uint32_t)run->lsn;
     int result;
 
-    if (started != 0)
-        return started;
-    while ((result = bh_disk_process(transfer->disk)) == -EINPROGRESS) {
-        int wait_ms = bh_disk_wait_ms(transfer->disk);
+    result = run->writes
+                 ? bh_disk_start_write(transfer->disk, lsn, run->out, NULL)
+                 : bh_disk_start_read(transfer->disk, lsn, run->in, NULL);
+    if (result != 0)
+        return result;
+    run->lsn++;
+    run->count--;
+    if (run->writes)
+        run->out += transfer->sector_len;
+    else
+        run->in += transfer->sector_len;
+    return 0;
+}
 
-        if (progress != NULL) {
-            progress_tick(progress);
-            if (wait_ms < 0 || wait_ms > TICK_MS)
-                wait_ms = TICK_MS;
-        }
-        result = interrupt_poll(transfer->interrupt, bh_disk_fd(transfer->disk),
-                                POLLIN, wait_ms);
-        if (result != 0)
-            return result;
+/* Starts as many as may be under way. */
+static int start_some(struct transfer *transfer, struct run *run,
+                      unsigned *under_way)
+{
+    const unsigned most = bh_disk_info(transfer->disk)->window;
+    int result = 0;
+
+    while (run->count > 0 && *under_way < most && result == 0) {
+        result = start_one(transfer, run);
+        *under_way += result == 0;
     }
     return result;
 }
 
-static void moved(struct transfer *transfer, struct progress *progress)
+/* Takes back what is over, up to the first failure. */
+static int take_back(struct transfer *transfer, struct progress *progress,
+                     unsigned *under_way)
 {
-    if (progress != NULL)
-        progress_advance(progress, transfer->sector_len);
+    struct bh_done done;
+
+    while (bh_disk_next(transfer->disk, &done)) {
+        (*under_way)--;
+        if (done.result != 0)
+            return done.result;
+        if (progress != NULL)
+            progress_advance(progress, transfer->sector_len);
+    }
+    return 0;
+}
+
+/* The buffers are in use until the last one is over. Nothing is taken back, so
+ * that the disk's sentence stays that of the first failure. */
+static int settle(struct transfer *transfer, int failure)
+{
+    int result = 0;
+
+    while (result == 0 && bh_disk_process(transfer->disk) > 0)
+        result = wait(transfer, NULL);
+    return result != 0 ? result : failure;
+}
+
+static int move(struct transfer *transfer, struct run *run,
+                struct progress *progress)
+{
+    unsigned under_way = 0;
+    int result = 0;
+
+    while (run->count > 0 || under_way > 0) {
+        result = start_some(transfer, run, &under_way);
+        if (result == 0)
+            result = wait(transfer, progress);
+        if (result == -EINTR)
+            return result;
+        bh_disk_process(transfer->disk);
+        if (result == 0)
+            result = take_back(transfer, progress, &under_way);
+        if (result != 0)
+            return settle(transfer, result);
+    }
+    return 0;
 }
 
 int transfer_read(struct transfer *transfer, uint64_t lsn, size_t count,
                   uint8_t *data, struct progress *progress)
 {
-    for (; count > 0; count--) {
-        int result = finish(
-            transfer, bh_disk_start_read(transfer->disk, (uint32_t)lsn, data),
-            progress);
+    struct run run = {.lsn = lsn, .count = count, .in = data};
 
-        if (result != 0)
-            return result;
-        lsn++;
-        data += transfer->sector_len;
-        moved(transfer, progress);
-    }
-    return 0;
+    return move(transfer, &run, progress);
 }
 
 int transfer_write(struct transfer *transfer, uint64_t lsn, size_t count,
                    const uint8_t *data, struct progress *progress)
 {
-    for (; count > 0; count--) {
-        int result = finish(
-            transfer, bh_disk_start_write(transfer->disk, (uint32_t)lsn, data),
-            progress);
+    struct run run = {.writes = true, .lsn = lsn, .count = count, .out = data};
 
-        if (result != 0)
-            return result;
-        lsn++;
-        data += transfer->sector_len;
-        moved(transfer, progress);
-    }
-    return 0;
+    return move(transfer, &run, progress);
 }
 
 int transfer_flush(struct transfer *transfer)
 {
-    return finish(transfer, bh_disk_start_flush(transfer->disk), NULL);
+    return finish(transfer, bh_disk_start_flush(transfer->disk, NULL));
 }
 
 int transfer_close(struct transfer *transfer)
 {
-    return finish(transfer, bh_disk_start_close(transfer->disk), NULL);
+    return finish(transfer, bh_disk_start_close(transfer->disk, NULL));
 }

@@ -24,8 +24,9 @@
  *
  * Sessions are strict where the server knows that (info->strict): a request is
  * carried out at most once, and no late datagram passes for its answer. After
- * one that timed out the next begins with a new session. A server without
- * strict sessions gets default ones.
+ * one that timed out, and when those that ran beside it are over, the next
+ * begins with a new session. A server without strict sessions gets default
+ * ones.
  *
  * When the server has lost the session (restart, takeover), the disk wins a new
  * one by itself, if the image is certain to be as it was left. If it is not,
@@ -73,7 +74,8 @@ struct bh_info {
     uint64_t utc_seconds;    /* the server's clock, since 1970 */
     int32_t zone_minutes;    /* its local time minus UTC */
     uint32_t features;       /* bit n: opcode n is known */
-    uint16_t window;         /* requests that may be outstanding */
+    uint16_t window;         /* requests that may be started at a time: 1 to
+                                64, and 1 in default sessions */
     uint16_t lease_seconds;  /* 0: none */
     unsigned read_only : 1, removable : 1, locked : 1, shared : 1, scratch : 1,
         may_grow : 1, keyed : 1;
@@ -147,33 +149,67 @@ int bh_disk_flush(struct bh_disk *disk);
 int bh_disk_close(struct bh_disk *disk);
 
 /*
- * The poll-able form. A start call sends one request and returns at once; then
- * wait until bh_disk_fd() is readable or bh_disk_wait_ms() milliseconds have
- * passed, and call bh_disk_process(), until it says that the request is over.
- * One request at a time: a second start gives -EBUSY. `data` is owned by the
- * disk until the request is over. Looking up a host's name blocks in
- * bh_disk_start_open() as well.
+ * The poll-able form: several requests at a time, without waiting for any.
+ *
+ *     start ... start     up to info->window requests, each with a tag of yours
+ *     wait                until bh_disk_fd() is readable, or for
+ *                         bh_disk_wait_ms() milliseconds
+ *     bh_disk_process()   receives, sends, sends again
+ *     bh_disk_next()      hands back those that are over, tag and result
+ *
+ * A start call returns 0, and then the request is handed back by bh_disk_next()
+ * once, with its tag; or a negative errno, and then there is no request: -EBUSY
+ * if info->window requests are started and not handed back yet. `data` belongs
+ * to the disk until the request is handed back, or the disk is closed or
+ * freed. Tags belong to the caller: any pointer, NULL too.
+ *
+ * Requests may end in any order. But
+ *   - of two for the same sector of which either is a write, the second begins
+ *     when the first is over, so that it is as if they ran in the order in
+ *     which they were started;
+ *   - a flush covers every write that was started before it and did not fail.
+ * Both are held back inside the library where they have to be. When the server
+ * has lost the session, all requests that have no answer are sent again in
+ * their order, or all fail with the error that lasts (above).
+ *
+ * An open and a close are started alone: -EBUSY while any request is not
+ * handed back. So are all blocking calls.
  */
 
-int bh_disk_start_open(struct bh_disk *disk, const char *url, unsigned flags);
-int bh_disk_start_identify(struct bh_disk *disk);
-int bh_disk_start_read(struct bh_disk *disk, uint32_t lsn, void *data);
-int bh_disk_start_write(struct bh_disk *disk, uint32_t lsn, const void *data);
-int bh_disk_start_flush(struct bh_disk *disk);
-int bh_disk_start_close(struct bh_disk *disk);
+/* A request that is over. After a failure bh_disk_error() and bh_disk_status()
+ * speak of the one that was handed back last. */
+struct bh_done {
+    void *tag;  /* of the start call */
+    int result; /* 0 or a negative errno */
+};
+
+/* Looking up a host's name blocks in bh_disk_start_open() as well. */
+int bh_disk_start_open(struct bh_disk *disk, const char *url, unsigned flags,
+                       void *tag);
+int bh_disk_start_identify(struct bh_disk *disk, void *tag);
+int bh_disk_start_read(struct bh_disk *disk, uint32_t lsn, void *data,
+                       void *tag);
+int bh_disk_start_write(struct bh_disk *disk, uint32_t lsn, const void *data,
+                        void *tag);
+int bh_disk_start_flush(struct bh_disk *disk, void *tag);
+int bh_disk_start_close(struct bh_disk *disk, void *tag);
 
 /* A descriptor to poll for reading; -1 before an open. An open that runs may
  * change it (a host's addresses are tried in turn): ask before each wait. */
 int bh_disk_fd(const struct bh_disk *disk);
 
-/* Milliseconds until bh_disk_process() has something to do; -1: nothing, unless
- * the descriptor becomes readable. Between requests that is the time until the
- * lease is to be renewed. */
+/* Milliseconds until bh_disk_process() or bh_disk_next() has something to do;
+ * -1: nothing, unless the descriptor becomes readable. While no request runs
+ * that is the time until the lease is to be renewed. */
 int bh_disk_wait_ms(const struct bh_disk *disk);
 
-/* Takes what has arrived, retransmits what is due, and renews the lease.
- * -EINPROGRESS while a request runs, else the last one's result. */
+/* Takes what has arrived, sends what is due, and renews the lease. Returns how
+ * many requests are not over yet. */
 int bh_disk_process(struct bh_disk *disk);
+
+/* Hands back a request that is over: 1, the one that was started first if there
+ * are several. 0 if there is none. */
+int bh_disk_next(struct bh_disk *disk, struct bh_done *out);
 
 /*
  * Servers, without a volume.

@@ -1,50 +1,60 @@
 /* SPDX-License-Identifier: MIT */
 /* The blocking calls: the poll-able form with its loop around it. */
-#include <errno.h>
 #include <poll.h>
 
-#include "client/blockhead.h"
+#include "client/session.h"
+
+/* Marks what is started next: it is to be the only one, so that the result that
+ * comes is its own. */
+static struct bh_disk *alone(struct bh_disk *disk)
+{
+    disk->alone = true;
+    return disk;
+}
 
 /* `rc` is what the start call said. A signal only wakes the loop early. */
 static int finish(struct bh_disk *disk, int rc)
 {
     struct pollfd event = {.events = POLLIN};
+    struct bh_done done = {.result = rc};
 
+    disk->alone = false;
     if (rc < 0)
         return rc;
-    while ((rc = bh_disk_process(disk)) == -EINPROGRESS) {
+    while (bh_disk_process(disk) > 0) {
         event.fd = bh_disk_fd(disk);
         poll(&event, 1, bh_disk_wait_ms(disk));
     }
-    return rc;
+    bh_disk_next(disk, &done);
+    return done.result;
 }
 
 int bh_disk_open(struct bh_disk *disk, const char *url, unsigned flags)
 {
-    return finish(disk, bh_disk_start_open(disk, url, flags));
+    return finish(disk, bh_disk_start_open(alone(disk), url, flags, NULL));
 }
 
 int bh_disk_identify(struct bh_disk *disk)
 {
-    return finish(disk, bh_disk_start_identify(disk));
+    return finish(disk, bh_disk_start_identify(alone(disk), NULL));
 }
 
 int bh_disk_read(struct bh_disk *disk, uint32_t lsn, void *data)
 {
-    return finish(disk, bh_disk_start_read(disk, lsn, data));
+    return finish(disk, bh_disk_start_read(alone(disk), lsn, data, NULL));
 }
 
 int bh_disk_write(struct bh_disk *disk, uint32_t lsn, const void *data)
 {
-    return finish(disk, bh_disk_start_write(disk, lsn, data));
+    return finish(disk, bh_disk_start_write(alone(disk), lsn, data, NULL));
 }
 
 int bh_disk_flush(struct bh_disk *disk)
 {
-    return finish(disk, bh_disk_start_flush(disk));
+    return finish(disk, bh_disk_start_flush(alone(disk), NULL));
 }
 
 int bh_disk_close(struct bh_disk *disk)
 {
-    return finish(disk, bh_disk_start_close(disk));
+    return finish(disk, bh_disk_start_close(alone(disk), NULL));
 }

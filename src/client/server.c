@@ -2,6 +2,7 @@
 /* Questions to a server, without a volume: is it there, and what is it? */
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 
 #include "client/blockhead.h"
 #include "client/clock.h"
@@ -10,35 +11,70 @@
 #include "client/info.h"
 #include "wire/protocol.h"
 
+/* A question, and the way that it goes. */
+struct call {
+    struct bh_path path;
+    struct bh_exchange exchange;
+};
+
+/* Sleeps until something comes, or is to be sent again. */
+static void wait_until(const struct call *call, uint64_t deadline_us)
+{
+    struct pollfd event = {.fd = call->path.fd, .events = POLLIN};
+    uint64_t now_us = bh_clock_us(), left_ms, wait_ms;
+
+    wait_ms = bh_exchange_wait_ms(&call->exchange, now_us);
+    left_ms = now_us < deadline_us ? (deadline_us - now_us) / 1000u + 1 : 0;
+    poll(&event, 1, (int)(left_ms < wait_ms ? left_ms : wait_ms));
+}
+
+static void receive_all(struct call *call)
+{
+    int rc;
+
+    while (bh_exchange_runs(&call->exchange) &&
+           (rc = bh_path_receive(&call->path)) != -EAGAIN) {
+        if (rc == 0)
+            bh_exchange_received(&call->exchange, &call->path, bh_clock_us());
+        else if (rc == -ECONNREFUSED)
+            bh_exchange_refused(&call->exchange, &call->path, bh_clock_us());
+    }
+}
+
 /* Sends what `tiny` holds and waits. The answer's status, or a negative
  * errno. */
-static int ask(struct bh_exchange *exchange, void *data, size_t data_len,
+static int ask(struct call *call, void *data, size_t data_len,
                uint32_t timeout_ms)
 {
     uint64_t now_us = bh_clock_us();
-    struct pollfd event = {.events = POLLIN};
-    int rc = bh_exchange_begin(exchange, data, data_len, true, now_us,
-                               now_us + 1000u * (uint64_t)timeout_ms);
+    uint64_t deadline_us = now_us + 1000u * (uint64_t)timeout_ms;
+    int rc = bh_exchange_begin(&call->exchange, &call->path, data, data_len,
+                               true, now_us);
 
-    if (rc < 0)
-        return rc;
-    while ((rc = bh_exchange_step(exchange, bh_clock_us())) == -EINPROGRESS) {
-        event.fd = exchange->fd;
-        poll(&event, 1, bh_exchange_wait_ms(exchange, bh_clock_us()));
+    while (rc >= 0) {
+        receive_all(call);
+        if (!bh_exchange_runs(&call->exchange))
+            return call->exchange.tiny.status;
+        if (bh_clock_us() >= deadline_us)
+            return bh_path_silence(&call->path);
+        rc = bh_exchange_due(&call->exchange, &call->path, bh_clock_us());
+        if (rc >= 0)
+            wait_until(call, deadline_us);
     }
-    return rc < 0 ? rc : exchange->tiny.status;
+    return rc;
 }
 
 /* Opens the way to the server of `url`; else says why not. */
-static int reach(struct bh_exchange *exchange, const struct bh_url *url,
+static int reach(struct call *call, const struct bh_url *url,
                  const struct bh_attempt *attempt, char *error,
                  size_t error_len)
 {
     const char *why;
     int rc;
 
-    bh_exchange_init(exchange);
-    rc = bh_exchange_open(exchange, url->host, url->port, &why);
+    memset(&call->exchange, 0, sizeof(call->exchange));
+    bh_path_init(&call->path);
+    rc = bh_path_open(&call->path, url->host, url->port, &why);
     if (rc >= 0)
         return 0;
     if (why != NULL)
@@ -50,30 +86,30 @@ int bh_server_ping(const struct bh_url *url, uint32_t timeout_ms,
                    uint32_t *rtt_us, char *error, size_t error_len)
 {
     const struct bh_attempt attempt = {.verb = "ping", .target = url->host};
-    struct bh_exchange exchange;
-    int rc = reach(&exchange, url, &attempt, error, error_len);
+    struct call call;
+    int rc = reach(&call, url, &attempt, error, error_len);
 
     if (rc < 0)
         return rc;
-    bh_tiny_keep(&exchange.tiny);
-    rc = ask(&exchange, NULL, 0, timeout_ms);
-    *rtt_us = exchange.rtt_us;
-    bh_exchange_close(&exchange);
+    bh_tiny_keep(&call.exchange.tiny);
+    rc = ask(&call, NULL, 0, timeout_ms);
+    *rtt_us = call.exchange.rtt_us;
+    bh_path_close(&call.path);
     return rc < 0 ? bh_say_errno(error, error_len, &attempt, rc) : 0;
 }
 
 /* A request padded to the length that the server asks for, so that its answer
  * is no longer than the question. */
-static int ask_identify(struct bh_exchange *exchange,
-                        uint8_t bytes[BH_IDENTIFY_LEN], uint32_t timeout_ms)
+static int ask_identify(struct call *call, uint8_t bytes[BH_IDENTIFY_LEN],
+                        uint32_t timeout_ms)
 {
     static const uint8_t
         padding[BH_IDENTIFY_SERVER_REQUEST_LEN - BH_COMMAND_HEADER_LEN];
 
-    bh_tiny_identify(&exchange->tiny);
-    exchange->tiny.body = padding;
-    exchange->tiny.body_len = sizeof(padding);
-    return ask(exchange, bytes, BH_IDENTIFY_LEN, timeout_ms);
+    bh_tiny_identify(&call->exchange.tiny);
+    call->exchange.tiny.body = padding;
+    call->exchange.tiny.body_len = sizeof(padding);
+    return ask(call, bytes, BH_IDENTIFY_LEN, timeout_ms);
 }
 
 /* Servers without IDENTIFY look at the session id first, and there is none. */
@@ -90,14 +126,14 @@ int bh_server_info(const struct bh_url *url, uint32_t timeout_ms,
                    struct bh_info *out, char *error, size_t error_len)
 {
     const struct bh_attempt attempt = {.verb = "ask", .target = url->host};
-    struct bh_exchange exchange;
+    struct call call;
     uint8_t bytes[BH_IDENTIFY_LEN];
-    int rc = reach(&exchange, url, &attempt, error, error_len);
+    int rc = reach(&call, url, &attempt, error, error_len);
 
     if (rc < 0)
         return rc;
-    rc = ask_identify(&exchange, bytes, timeout_ms);
-    bh_exchange_close(&exchange);
+    rc = ask_identify(&call, bytes, timeout_ms);
+    bh_path_close(&call.path);
     if (rc < 0)
         return bh_say_errno(error, error_len, &attempt, rc);
     if (rc != BH_OK)

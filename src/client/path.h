@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way to one server and back: a connected socket, the round trips measured
+ * on it, and the datagram that came last. It refuses to know what a datagram
+ * says, and how many are under way.
+ *
+ * First contact: a host may have several addresses, of which some lead
+ * nowhere (an AAAA record without an IPv6 route, a server that listens on one
+ * family). Until the first answer each time-out goes on to the next address,
+ * and a refusal does so at once. From the first answer on the peer and the
+ * local port stay, because the server takes them for the client's identity.
+ *
+ * What the network reports (port unreachable, no route) is a lost datagram and
+ * no more: a server that is being restarted looks just like that. It is
+ * remembered only to name the reason when the time is over.
+ */
+#ifndef BH_CLIENT_PATH_H
+#define BH_CLIENT_PATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/rto.h"
+#include "net/address.h"
+#include "tiny/tiny.h"
+#include "wire/protocol.h"
+
+#define BH_PATH_PEERS_MAX 8u
+
+/* The longest reply. */
+#define BH_PATH_DATAGRAM_LEN (BH_STRICT_REPLY_HEADER_LEN + BH_SECTOR_LEN_MAX)
+
+struct bh_path {
+    int fd; /* owned; -1: none */
+    struct bh_rto rto;
+    struct bh_address peers[BH_PATH_PEERS_MAX];
+    size_t peer_count;
+    size_t peer_at; /* the one that `fd` is connected to */
+    bool settled;   /* that peer has answered */
+    int trouble;    /* what the network last reported; 0: nothing */
+    uint64_t sent_us;
+    uint64_t requests; /* counters, as in struct bh_stats */
+    uint64_t retransmissions;
+    uint64_t strays;
+    uint16_t datagram_len;
+    uint8_t datagram[BH_PATH_DATAGRAM_LEN]; /* the last one received */
+};
+
+/* Without a socket. Counters start at 0. */
+void bh_path_init(struct bh_path *path);
+
+/* Looks the host up and opens a socket to its first address. 0, or a negative
+ * errno with its reason in `*why` (static; NULL: strerror() knows). Blocks
+ * while the resolver does. */
+int bh_path_open(struct bh_path *path, const char *host, uint16_t port,
+                 const char **why);
+
+void bh_path_close(struct bh_path *path);
+
+/* Whether the next address may be tried instead of this one. */
+bool bh_path_may_move(const struct bh_path *path);
+
+/* Goes on to the next address that takes a socket. A negative errno if none
+ * does; then everything is as before. */
+int bh_path_move(struct bh_path *path);
+
+/* Sends what `tiny` holds. 0, or -EMSGSIZE if this path can never carry it:
+ * whatever else goes wrong is loss. */
+int bh_path_send(struct bh_path *path, const struct bh_tiny *tiny,
+                 uint64_t now_us);
+
+/* Takes one datagram into `datagram`. 0, -EAGAIN if none is there, or what the
+ * network reported, negative. One that is longer than any reply is cut, but
+ * `datagram_len` is what it was. */
+int bh_path_receive(struct bh_path *path);
+
+/* What to tell of silence: what the network reported, else -ETIMEDOUT. */
+int bh_path_silence(const struct bh_path *path);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "client/requests.h"
+
+#define READ BH_REQUEST_READ
+#define WRITE BH_REQUEST_WRITE
+#define FLUSH BH_REQUEST_FLUSH
+#define IDENTIFY BH_REQUEST_IDENTIFY
+
+static struct bh_request *add(struct bh_requests *requests,
+                              enum bh_request_kind kind, uint32_t lsn)
+{
+    return bh_requests_add(requests,
+                           &(struct bh_request){.kind = kind, .lsn = lsn});
+}
+
+static void conflicts_are_those_that_a_write_makes(void **state)
+{
+    static const struct {
+        enum bh_request_kind older;
+        uint32_t older_lsn;
+        enum bh_request_kind younger;
+        uint32_t younger_lsn;
+        int waits;
+    } rows[] = {
+        {READ, 5, READ, 5, 0},      {READ, 5, WRITE, 5, 1},
+        {WRITE, 5, READ, 5, 1},     {WRITE, 5, WRITE, 5, 1},
+        {READ, 5, WRITE, 6, 0},     {WRITE, 5, READ, 6, 0},
+        {WRITE, 5, WRITE, 6, 0},    {WRITE, 5, FLUSH, 0, 1},
+        {READ, 0, FLUSH, 0, 0},     {FLUSH, 0, FLUSH, 0, 0},
+        {FLUSH, 0, WRITE, 0, 0},    {FLUSH, 0, READ, 0, 0},
+        {IDENTIFY, 0, WRITE, 0, 0}, {WRITE, 0, IDENTIFY, 0, 0},
+    };
+    struct bh_requests requests;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bh_requests_init(&requests);
+        add(&requests, rows[i].older, rows[i].older_lsn);
+        add(&requests, rows[i].younger, rows[i].younger_lsn);
+        assert_false(bh_requests_must_wait(&requests, 0));
+        assert_int_equal(bh_requests_must_wait(&requests, 1), rows[i].waits);
+        bh_requests_at(&requests, 0)->state = BH_REQUEST_RUNNING;
+        assert_int_equal(bh_requests_must_wait(&requests, 1), rows[i].waits);
+        bh_requests_at(&requests, 0)->state = BH_REQUEST_OVER;
+        assert_false(bh_requests_must_wait(&requests, 1));
+    }
+}
+
+static void younger_ones_pass_what_they_have_nothing_to_do_with(void **state)
+{
+    struct bh_requests requests;
+
+    (void)state;
+    bh_requests_init(&requests);
+    add(&requests, WRITE, 1);
+    add(&requests, WRITE, 1);
+    add(&requests, READ, 2);
+    add(&requests, READ, 1);
+    assert_true(bh_requests_must_wait(&requests, 1));
+    assert_false(bh_requests_must_wait(&requests, 2));
+    bh_requests_remove(&requests, 0);
+    assert_false(bh_requests_must_wait(&requests, 0));
+    assert_true(bh_requests_must_wait(&requests, 2)); /* the second WRITE */
+}
+
+/* Removed from anywhere, in every pattern: the others keep their order. */
+static void order_is_that_of_the_start(void **state)
+{
+    struct bh_requests requests;
+    uint32_t next = 0, expected[BH_REQUESTS_MAX];
+    unsigned i, turn, place, count = 0;
+
+    (void)state;
+    bh_requests_init(&requests);
+    for (turn = 0; turn < 5000; turn++) {
+        if (turn % 3 != 2 && count < BH_REQUESTS_MAX) {
+            expected[count++] = next;
+            add(&requests, READ, next++);
+        } else if (count > 0) {
+            place = turn * 7 % count;
+            bh_requests_remove(&requests, place);
+            for (i = place, count--; i < count; i++)
+                expected[i] = expected[i + 1];
+        }
+        assert_int_equal(requests.count, count);
+        for (i = 0; i < count; i++)
+            assert_int_equal(bh_requests_look(&requests, i)->lsn, expected[i]);
+    }
+    assert_int_equal(bh_requests_in(&requests, BH_REQUEST_WAITING), count);
+    assert_int_equal(bh_requests_in(&requests, BH_REQUEST_OVER), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(conflicts_are_those_that_a_write_makes),
+        cmocka_unit_test(younger_ones_pass_what_they_have_nothing_to_do_with),
+        cmocka_unit_test(order_is_that_of_the_start),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
