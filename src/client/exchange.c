@@ -40,6 +40,7 @@ int bh_exchange_begin(struct bh_exchange *exchange, struct bh_path *path,
     exchange->resent = false;
     exchange->held = false;
     exchange->refusals = 0;
+    exchange->begun_us = now_us;
     /* One more: both ends of the wait are cut to whole milliseconds. */
     exchange->tiny.wait = (uint16_t)(wait_us / 1000u + 1);
     bh_tiny_due(&exchange->tiny, tick_of(now_us));
@@ -104,9 +105,12 @@ static void hold(struct bh_exchange *exchange, uint64_t now_us)
         now_us + ((uint64_t)exchange->tiny.busy_ms + 1u) * 1000u;
 }
 
+/* What others have measured since this one was first sent tells more than how
+ * often it had to be sent. */
 static void back_off(struct bh_exchange *exchange, struct bh_path *path)
 {
-    if (exchange->measured && exchange->resent)
+    if (exchange->measured && exchange->resent &&
+        path->measured_us <= exchange->begun_us)
         bh_rto_backed_off(&path->rto, exchange->tiny.wait * 1000u);
 }
 
@@ -116,9 +120,11 @@ static void measure(struct bh_exchange *exchange, struct bh_path *path,
     uint64_t rtt_us = now_us - exchange->sent_us;
 
     exchange->rtt_us = rtt_us < UINT32_MAX ? (uint32_t)rtt_us : UINT32_MAX;
-    if (exchange->measured && !exchange->resent)
-        bh_rto_measured(&path->rto, exchange->rtt_us);
     back_off(exchange, path);
+    if (!exchange->measured || exchange->resent)
+        return;
+    bh_rto_measured(&path->rto, exchange->rtt_us);
+    path->measured_us = now_us;
 }
 
 /* The data of an answer follows its header. */

@@ -32,8 +32,9 @@ struct bh_exchange {
     bool held;       /* the server is busy: to be sent again at `resume_us` */
     size_t refusals; /* since the last timed transmission */
     uint64_t resume_us;
-    uint64_t sent_us;
-    uint32_t rtt_us; /* of the answer */
+    uint64_t begun_us; /* first sent */
+    uint64_t sent_us;  /* last sent */
+    uint32_t rtt_us;   /* of the answer */
 };
 
 /*

@@ -12,7 +12,9 @@ void bh_pace_init(struct bh_pace *pace, unsigned window)
     pace->allowed = least(window, BH_PACE_INITIAL);
     pace->threshold = UINT32_MAX;
     pace->answers = 0;
-    pace->round = 0;
+    pace->outcomes = 0;
+    pace->lost = 0;
+    pace->halvings = 0;
 }
 
 void bh_pace_set_window(struct bh_pace *pace, unsigned window)
@@ -21,8 +23,19 @@ void bh_pace_set_window(struct bh_pace *pace, unsigned window)
     pace->allowed = least(window, pace->allowed);
 }
 
+static void count(struct bh_pace *pace, unsigned lost)
+{
+    if (pace->outcomes >= pace->allowed) {
+        pace->outcomes = 0;
+        pace->lost = 0;
+    }
+    pace->outcomes++;
+    pace->lost += lost;
+}
+
 void bh_pace_answered(struct bh_pace *pace)
 {
+    count(pace, 0);
     if (pace->allowed >= pace->window)
         return;
     if (pace->allowed >= pace->threshold && ++pace->answers < pace->allowed)
@@ -31,12 +44,17 @@ void bh_pace_answered(struct bh_pace *pace)
     pace->allowed++;
 }
 
-void bh_pace_timed_out(struct bh_pace *pace, uint32_t round)
+void bh_pace_timed_out(struct bh_pace *pace, uint32_t halvings)
 {
-    if (round != pace->round)
+    if (halvings != pace->halvings)
         return;
-    pace->round++;
+    count(pace, 1);
+    if (pace->lost * 4 <= pace->allowed)
+        return;
+    pace->halvings++;
     pace->answers = 0;
+    pace->outcomes = 0;
+    pace->lost = 0;
     pace->allowed = pace->allowed > 1 ? pace->allowed / 2 : 1;
     pace->threshold = pace->allowed;
 }

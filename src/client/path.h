@@ -36,11 +36,12 @@ struct bh_path {
     struct bh_rto rto;
     struct bh_address peers[BH_PATH_PEERS_MAX];
     size_t peer_count;
-    size_t peer_at; /* the one that `fd` is connected to */
-    bool settled;   /* that peer has answered */
-    int trouble;    /* what the network last reported; 0: nothing */
-    uint64_t sent_us;
-    uint64_t requests; /* counters, as in struct bh_stats */
+    size_t peer_at;       /* the one that `fd` is connected to */
+    bool settled;         /* that peer has answered */
+    int trouble;          /* what the network last reported; 0: nothing */
+    uint64_t sent_us;     /* when anything last left */
+    uint64_t measured_us; /* when a round trip was last measured */
+    uint64_t requests;    /* counters, as in struct bh_stats */
     uint64_t retransmissions;
     uint64_t strays;
     uint16_t datagram_len;

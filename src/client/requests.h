@@ -50,12 +50,12 @@ struct bh_request {
     const uint8_t *out; /* WRITE: the caller's data */
     void *tag;          /* the caller's */
     uint64_t deadline_us;
-    bool sent;       /* in whatever session */
-    uint32_t round;  /* of the pace, when its datagram last left */
-    uint64_t covers; /* FLUSH: `changes` of the disk when it was sent */
-    int result;      /* OVER: 0 or a negative errno, ... */
-    uint8_t status;  /* ... the server's status behind it ... */
-    const char *why; /* ... and its reason, where those do not tell */
+    bool sent;         /* in whatever session */
+    uint32_t halvings; /* of the pace, when its datagram last left */
+    uint64_t covers;   /* FLUSH: `changes` of the disk when it was sent */
+    int result;        /* OVER: 0 or a negative errno, ... */
+    uint8_t status;    /* ... the server's status behind it ... */
+    const char *why;   /* ... and its reason, where those do not tell */
     struct bh_exchange exchange;
 };
 

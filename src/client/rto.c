@@ -33,8 +33,9 @@ void bh_rto_measured(struct bh_rto *rto, uint32_t rtt_us)
         if (rto->srtt_us == 0)
             rto->srtt_us = 1;
     }
-    rto->rto_us = clamp(rto->srtt_us + 4 * rto->rttvar_us, BH_RTO_FLOOR_US,
-                        BH_RTO_CAP_US);
+    rto->rto_us = rto->srtt_us +
+                  clamp(4 * rto->rttvar_us, BH_RTO_MARGIN_US, BH_RTO_CAP_US);
+    rto->rto_us = clamp(rto->rto_us, 0, BH_RTO_CAP_US);
 }
 
 void bh_rto_backed_off(struct bh_rto *rto, uint32_t wait_us)

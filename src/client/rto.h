@@ -4,11 +4,15 @@
  * arithmetic of RFC 6298, in microseconds.
  *
  * Three constants differ from the RFC's, because its own are made for streams
- * across the Internet that share a bottleneck with others. Here one request at
- * a time crosses a local network:
- *   floor    5 ms in place of 1 s. The RFC's second would make every lost
- *            datagram a pause that a person sees. 5 ms is still well above the
- *            time a busy server needs for a sector from its memory.
+ * across the Internet that share a bottleneck with others. Here a few requests
+ * at a time cross a local network:
+ *   margin   5 ms above the mean, where the RFC has a floor of 1 s below the
+ *            sum. The RFC's second would make every lost datagram a pause that
+ *            a person sees. 5 ms is still well above the time a busy server
+ *            needs for a sector from its memory. On a path whose round trips
+ *            are long and all alike the deviation goes to nothing; without a
+ *            margin the first answer that is late by a little would count as
+ *            lost.
  *   initial  200 ms in place of 1 s: a slow machine's serial line or a wireless
  *            link answer within that, and one needless CONNECT costs nothing.
  *   cap      2 s in place of 60 s: a server that comes back is noticed soon,
@@ -19,7 +23,7 @@
 
 #include <stdint.h>
 
-#define BH_RTO_FLOOR_US 5000u
+#define BH_RTO_MARGIN_US 5000u
 #define BH_RTO_INITIAL_US 200000u
 #define BH_RTO_CAP_US 2000000u
 

@@ -560,7 +560,7 @@ static void send_request(struct bh_disk *disk, struct bh_request *request)
 
     request->state = RUNNING;
     request->sent = true;
-    request->round = disk->pace.round;
+    request->halvings = disk->pace.halvings;
     rc = begin_request(disk, request);
     if (rc < 0)
         on_silence(disk, request, rc, BH_OK);
@@ -746,8 +746,8 @@ static void repeat_one(struct bh_disk *disk, struct bh_request *request,
     if (rc <= 0)
         return;
     if (request->exchange.measured)
-        bh_pace_timed_out(&disk->pace, request->round);
-    request->round = disk->pace.round;
+        bh_pace_timed_out(&disk->pace, request->halvings);
+    request->halvings = disk->pace.halvings;
 }
 
 static void repeat(struct bh_disk *disk, uint64_t now_us)

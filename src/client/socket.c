@@ -5,8 +5,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Room for the answers to a full window while the program is elsewhere. */
-#define RECEIVE_BUFFER_LEN (256 * 1024)
+/* Room for the answers to a full window of the longest sectors while the
+ * program is elsewhere; the system may allow less. */
+#define RECEIVE_BUFFER_LEN (2 * 1024 * 1024)
 
 /* None of these is worth failing for: the defaults work, if less well. */
 static void set_options(int fd, int family)

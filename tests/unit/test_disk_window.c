@@ -353,6 +353,32 @@ static void what_was_lost_is_sent_again_alone(void **state)
     assert_int_equal(stats.retransmissions, 1);
 }
 
+/* Karn's rule is for a client that has nothing else to go by. */
+static void one_that_was_sent_twice_does_not_slow_down_the_others(void **state)
+{
+    struct rig *rig = *state;
+    struct bh_stats stats;
+    struct taken lost;
+
+    open_with(rig, 0);
+    speed_up(rig);
+    start_writes(rig, 0, 4);
+    take_all(rig);
+    lost = taken[0];
+    sleep_ms(rig, 1);
+    answer_from(rig, 1, 4);
+    assert_int_equal(bh_disk_process(rig->disk), 1);
+    rig->now_us += 1000u * (unsigned)bh_disk_wait_ms(rig->disk);
+    sleep_ms(rig, 10);
+    assert_int_equal(hand_back(rig, 0), 3);
+    assert_int_equal(bh_disk_process(rig->disk), 1);
+    answer_taken(rig, &lost, BH_OK);
+    assert_int_equal(bh_disk_process(rig->disk), 0);
+    bh_disk_stats(rig->disk, &stats);
+    assert_int_equal(stats.retransmissions, 1);
+    assert_in_range(stats.rto_us, 5000, 7000);
+}
+
 static void busy_holds_back_one_and_not_the_others(void **state)
 {
     struct rig *rig = *state;
@@ -740,6 +766,7 @@ int main(void)
         STRICT(failures_speak_of_the_request_that_is_handed_back),
         STRICT(doubled_answers_are_strays),
         STRICT(what_was_lost_is_sent_again_alone),
+        STRICT(one_that_was_sent_twice_does_not_slow_down_the_others),
         STRICT(busy_holds_back_one_and_not_the_others),
         STRICT(requests_for_one_sector_follow_each_other),
         STRICT(flush_waits_for_the_writes_before_it_and_no_others),

@@ -41,7 +41,13 @@ static void each_answer_allows_one_more_up_to_the_window(void **state)
     assert_int_equal(pace.allowed, 64);
 }
 
-static void time_out_halves(void **state)
+static void time_outs(struct bh_pace *pace, unsigned count)
+{
+    while (count-- > 0)
+        bh_pace_timed_out(pace, pace->halvings);
+}
+
+static void time_outs_of_more_than_a_quarter_halve(void **state)
 {
     static const unsigned expected[] = {32, 16, 8, 4, 2, 1, 1};
     struct bh_pace pace = fresh(64);
@@ -50,31 +56,61 @@ static void time_out_halves(void **state)
     (void)state;
     answers(&pace, 100);
     for (i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
-        bh_pace_timed_out(&pace, pace.round);
+        time_outs(&pace, pace.allowed / 4);
+        if (pace.allowed >= 4)
+            assert_int_equal(pace.allowed, expected[i] * 2);
+        time_outs(&pace, 1);
         assert_int_equal(pace.allowed, expected[i]);
     }
 }
 
-static void time_outs_of_one_round_are_one(void **state)
+/* One in ten, for ever: no path to blame for that. */
+static void scattered_losses_do_not_halve(void **state)
 {
     struct bh_pace pace = fresh(64);
-    uint32_t round = pace.round;
+    int i;
 
     (void)state;
-    answers(&pace, 100);
-    bh_pace_timed_out(&pace, round);
-    bh_pace_timed_out(&pace, round);
-    bh_pace_timed_out(&pace, round);
+    for (i = 0; i < 10000; i++) {
+        answers(&pace, 9);
+        time_outs(&pace, 1);
+    }
+    assert_int_equal(pace.allowed, 64);
+}
+
+static void every_third_lost_ends_at_few(void **state)
+{
+    struct bh_pace pace = fresh(64);
+    int i;
+
+    (void)state;
+    for (i = 0; i < 10000; i++) {
+        answers(&pace, 2);
+        time_outs(&pace, 1);
+    }
+    assert_in_range(pace.allowed, 1, 8);
+}
+
+static void what_left_before_a_halving_does_not_halve_again(void **state)
+{
+    struct bh_pace pace = fresh(64);
+    uint32_t before = pace.halvings;
+    int i;
+
+    (void)state;
+    answers(&pace, 128);
+    for (i = 0; i < 64; i++)
+        bh_pace_timed_out(&pace, before);
     assert_int_equal(pace.allowed, 32);
 }
 
-static void after_a_time_out_a_round_of_answers_allows_one_more(void **state)
+static void after_a_halving_a_round_of_answers_allows_one_more(void **state)
 {
     struct bh_pace pace = fresh(64);
 
     (void)state;
-    answers(&pace, 100);
-    bh_pace_timed_out(&pace, pace.round);
+    answers(&pace, 128);
+    time_outs(&pace, 17);
     answers(&pace, 31);
     assert_int_equal(pace.allowed, 32);
     answers(&pace, 1);
@@ -100,9 +136,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(begins_with_few),
         cmocka_unit_test(each_answer_allows_one_more_up_to_the_window),
-        cmocka_unit_test(time_out_halves),
-        cmocka_unit_test(time_outs_of_one_round_are_one),
-        cmocka_unit_test(after_a_time_out_a_round_of_answers_allows_one_more),
+        cmocka_unit_test(time_outs_of_more_than_a_quarter_halve),
+        cmocka_unit_test(scattered_losses_do_not_halve),
+        cmocka_unit_test(every_third_lost_ends_at_few),
+        cmocka_unit_test(what_left_before_a_halving_does_not_halve_again),
+        cmocka_unit_test(after_a_halving_a_round_of_answers_allows_one_more),
         cmocka_unit_test(narrower_session_is_kept_to),
     };
 

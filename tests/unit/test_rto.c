@@ -50,7 +50,7 @@ static void later_samples_move_them_by_eighths_and_quarters(void **state)
     assert_int_equal(rto.rto_us, 34000);
 }
 
-static void steady_round_trips_end_at_the_floor(void **state)
+static void steady_round_trips_end_at_the_margin(void **state)
 {
     struct bh_rto rto = fresh();
     int i;
@@ -59,7 +59,11 @@ static void steady_round_trips_end_at_the_floor(void **state)
     for (i = 0; i < 100; i++)
         bh_rto_measured(&rto, 100);
     assert_int_equal(rto.srtt_us, 100);
-    assert_int_equal(rto.rto_us, BH_RTO_FLOOR_US);
+    assert_int_equal(rto.rto_us, 100 + BH_RTO_MARGIN_US);
+    for (i = 0; i < 100; i++)
+        bh_rto_measured(&rto, 50000);
+    assert_in_range(rto.rto_us, 49900 + BH_RTO_MARGIN_US,
+                    50000 + BH_RTO_MARGIN_US);
 }
 
 static void slow_round_trips_end_at_the_cap(void **state)
@@ -81,7 +85,7 @@ static void round_trip_of_nothing_still_counts_as_measured(void **state)
     bh_rto_measured(&rto, 0);
     bh_rto_measured(&rto, 0);
     assert_int_not_equal(rto.srtt_us, 0);
-    assert_int_equal(rto.rto_us, BH_RTO_FLOOR_US);
+    assert_int_equal(rto.rto_us, rto.srtt_us + BH_RTO_MARGIN_US);
 }
 
 static void back_off_stays_until_a_sample(void **state)
@@ -114,7 +118,7 @@ int main(void)
         cmocka_unit_test(begins_with_the_initial_value),
         cmocka_unit_test(first_sample_sets_mean_and_deviation),
         cmocka_unit_test(later_samples_move_them_by_eighths_and_quarters),
-        cmocka_unit_test(steady_round_trips_end_at_the_floor),
+        cmocka_unit_test(steady_round_trips_end_at_the_margin),
         cmocka_unit_test(slow_round_trips_end_at_the_cap),
         cmocka_unit_test(round_trip_of_nothing_still_counts_as_measured),
         cmocka_unit_test(back_off_stays_until_a_sample),
