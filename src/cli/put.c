@@ -57,34 +57,33 @@ static int write_sectors(struct put *put, uint64_t lsn, size_t count,
     return transfer_write(&put->transfer, lsn, count, data, &put->progress);
 }
 
-/* Whether the volume's sector `lsn` holds zeros already, as all do behind the
- * end of a volume that may grow. */
-static int is_zeros(struct put *put, uint64_t lsn, bool *answer)
+/* Reads what the volume has at `lsn` into `old`; there are zeros behind the end
+ * of a volume that may grow. */
+static int read_old(struct put *put, uint64_t lsn, size_t count, uint8_t *old)
 {
-    uint8_t old[TRANSFER_RUN_LEN];
-    int result;
+    const uint64_t end = put->volume.sector_count;
+    const uint64_t left = lsn < end ? end - lsn : 0;
+    const size_t there = left < count ? (size_t)left : count;
 
-    *answer = true;
-    if (lsn >= put->volume.sector_count)
-        return 0;
-    result = transfer_read(&put->transfer, lsn, 1, old, NULL);
-    if (result == 0)
-        *answer = zeros_only(old, put->transfer.sector_len);
-    return result;
+    memset(old + there * put->transfer.sector_len, 0,
+           (count - there) * put->transfer.sector_len);
+    return transfer_read(&put->transfer, lsn, there, old, NULL);
 }
 
+/* Writes those of the `count` sectors that do not hold zeros already. */
 static int write_zeros(struct put *put, uint64_t lsn, size_t count,
                        const uint8_t *zeros)
 {
-    bool there;
-    int result = 0;
+    uint8_t old[TRANSFER_RUN_LEN];
+    const uint32_t len = put->transfer.sector_len;
+    int result = read_old(put, lsn, count, old);
 
-    for (; count > 0 && result == 0; count--, lsn++) {
-        result = is_zeros(put, lsn, &there);
-        if (result == 0 && there)
-            progress_advance(&put->progress, put->transfer.sector_len);
-        else if (result == 0)
-            result = write_sectors(put, lsn, 1, zeros);
+    for (size_t at = 0, same = 0; at < count && result == 0; at += same) {
+        same = alike(put, old + at * len, count - at);
+        if (zeros_only(old + at * len, len))
+            progress_advance(&put->progress, same * len);
+        else
+            result = write_sectors(put, lsn + at, same, zeros);
     }
     return result;
 }
@@ -93,7 +92,7 @@ static int write_zeros(struct put *put, uint64_t lsn, size_t count,
  */
 static int write_end(struct put *put, uint64_t end)
 {
-    static const uint8_t zeros[TRANSFER_RUN_LEN];
+    static const uint8_t zeros[TRANSFER_SECTOR_LEN_MAX];
 
     if (end <= put->volume.sector_count || end == put->written_end)
         return 0;
@@ -123,7 +122,7 @@ static int write_run(struct put *put, uint64_t lsn, size_t count,
 static int complete_sector(struct put *put, uint64_t lsn, uint8_t *data,
                            size_t len)
 {
-    uint8_t old[TRANSFER_RUN_LEN] = {0};
+    uint8_t old[TRANSFER_SECTOR_LEN_MAX] = {0};
     int result = 0;
 
     if (lsn < put->volume.sector_count)

@@ -20,7 +20,7 @@ static bool wants_hex(const struct options *options)
 static int print_sectors(struct volume *volume, uint64_t lsn, uint64_t count,
                          bool hex)
 {
-    uint8_t data[TRANSFER_RUN_LEN];
+    uint8_t data[TRANSFER_SECTOR_LEN_MAX];
     struct hexdump dump;
     int result = 0;
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs of sectors between an open volume and memory. Today one request is in
- * flight; when strict sessions allow more, a run is what will be in flight
- * together, and only this file changes.
+ * Runs of sectors between an open volume and memory: as many requests under
+ * way as the session allows, in any order within a run.
  *
- * Results are 0, -EINTR after a signal, or the disk's negative errno.
+ * Results are 0, -EINTR after a signal, or the negative errno of the request
+ * that failed first, of which the disk's sentence speaks. After an error no
+ * request is under way any more; after -EINTR some are, and their buffers
+ * belong to the disk until that is freed.
  */
 #ifndef BH_CLI_TRANSFER_H
 #define BH_CLI_TRANSFER_H
@@ -17,8 +19,10 @@
 struct bh_disk;
 struct progress;
 
-/* A run's length in bytes: a multiple of every sector length. */
-#define TRANSFER_RUN_LEN 16384u
+/* A run's length in bytes: a full window of the longest sectors, and a multiple
+ * of every sector length. */
+#define TRANSFER_SECTOR_LEN_MAX 16384u
+#define TRANSFER_RUN_LEN (64u * TRANSFER_SECTOR_LEN_MAX)
 
 struct transfer {
     struct bh_disk *disk;        /* borrowed, open */

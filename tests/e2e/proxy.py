@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: MIT
 """A UDP path that does damage: it drops, doubles and reorders datagrams, both ways, by a seed.
 
-A reordered datagram waits until the next one of its direction has passed, or for --hold milliseconds.
+A reordered datagram waits until the next one of its direction has passed, or for --hold milliseconds. With --delay
+every datagram takes that long, each way.
 When ended with SIGTERM or SIGINT it prints what it did, as JSON.
 """
 import argparse
+import collections
 import json
 import random
 import select
@@ -56,6 +58,7 @@ class Proxy:
         self.front = open_socket(options.listen)
         self.backs = {}  # a client's address: its socket towards the server
         self.links = {}  # a socket: (where its datagrams come from, direction, how to send on)
+        self.late = collections.deque()  # (when, link, datagrams) that are on their way
         self.counts = dict.fromkeys(("seen", "dropped", "doubled", "reordered"), 0)
 
     def add_client(self, client):
@@ -70,6 +73,12 @@ class Proxy:
         return up
 
     def deliver(self, link, datagrams):
+        if self.options.delay and datagrams:
+            self.late.append((time.monotonic() + self.options.delay / 1000, link, datagrams))
+        else:
+            self.send(link, datagrams)
+
+    def send(self, link, datagrams):
         for datagram in datagrams:
             try:
                 link[1](datagram)
@@ -93,6 +102,7 @@ class Proxy:
 
     def step(self):
         dues = [link[0].due for link in self.links.values() if link[0].due is not None]
+        dues += [self.late[0][0]] if self.late else []
         wait = max(0.0, min(dues) - time.monotonic()) if dues else 1.0
         for ready in select.select([self.front, *self.backs.values()], [], [], wait)[0]:
             self.take(ready)
@@ -100,6 +110,8 @@ class Proxy:
         for link in self.links.values():
             if link[0].due is not None and link[0].due <= now:
                 self.deliver(link, link[0].release())
+        while self.late and self.late[0][0] <= now:
+            self.send(*self.late.popleft()[1:])
 
 
 def open_socket(address):
@@ -123,6 +135,7 @@ def parse_options():
     for damage in ("drop", "double", "reorder"):
         parser.add_argument("--" + damage, type=float, default=0, metavar="PERCENT")
     parser.add_argument("--hold", type=float, default=5, metavar="MS")
+    parser.add_argument("--delay", type=float, default=0, metavar="MS")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
