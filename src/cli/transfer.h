@@ -22,7 +22,7 @@ struct progress;
 /* A run's length in bytes: a full window of the longest sectors, and a multiple
  * of every sector length. */
 #define TRANSFER_SECTOR_LEN_MAX 16384u
-#define TRANSFER_RUN_LEN (64u * TRANSFER_SECTOR_LEN_MAX)
+#define TRANSFER_RUN_LEN 1048576u
 
 struct transfer {
     struct bh_disk *disk;        /* borrowed, open */
