@@ -83,6 +83,22 @@ def is_free(server):
         return error_of(other.connect, "a.img") == 0
 
 
+def test_a_put_does_not_notice_that_its_server_is_killed(serve, images, tmp_path, path_to):
+    make_image(images / "a.img", 4 << 20)
+    data = make_image(tmp_path / "in.img", 4 << 20, 7)
+    server = serve("--state", tmp_path / "state", images)
+    url = "blockhead://%s:%d/a.img" % path_to(server, "--delay", 10)
+    put = subprocess.Popen([BUILD / "blockhead", "put", "-q", tmp_path / "in.img", url], stderr=subprocess.PIPE)
+    for part in (1, 2, 3):
+        wait_until(lambda: any((images / "a.img").read_bytes()[part << 20:]))
+        server.kill()
+        server.end = lambda: None
+        server = serve("--state", tmp_path / "state", images, listen=(f"udp:{server.name}",))
+    said = put.communicate(timeout=60)[1].decode()
+    assert put.returncode == 0, said
+    assert (images / "a.img").read_bytes() == data
+
+
 def test_a_failure_in_the_middle_names_its_sector(serve, images, tmp_path, path_to):
     """The image is cut short while many READs are under way."""
     make_image(images / "a.img", 4 << 20, 1)
