@@ -38,7 +38,7 @@ struct datagram *net_new(struct world *world, uint16_t client)
     d = &net->of[net->free[--net->free_count]];
     d->refs = 0;
     d->client = client;
-    d->replay = false;
+    d->replay = d->connect = false;
     d->boot = world->node.boot;
     d->sent_ms = world->now_ms;
     d->must = 0;
@@ -146,7 +146,7 @@ static bool stale(const struct world *world, const struct datagram *d)
     if (memcmp(&d->peer, &client->peer, sizeof d->peer) != 0)
         return true; /* to a port that nobody listens at any more */
     if (client->strict)
-        return d->len == BH_CONNECT_REPLY_LEN && age >= NET_COUNTING;
+        return d->connect && (age >= NET_COUNTING || d->request < client->born);
     if (d->request < client->born)
         return true;
     return client->kind == CLIENT_COUNTING ? age >= NET_COUNTING : age > 0;

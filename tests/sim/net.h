@@ -8,7 +8,9 @@
  *  - of a client that does not number its requests, nothing is under way when
  *    it sends the next one (docs/design.md, "What the models said");
  *  - of one that counts, nothing is older than NET_COUNTING requests, and
- *    nothing is of an earlier session that lives on beside its present one.
+ *    nothing is of an earlier session that lives on beside its present one;
+ *  - a machine that was reset is not answered what it had asked before: it
+ *    might have used the same number for another volume.
  */
 #ifndef BH_SIM_NET_H
 #define BH_SIM_NET_H
@@ -30,7 +32,8 @@ struct datagram {
     uint32_t boot;    /* of the server's table */
     uint16_t client, len;
     uint16_t volume;
-    bool replay; /* of a time long gone, or forged: no honest answer to it */
+    bool connect; /* the answer to one */
+    bool replay;  /* of a time long gone, or forged: no honest answer to it */
     uint64_t sent_ms;
     uint64_t must; /* FLUSH, DISCON: serial that has to be stable */
     struct bh_peer peer;

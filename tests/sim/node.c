@@ -570,6 +570,7 @@ static void reply(struct world *world, const struct bh_send *send)
         return;
     d = net_new(world, receipt->client);
     d->request = receipt->request;
+    d->connect = receipt->head[0] == BH_PACKET_CONNECT;
     d->peer = receipt->peer;
     d->len = (uint16_t)send->len;
     memcpy(d->bytes, send->bytes, send->len);
