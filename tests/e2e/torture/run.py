@@ -95,7 +95,7 @@ class Torture:
         self.log = open(directory / "daemon.log", "ab")
         self.proxies, self.processes = {}, []
         self.daemon, self.address = None, ("127.77.%d.%d" % (os.getpid() >> 8 & 255, os.getpid() & 255 or 1), 0)
-        self.kills, self.upgrades, self.faults = 0, 0, []
+        self.kills, self.early_kills, self.upgrades, self.faults = 0, 0, 0, []
         self.environment = os.environ | {
             "LD_PRELOAD": str(options.build / "tests/e2e/faults.so"), "BH_FAULTS": str(directory / "control"),
             "BH_FAULTS_NAME": ".img",
@@ -156,6 +156,15 @@ class Torture:
         self.daemon.wait()
         self.daemon.stdout.close()
         self.kills += 1
+
+    def kill_daemon_early(self):
+        """Also while it starts: what it was left must be whole for the next one."""
+        for _ in range(self.chance.randrange(1, 4)):
+            time.sleep(self.chance.uniform(0, 0.04))
+            self.kill_daemon()
+            self.kills -= 1
+            self.early_kills += 1
+            self.start_daemon()
 
     def end_daemon_for_an_upgrade(self):
         """SIGTERM in between: it leaves its sessions to the next one."""
@@ -219,6 +228,8 @@ class Torture:
             time.sleep(self.chance.uniform(0.05, 0.8))
             self.kill_daemon()
             self.start_daemon()
+            if turn % 4 == 2:
+                self.kill_daemon_early()
             if turn % 8 == 5:
                 self.wait_until_loaded()
                 self.end_daemon_for_an_upgrade()
@@ -272,7 +283,8 @@ class Torture:
         found = SANITIZER.search((self.directory / "daemon.log").read_text(errors="replace"))
         if found:
             self.faults.append(f"the daemon's log says: {found.group(0)}")
-        return {"seed": self.options.seed, "kills": self.kills, "upgrades": self.upgrades, "seconds": round(seconds, 1), "total": total,
+        return {"seed": self.options.seed, "kills": self.kills, "early_kills": self.early_kills, "upgrades": self.upgrades,
+                "seconds": round(seconds, 1), "total": total,
                 "kinds": by_kind, "faults": self.faults, "violations": total["violations"] + len(self.faults)}
 
 
@@ -287,7 +299,8 @@ def show(result):
           f"{path['reordered']} reordered")
     for fault in result["faults"]:
         print("VIOLATION", fault)
-    print(f"seed {result['seed']}: {result['kills']} kills and {result['upgrades']} orderly restarts in {result['seconds']} s, "
+    print(f"seed {result['seed']}: {result['kills']} kills, {result['early_kills']} more as it started, "
+          f"{result['upgrades']} orderly restarts in {result['seconds']} s; "
           f"{result['total']['verified']} sectors verified, {result['violations']} violations")
 
 
@@ -301,7 +314,7 @@ def parse_options():
     parser.add_argument("--state", choices=("dir", "none", "no"), default="dir",
                         help="'none' must break promises; 'no' is for a daemon that does not know the option")
     parser.add_argument("--kinds", nargs="*", help="only these kinds of clients")
-    parser.add_argument("--path", choices=PATHS, help="all clients on this path: 'rough' must break promises to the naive")
+    parser.add_argument("--path", choices=PATHS, help="all clients on this path; the naive are promised nothing on others than 'gentle'")
     return parser.parse_args()
 
 
