@@ -44,7 +44,8 @@ struct rule {
     _Atomic uint32_t error;     /* errno */
     _Atomic uint32_t times;     /* calls that it still holds for */
     _Atomic uint32_t delay_ms;  /* before the call; for every one */
-    _Atomic uint32_t linger_ms; /* after a write, which its caller waits for */
+    _Atomic uint32_t linger_ms; /* after it, before a write's or sync's caller
+                                   knows */
     _Atomic uint32_t calls;     /* that were made */
     _Atomic uint32_t failed;    /* of them, by our doing */
 };
@@ -324,6 +325,7 @@ int fdatasync(int fd)
     note(SYNC_BEGIN, call, inode, 0, 0, NULL, 0);
     result = draw(OP_SYNC) == FAULT_ERROR ? fail(OP_SYNC) : real_fdatasync(fd);
     note(SYNC_END, call, inode, 0, result, NULL, 0);
+    delay(&control->rules[OP_SYNC].linger_ms);
     return result;
 }
 

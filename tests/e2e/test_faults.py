@@ -334,6 +334,22 @@ def test_the_poison_of_the_last_moment_outlives_the_server_too(start, faults):
             assert (reply[2], status) == (STORAGE, STORAGE)
 
 
+@pytest.mark.xfail(strict=True, reason="the kernel tells of a lost write once, and who was told is dead")
+def test_a_failed_sync_that_nobody_noted_before_the_kill(start, faults):
+    """Two faults at once: the disk's, and a kill between fdatasync's return and the table's note of it."""
+    server = start()
+    with server.peer() as peer:
+        session = peer.open("a.img")
+        session.write(3, b"x" * 256)
+        faults.set("sync", "error", times=1, linger_ms=600000)
+        peer.send(command_packet(200, session.id, FLUSH))
+        wait_until(lambda: faults.failed("sync") == 1)
+        server.kill()
+        faults.clear()
+        start()
+        assert error_of(session.flush) == STORAGE
+
+
 @pytest.mark.parametrize("flags", [READ_ONLY, LOOK])
 def test_a_readers_flush_covers_what_an_earlier_server_acknowledged(start, faults, flags):
     """The writer is gone when the server dies; only a reader goes on."""
