@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Plants bugs in copies of the core, one at a time, and lets the simulator find them.
+
+    bugs.py [--build DIR] [--short] [--seconds N] [NAME ...]
+
+Each row of BUGS changes one place of src/core: its text must occur there exactly once, or the script fails, so that the
+list keeps up with the code. The sources themselves are never touched. The simulator must report a violation within
+N seconds (60) of running. --short takes the few that are found at once. Ends with 1 if a bug survives.
+"""
+import argparse
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+CORE = ROOT / "src" / "core"
+OPERATIONS = 1000000  # of one seed
+SHORT = ["overlap", "sync-skipped", "answered-twice", "read-behind-end"]
+
+# name, file of src/core, text, replacement
+BUGS = [
+    ("window-back", "window.c", "if (number == 0 || back >= BH_WINDOW_MAX)",
+     "if (number == 0 || back >= BH_WINDOW_MAX - 1)"),
+    ("window-ahead", "window.c", "return number < lowest_unseen(window) + BH_WINDOW_MAX ?",
+     "return number < lowest_unseen(window) + BH_WINDOW_MAX - 1 ?"),
+    ("window-forgets", "window.c", "window->seen = step == BH_WINDOW_MAX ? 0 : window->seen << step;",
+     "window->seen = 0;"),
+    ("status-not-stored", "window.c", "    window->status[number % BH_WINDOW_MAX] = status;\n", "    (void)status;\n"),
+    ("number-inferred-badly", "window.c", "return window->highest + ahead - NUMBERS_ON_WIRE;",
+     "return window->highest + ahead;"),
+    ("recorded-too-early", "number.c", "        if (!bh_number_runs(session, *number))\n            return true;",
+     "        bh_window_record(session->window, *number, BH_OK);\n        if (!bh_number_runs(session, *number))\n"
+     "            return true;"),
+    ("copy-runs-again", "number.c", "        if (!data || status != BH_OK)\n",
+     "        if (!data && status == BH_OK)\n            return true;\n        if (!data || status != BH_OK)\n"),
+    ("not-recorded", "session.c", "    if (request->strict && !request->again)\n", "    if (request->strict && request->again)\n"),
+    ("old-write-runs", "count.c", "return changes ? BH_COUNT_DROP : BH_COUNT_RUN;", "return changes ? BH_COUNT_RUN : BH_COUNT_RUN;"),
+    ("old-by-a-few", "count.c", "if (step >= 128 && counts(count))", "if (step >= 128 && step < 250 && counts(count))"),
+    ("counts-too-soon", "count.c", "count->run >= BH_COUNTING_RUN", "count->run >= 0"),
+    ("copy-in-flight-runs", "command.c", "        if (!request->mute && same_request(request, command, bytes))\n            return true;",
+     "        if (!request->mute && same_request(request, command, bytes))\n            return false;"),
+    ("overlap", "queue.c", "return (changes(later) || changes(earlier)) && overlap(later, earlier);",
+     "return changes(later) && changes(earlier) && overlap(later, earlier);"),
+    ("overlap-ignored", "queue.c", "        if (must_wait(request, earlier))\n            return true;",
+     "        if (must_wait(request, earlier))\n            return false;"),
+    ("flush-does-not-wait", "queue.c", "    if (is_flush(later))\n        return changes(earlier);",
+     "    if (is_flush(later))\n        return false;"),
+    ("sync-skipped", "volume.c", "    if (stable || volume->poisoned) {", "    if (stable || volume->poisoned || !request->discon) {"),
+    ("discon-without-sync", "volume.c", "    if (stable || volume->poisoned) {", "    if (stable || volume->poisoned || request->discon) {"),
+    ("failed-sync-is-ok", "volume.c", "            volume->poisoned ? BH_ERR_STORAGE : BH_OK);\n}\n\n/* The volume, and",
+     "            BH_OK);\n}\n\n/* The volume, and"),
+    ("poison-forgotten", "volume.c", "        at->poisoned = true;\n", "        at->poisoned = false;\n"),
+    ("joins-running-sync", "volume.c", "    bh_list_append(&volume->commit_next, &request->commit);",
+     "    bh_list_append(volume->service_runs ? &volume->commit_now : &volume->commit_next,\n"
+     "                   &request->commit);"),
+    ("opened-is-clean", "volume.c", "        volume->unsure = volume->facts.mode != BH_MODE_READ_ONLY;\n",
+     "        volume->unsure = false;\n"),
+    ("writer-opens-clean", "volume.c",
+     "    if (volume->access < BH_ACCESS_WRITER && job->access == BH_ACCESS_WRITER)\n"
+     "        bh_volume_dirtied(server, volume); /* by an earlier server, maybe */\n",
+     "    volume->unsure = false;\n"),
+    ("counter-stays", "volume.c", "        at->change_counter++;\n", ""),
+    ("write-sync-ignored", "command.c", "if (status == BH_OK && volume->facts.sync == BH_SYNC_WRITE)",
+     "if (status == BH_OK && volume->facts.sync != BH_SYNC_WRITE)"),
+    ("failed-write-is-ok", "command.c", "            bh_command_finish(server, request, status);\n        return;\n    }\n    if (status != BH_OK) {",
+     "            bh_command_finish(server, request, BH_OK);\n        return;\n    }\n    if (status != BH_OK) {"),
+    ("failed-read-is-ok", "command.c", "    if (status != BH_OK) {\n        bh_command_finish(server, request, status);\n        return;\n    }\n    bh_queue_remove",
+     "    bh_queue_remove"),
+    ("read-behind-end", "command.c", "            end)\n        return BH_ERR_LSN;", "            end + 512)\n        return BH_ERR_LSN;"),
+    ("reader-writes", "command.c", "    if (row->flags & BH_OP_CHANGES && session->access != BH_ACCESS_WRITER)\n        return BH_ERR_READ_ONLY;\n", ""),
+    ("answered-twice", "request.c", "    request->reply_len = len;\n",
+     "    request->reply_len = len;\n    if (request->strict && !request->discon)\n"
+     "        bh_reply(server, &request->path, request->buffer, 6);\n"),
+    ("reply-astray", "request.c", "    request->path = *path;\n    request->discon", "    request->path = *path;\n    request->path.peer.port[0] ^= 0;\n    request->path.peer.port[3] ^= (uint8_t)(server->now % 97 == 0);\n    request->discon"),
+    ("other-host", "session.c", "    if (bh_peer_same_host(&session->peer, peer) || session->volume->facts.roam)\n        return session;\n    return NULL;",
+     "    (void)peer;\n    return session;"),
+    ("id-at-once", "limits.h", "#define BH_QUARANTINE_MS 120000u", "#define BH_QUARANTINE_MS 1000u"),
+    ("lease-ignored", "limits.h", "#define BH_LEASE_MS 30000u", "#define BH_LEASE_MS 10000u"),
+    ("lease-of-none", "lock.c", "        return silence_ms >= BH_LEASE_MS;", "        return true;"),
+    ("takes-from-anyone", "lock.c", "    return facts->idle_ms != 0 && silence_ms >= facts->idle_ms;", "    return true;"),
+    ("silence-ignored", "lock.c", "                                  : BH_SILENCE_MS);", "                                  : 0u);"),
+    ("readers-beside-writers", "lock.c", "    return access == BH_ACCESS_WRITER || holder->access == BH_ACCESS_WRITER;",
+     "    return access == BH_ACCESS_WRITER && holder->access == BH_ACCESS_WRITER;"),
+    ("lock-by-name", "lock.c", "    while (at != NULL && !bh_volume_overlaps(at, volume))", "    while (at != NULL && at != volume)"),
+    ("lock-moves-early", "lock.c", "            verdict = BH_WAIT;", "            verdict = BH_GRANTED;"),
+    ("own-session-stays", "lock.c", "    return (own && ((holder->flags ^ flags) & BH_FLAG_LOOK) == 0) ||\n", "    return (own && false && ((holder->flags ^ flags) & BH_FLAG_LOOK) == 0) ||\n"),
+    ("connect-displaces", "connect.c", "    pending = bh_pending_new(server, peer);\n",
+     "    bh_lock_displace(server, volume, access, lookup->flags, peer);\n    pending = bh_pending_new(server, peer);\n"),
+    ("pending-for-ever", "pending.c", "    if (session == NULL) {\n        bh_pending_end(server, pending, BH_ERR_SESSIONS);\n        return;",
+     "    if (session == NULL) {\n        return;"),
+    ("waiter-forgotten", "session.c", "    server->proving_due = true;\n", ""),
+    ("lock-not-released", "session.c", "    volume->holders[session->access]--;\n", ""),
+    ("session-not-kept", "session.c", "    bh_window_record(session->window, number, status);\n    session->doubts &= ~((uint64_t)1 << number % BH_INTENTS_MAX);\n    bh_keep_session(server, session);\n",
+     "    bh_window_record(session->window, number, status);\n    session->doubts &= ~((uint64_t)1 << number % BH_INTENTS_MAX);\n"),
+    ("count-not-kept", "command.c", "    case BH_COUNT_RUN:\n        bh_keep_session(server, session);\n", "    case BH_COUNT_RUN:\n"),
+    ("closed-not-kept", "session.c", "        bh_keep_closed(server, session->id);\n", ""),
+    ("older-copy-restored", "table.c", "    if (a->stamp < b->stamp)\n        a = b;", "    if (a->stamp > b->stamp && b->stamp != 0)\n        a = b;"),
+    ("newer-copy-overwritten", "table.c", "    if (first->stamp <= record->stamp)\n        record = first; /* the older one */",
+     "    if (first->stamp > record->stamp)\n        record = first;"),
+    ("half-record-believed", "table.c", "            if (!is_good(&shapes[kind], place_of(table, kind, i / 2), record))\n                memset(record, 0, record_len(&shapes[kind]));\n", ""),
+    ("poison-not-kept", "keep.c", "        volume->poisoned = kept->poisoned != 0;\n", ""),
+    ("intent-not-kept", "queue.c", "        bh_keep_intent(server, request);", "        (void)bh_keep_intent;"),
+    ("doubt-carried-out", "doubt.c", "        session->volume->doubtful = true;\n", "        session->volume->doubtful = false;\n"),
+    ("doubts-are-done", "doubt.c", "        intents->of[doubt->at].hash == bh_doubt_hash(server, &doubt->job))",
+     "        intents != NULL)"),
+    ("greedy-host", "request.c", "        host->request_count >= server->config.request_count / 2) {", "        false) {"),
+]
+
+
+def mutate(bug, directory):
+    """A copy of the core with the bug in it."""
+    name, file, text, replacement = bug
+    source = (CORE / file).read_text()
+    found = source.count(text)
+    if found != 1:
+        sys.exit(f"{name}: its text occurs {found} times in src/core/{file}, and must once:\n{text}")
+    core = directory / "src" / "core"
+    shutil.rmtree(directory, ignore_errors=True)
+    shutil.copytree(CORE, core, ignore=shutil.ignore_patterns("*.build"))
+    (core / file).write_text(source.replace(text, replacement))
+    return core
+
+
+FLAGS = ["-std=gnu11", "-O2", "-g", "-fno-strict-aliasing", "-D_GNU_SOURCE", '-DBH_VERSION="bug"', "-Wno-unused"]
+
+
+def compile_one(source, output, core, *more):
+    subprocess.run(["gcc", *FLAGS, *more, "-I", str(core.parent), "-I", str(ROOT / "src"), "-I", str(ROOT / "tests/sim"), "-c", str(source),
+                    "-o", str(output)], check=True)
+    return str(output)
+
+
+def link(bug, directory, build):
+    """The simulator with that core. All but the changed file comes from the build, unless a header was changed."""
+    core = mutate(bug, directory)
+    program = directory / "sim"
+    objects = []
+    rest = [build / "tests/sim/libsim_tiny_default.a", build / "tests/sim/libsim_tiny_strict.a", next(build.glob("src/**/libwire.a"))]
+    if bug[1].endswith(".c"):
+        objects.append(compile_one(core / bug[1], directory / "changed.o", core))
+        objects += map(str, sorted((build / "tests/sim/sim.p").glob("*.o")))
+        rest.append(next(build.glob("src/**/libcore.a")))
+    else:
+        for source in [*core.glob("*.c"), *(ROOT / "tests/sim").glob("*.c")]:
+            if source.name != "tiny_form.c":
+                objects.append(compile_one(source, directory / f"{source.parent.name}_{source.stem}.o", core))
+    subprocess.run(["gcc", "-o", str(program), *objects, "-Wl,--start-group", *map(str, rest), "-Wl,--end-group"], check=True)
+    return program
+
+
+def hunt(program, seconds):
+    """What the simulator says, the seed, operations until then and seconds; None: nothing."""
+    began = time.monotonic()
+    operations = 0
+    for seed in range(1, 1000):
+        left = seconds - (time.monotonic() - began)
+        if left <= 0:
+            return None, seed, operations, time.monotonic() - began
+        try:
+            done = subprocess.run([program, "--ops", str(OPERATIONS), "--seed", str(seed)], capture_output=True,
+                                  text=True, timeout=left)
+        except subprocess.TimeoutExpired:
+            return None, seed, operations, time.monotonic() - began
+        if done.returncode != 0:
+            said = re.search(r"^VIOLATION: (.*)$", done.stdout, re.M)
+            at = re.search(r"operation (\d+),", done.stdout)
+            operations += int(at[1]) if at else 0
+            said = said[1] if said else f"exit code {done.returncode}"
+            return said, seed, operations, time.monotonic() - began
+        operations += OPERATIONS
+    return None, 1000, operations, time.monotonic() - began
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("names", nargs="*")
+    choice = parser.parse_args()
+    wanted = SHORT if choice.short else choice.names or [bug[0] for bug in BUGS]
+    build = choice.build.resolve()
+    survived = 0
+    print(f"{'bug':24} {'seed':>4} {'operations':>10} {'seconds':>7}  what the simulator said")
+    for bug in BUGS:
+        if bug[0] not in wanted:
+            continue
+        said, seed, operations, seconds = hunt(link(bug, build / "bugs" / bug[0], build), choice.seconds)
+        survived += said is None
+        print(f"{bug[0]:24} {seed:4} {operations:10} {seconds:7.1f}  {said or 'NOTHING'}", flush=True)
+    print(f"{len(wanted) - survived} passed, {survived} failed")
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
