@@ -11,7 +11,8 @@
 
 #define HOT 6u  /* sectors that half of all requests go to */
 #define OWN 48u /* granules of a shared disk that have one writer each */
-#define CALM_ANSWERS 6u
+#define GREEDY_VOLUME 18u
+#define CONNECT_WORTH 8u /* answers: one that is refused waits for seconds */
 
 /*
  * Who there is.
@@ -47,20 +48,44 @@ static void init_client(struct world *world, uint16_t index)
     client->identify = rng_between(rng, 0, PERCENT(4));
     client->keep = rng_between(rng, 0, PERCENT(2));
     client->wild = PERMILLE(5);
+    client->nap = rng_hits(rng, PERCENT(50)) ? 65536 / 400 : 0;
     client->depth =
         (uint16_t)(rng_hits(rng, PERCENT(20)) ? WINDOW
                                               : rng_between(rng, 1, 10));
-    client->volume = (uint16_t)(index % VOLUMES);
+    client->volume = (uint16_t)(index % GREEDY_VOLUME);
     set_peer(client, 0x0A000000u + index * 2u / 3, 1000u + index);
     if (client->kind != CLIENT_WINDOW)
         tiny_restart(world, client);
     client_need(world, client, world->now_ms + 1 + index);
 }
 
+/* It wants all that the server has, on a volume that is slow. */
+static void make_greedy(struct client *client)
+{
+    client->kind = CLIENT_WINDOW;
+    client->strict = true;
+    client->polite = false;
+    client->depth = WINDOW;
+    client->think_ms = 0;
+    client->nap = 0;
+    client->tries = 10;
+    client->volume = GREEDY_VOLUME;
+    set_peer(client, 0x0A00FF00u, 1000u + client->index);
+}
+
 void clients_init(struct world *world)
 {
-    for (uint16_t i = 0; i < CLIENTS; i++)
+    for (uint16_t i = 0; i < CLIENTS; i++) {
         init_client(world, i);
+        if (i >= POLITE)
+            make_greedy(&world->clients[i]);
+    }
+}
+
+/* One with a window is to fill it more than once. */
+uint32_t client_quota(const struct client *client)
+{
+    return client->kind == CLIENT_WINDOW ? 2u * client->depth + 8u : 6u;
 }
 
 /*
@@ -109,11 +134,13 @@ void client_rest(struct world *world, struct client *client, uint32_t ms)
 static void choose_volume(struct world *world, struct client *client)
 {
     struct rng *rng = &world->rng;
-    uint16_t volume =
-        (uint16_t)(rng_hits(rng, PERCENT(60)) ? client->index % VOLUMES
-                                              : rng_below(rng, VOLUMES));
+    uint16_t volume = GREEDY_VOLUME;
     uint8_t mode;
 
+    if (client->polite)
+        volume = (uint16_t)(rng_hits(rng, PERCENT(60))
+                                ? client->index % GREEDY_VOLUME
+                                : rng_below(rng, GREEDY_VOLUME));
     if (volume != client->volume)
         client->unflushed_count = 0;
     client->volume = volume;
@@ -220,8 +247,8 @@ static void begin(struct world *world, struct client *client,
 static bool may_go(struct world *world, struct client *client)
 {
     client->waits = world->weather.calm && client->polite &&
-                    client->answered >= CALM_ANSWERS &&
-                    !(world->weather.greedy && client->index == 0);
+                    client->answered >= client_quota(client);
+    client->waits |= !client->polite && !world->weather.greedy;
     return !client->waits;
 }
 
@@ -363,7 +390,10 @@ static void at_work(struct world *world, struct client *client,
                (proving || ++client->refusals % 8 == 0)) {
         lost(world, client, rng_between(&world->rng, 100, 2000));
     } else {
-        client->phase = client->phase == PROVING ? WORKING : client->phase;
+        if (proving)
+            op_proved(world, client);
+        if (proving)
+            client->phase = WORKING;
         if (client->phase == WORKING && --client->life == 0)
             leave(world, client);
     }
@@ -392,10 +422,16 @@ void client_answered(struct world *world, struct client *client,
     else
         world->stats.operations++;
     check_status(world, client, op, status);
+    if (status == STATUS_SILENT && world->calm != 0 && client->polite &&
+        op->began > world->calm && (client->strict || op->kind != OP_KEEP))
+        world_fail(world,
+                   "client %u is not answered in calm weather: request of kind "
+                   "%u, volume %u",
+                   client->index, op->kind, client->volume);
     if (status == STATUS_SILENT) {
         op_given_up(world, client, op);
     } else {
-        client->answered++;
+        client->answered += op->kind == OP_CONNECT ? CONNECT_WORTH : 1;
         op_answered(world, client, op, status, data);
     }
     if (op->kind == OP_CONNECT)
@@ -404,7 +440,9 @@ void client_answered(struct world *world, struct client *client,
         at_work(world, client, op, status);
     if (client->phase == RESTING)
         return;
-    if (client->think_ms > 0 && rng_hits(&world->rng, PERCENT(30)))
+    if (!world->weather.calm && rng_hits(&world->rng, client->nap))
+        client->wake_ms = world->now_ms + rng_below(&world->rng, 40000);
+    else if (client->think_ms > 0 && rng_hits(&world->rng, PERCENT(30)))
         client->wake_ms =
             world->now_ms + rng_below(&world->rng, client->think_ms + 1);
     if (window_at_work(client))

@@ -18,7 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CLIENTS 36u
+#define POLITE 36u  /* clients that want to get on */
+#define CLIENTS 39u /* the rest want everything: one host, one slow volume */
 #define DOUBTS 12u
 #define UNFLUSHED 32u
 #define WINDOW 64u
@@ -63,7 +64,9 @@ struct op {
 /* A write that was given up, or answered with "perhaps". */
 struct doubt {
     uint16_t session;
-    uint16_t disk;
+    uint16_t disk, volume;
+    uint8_t access;
+    struct bh_peer peer;
     uint32_t at, count;
     uint64_t value, began;
 };
@@ -125,11 +128,15 @@ struct client {
     struct pane panes[WINDOW];
     uint8_t seq; /* of CONNECT */
     uint16_t next, oldest;
+    uint32_t nap; /* share of requests after which it sleeps for long */
     uint16_t window, depth, out; /* as agreed; as it likes; requests out */
     uint64_t due_ms;             /* of the first retransmission */
 };
 
 void clients_init(struct world *world);
+
+/* Answers that it needs in calm weather. */
+uint32_t client_quota(const struct client *client);
 
 /* A timer of a client went off. */
 void client_timer(struct world *world, struct client *client);

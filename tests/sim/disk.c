@@ -41,6 +41,7 @@ static const struct layout layouts[VOLUMES] = {
     {13, 0, 64, 0, BH_MODE_SHARED, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
     {0, 0, 64, 0, BH_MODE_EXCLUSIVE, BH_TAKEOVER_NEVER, BH_SYNC_FLUSH, 60000},
     {10, 60, 4, 0, BH_MODE_EXCLUSIVE, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
+    {14, 0, 96, 0, BH_MODE_SHARED, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
 };
 
 static void init_volume(struct volume *volume, uint32_t index)
@@ -419,8 +420,10 @@ static void carry_out(struct world *world, struct slot *slot)
     slot->done = true;
     if (slot->kind == BH_JOB_WRITE)
         write_down(world, slot);
-    else if (slot->kind == BH_JOB_READ)
+    else if (slot->kind == BH_JOB_READ && slot->status == BH_OK)
         read_up(world, slot);
+    else if (slot->kind == BH_JOB_READ)
+        memset(slot->job->data, 0xEE, slot->job->len);
 }
 
 static void data_job_over(struct world *world, struct slot *slot)
@@ -528,11 +531,18 @@ static void taken(struct world *world, struct slot *slot)
     }
 }
 
-static void hold(struct world *world, struct slot *slot)
+/* The volume of the greedy ones is slow in all weathers. */
+static bool greedy_job(const struct world *world, const struct slot *slot)
+{
+    return (slot->kind == BH_JOB_READ || slot->kind == BH_JOB_WRITE) &&
+           slot->volume == VOLUMES - 1 && world->weather.greedy;
+}
+
+static void hold(struct world *world, struct slot *slot, uint32_t most_ms)
 {
     struct disks *disks = &world->disks;
     uint16_t index = (uint16_t)(slot - disks->slots);
-    uint32_t ms = rng_between(&world->rng, 1, world->weather.slow_ms);
+    uint32_t ms = rng_between(&world->rng, 1, most_ms);
 
     world->stats.slow_jobs++;
     if (slot->kind == BH_JOB_READ || slot->kind == BH_JOB_WRITE) {
@@ -567,8 +577,10 @@ void disk_take(struct world *world, struct bh_job *job)
         slot->status = BH_OK; /* the driver tries again for a while */
     world_note(world, "  job % on volume %, status %", job->kind, slot->volume,
                slot->status);
-    if (rng_hits(&world->rng, world->weather.slow))
-        hold(world, slot);
+    if (greedy_job(world, slot))
+        hold(world, slot, 2000);
+    else if (rng_hits(&world->rng, world->weather.slow))
+        hold(world, slot, world->weather.slow_ms);
     else
         finish(world, slot);
 }

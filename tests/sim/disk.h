@@ -23,8 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DISKS 14u
-#define VOLUMES 18u
+#define DISKS 15u
+#define VOLUMES 19u
 #define DISK_GRANULES 96u
 #define MEDIA 64u
 #define JOBS 2048u

@@ -117,7 +117,7 @@ void net_send(struct world *world, struct datagram *d, bool to_server)
 }
 
 /* What the network promises of requests: see net.h. */
-static bool too_late(const struct world *world, const struct datagram *d)
+static bool too_late(struct world *world, const struct datagram *d)
 {
     const struct client *client = &world->clients[d->client];
     uint16_t id = BH_GET16(d->bytes + 2);

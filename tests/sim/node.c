@@ -47,6 +47,8 @@ void node_init(struct world *world)
         .volume_jobs = rng_between(&world->rng, 1, 8),
         .name = "sim"};
     draw_secrets(world);
+    node->id_mask =
+        rng_hits(&world->rng, PERCENT(50)) ? UINT64_MAX : 0xFF03FF03FF03FF03u;
     node->memory_len = bh_server_size(&node->config);
     node->memory = malloc(node->memory_len);
     node->table_len = bh_server_table_size(&node->config);
@@ -167,7 +169,9 @@ static void cut_table(struct world *world, uint64_t stamp_before)
     struct node *node = &world->node;
     struct bh_table_head *head = (void *)node->before;
     uint64_t stores = node->server->table.stamp - stamp_before;
-    uint64_t whole = rng_below(&world->rng, (uint32_t)stores + 1);
+    uint64_t whole = stores == 0 || rng_hits(&world->rng, PERCENT(20))
+                         ? stores
+                         : rng_below(&world->rng, (uint32_t)stores);
     unsigned kind;
     uint32_t index;
 
@@ -176,7 +180,7 @@ static void cut_table(struct world *world, uint64_t stamp_before)
             return; /* stored again later: the kill came just before */
         take_record(node, kind, index, SIZE_MAX);
     }
-    if (whole == stores || rng_hits(&world->rng, PERCENT(40)) ||
+    if (whole == stores || rng_hits(&world->rng, PERCENT(20)) ||
         !find_stamp(node, stamp_before + whole + 1, &kind, &index))
         return;
     head->storing = 1u + node->server->table.firsts[kind] + index / 2;
@@ -294,12 +298,16 @@ bool node_proven(const struct world *world, uint16_t id)
     return session != NULL && session->state == BH_SESSION_PROVEN;
 }
 
-bool node_counts(const struct world *world, uint16_t id)
+bool node_counts(struct world *world, uint16_t id)
 {
     const struct bh_session *session = session_of(world, id);
+    struct id_fate *fate = &world->node.ids[id];
 
-    return session != NULL && session->window == NULL &&
-           !session->count.naive && session->count.run >= BH_COUNTING_RUN;
+    if (session == NULL || session->window != NULL || session->count.naive)
+        fate->counts = false;
+    else if (session->count.run >= BH_COUNTING_RUN)
+        fate->counts = true;
+    return fate->counts;
 }
 
 /* A new request of a session that is well renews its right to the volume. */
@@ -317,6 +325,7 @@ static void note_heard(struct world *world, const struct datagram *d)
         return;
     world->node.ids[id].heard_ms = world->now_ms;
     world->node.ids[id].heard = d->peer;
+    node_counts(world, id);
 }
 
 static void note_receipt(struct world *world, const struct datagram *d)
@@ -354,6 +363,7 @@ void node_receive(struct world *world, const struct datagram *d)
                d->request);
     memcpy(path.route, &node->serial, sizeof node->serial);
     stamp = call_begins(node);
+    node->connecting = d->len > 0 && d->bytes[0] == BH_PACKET_CONNECT;
     bh_server_receive(node->server, world->now_ms, &path, d->bytes, d->len);
     if (call_ends(world, stamp))
         node_pump(world);
@@ -363,6 +373,7 @@ void node_finish(struct world *world, struct bh_job *job, uint8_t status)
 {
     uint64_t stamp = call_begins(&world->node);
 
+    world->node.connecting = job->kind == BH_JOB_LOOKUP;
     bh_server_finish(world->node.server, world->now_ms, job, status);
     call_ends(world, stamp);
 }
@@ -556,7 +567,7 @@ static void reply(struct world *world, const struct bh_send *send)
     memcpy(&serial, send->path->route, sizeof serial);
     receipt = &world->node.receipts[serial % RECEIPTS];
     if (receipt->serial != serial)
-        world_fail(world, "a reply to a request that was never sent");
+        world_fail(world, "a reply to a request of long ago, or of never");
     if (receipt->answered)
         world_fail(world, "a request has two replies: client %u",
                    receipt->client);
@@ -646,6 +657,9 @@ static void session_ended(struct world *world, const struct bh_event *event)
 {
     struct id_fate *fate = &world->node.ids[event->id];
 
+    if (world->node.connecting)
+        world_fail(world, "session %04x was ended by a CONNECT alone",
+                   event->id);
     if (event->detail == BH_END_TAKEOVER)
         check_takeover(world, fate, event->id);
     fate->alive = false;
@@ -677,7 +691,7 @@ static void bring_random(struct world *world)
         return;
     while (bh_server_random_wanted(world->node.server) >= sizeof bits) {
         for (uint32_t i = 0; i < 32; i++)
-            bits[i] = rng_next(&world->rng);
+            bits[i] = rng_next(&world->rng) & world->node.id_mask;
         bh_server_add_random(world->node.server, (const uint8_t *)bits,
                              sizeof bits);
     }
@@ -739,6 +753,7 @@ void node_expire(struct world *world)
 {
     uint64_t stamp = call_begins(&world->node);
 
+    world->node.connecting = false;
     bh_server_expire(world->node.server, world->now_ms);
     if (call_ends(world, stamp))
         node_pump(world);

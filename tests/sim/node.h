@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RECEIPTS 32768u
+#define RECEIPTS 65536u
 #define IDS 65536u
 
 struct world;
@@ -35,6 +35,7 @@ struct receipt {
 struct id_fate {
     uint16_t client;
     bool alive, proven, was_proven, strict, writer;
+    bool counts; /* the core has taken its client for one that counts */
     uint16_t volume;
     uint64_t closed_ms; /* of a proven one; 0: never */
     uint64_t heard_ms;  /* a request that was new arrived in the session */
@@ -55,14 +56,16 @@ struct node {
     bool up;
     enum doom doom;
     uint64_t died_ms;
-    bool all_seen; /* of what the core said before it died */
-    uint32_t boot; /* rises when the table is lost */
+    bool all_seen;    /* of what the core said before it died */
+    uint64_t id_mask; /* few ids to draw from, and so all rules of drawing */
+    uint32_t boot;    /* rises when the table is lost */
     uint64_t serial;
     struct receipt receipts[RECEIPTS];
     struct id_fate ids[IDS];
     uint16_t given[IDS]; /* ids given out in this boot, to look through them */
     uint32_t given_count;
-    uint32_t calls;
+    uint64_t calls;
+    bool connecting; /* the call is about a CONNECT, and nothing else */
 };
 
 void node_init(struct world *world);
@@ -91,8 +94,9 @@ void node_restart(struct world *world);
 struct receipt *node_receipt(struct world *world,
                              const struct bh_request *request);
 
-/* Whether the core takes this session for one that counts. */
-bool node_counts(const struct world *world, uint16_t id);
+/* Whether the core takes this session for one that counts, or has done so and
+ * has learnt nothing to the contrary. */
+bool node_counts(struct world *world, uint16_t id);
 
 /* The session is proven and not about to end. */
 bool node_proven(const struct world *world, uint16_t id);

@@ -77,8 +77,16 @@ static void doubt(struct world *world, struct client *client,
     if (client->doubt_count == DOUBTS) /* the oldest stays in doubt for ever */
         memmove(client->doubts, client->doubts + 1,
                 --client->doubt_count * sizeof client->doubts[0]);
-    client->doubts[client->doubt_count++] = (struct doubt){
-        op->session, disk, op->at, op->count, op->value, op->began};
+    client->doubts[client->doubt_count++] =
+        (struct doubt){.session = op->session,
+                       .disk = disk,
+                       .volume = client->volume,
+                       .access = client->access,
+                       .peer = client->peer,
+                       .at = op->at,
+                       .count = op->count,
+                       .value = op->value,
+                       .began = op->began};
 }
 
 static void settle_at(struct world *world, struct client *client, uint32_t i)
@@ -104,6 +112,18 @@ static void settle_earlier(struct world *world, struct client *client,
 
         if (d->disk == disk && d->began < op->began && op->at <= d->at &&
             op->at + op->count >= d->at + d->count)
+            settle_at(world, client, i);
+    }
+}
+
+void op_proved(struct world *world, struct client *client)
+{
+    world_stamp(world);
+    for (uint32_t i = client->doubt_count; i-- > 0;) {
+        const struct doubt *d = &client->doubts[i];
+
+        if (d->volume == client->volume && d->access == client->access &&
+            d->session != client->id && bh_peer_same(&d->peer, &client->peer))
             settle_at(world, client, i);
     }
 }

@@ -37,6 +37,7 @@ void weather_draw(struct world *world)
     struct rng *rng = &world->rng;
 
     *w = (struct weather){
+        .greedy = rng_hits(rng, PERCENT(40)),
         .slow = rng_between(rng, 0, PERCENT(30)),
         .slow_ms = rng_hits(rng, PERCENT(30)) ? 3000 : rng_between(rng, 1, 60),
         .io_error = share(world, PERCENT(40), PERMILLE(10)),
@@ -58,23 +59,22 @@ void weather_draw(struct world *world)
         .flood = share(world, PERCENT(30), PERCENT(3))};
     for (uint32_t i = 0; i < CLIENTS; i++) {
         draw_path(world, &world->clients[i].path);
-        world->clients[i].answered = 0;
     }
 }
 
 void weather_calm(struct world *world, bool greedy)
 {
+    world->calm = 0;
     world->weather = (struct weather){.calm = true,
                                       .greedy = greedy,
                                       .slow = PERCENT(5),
                                       .slow_ms = 20,
-                                      .fate_ms = 20,
+                                      .fate_ms = 60,
                                       .flood = greedy ? PERCENT(50) : 0};
     for (uint32_t i = 0; i < CLIENTS; i++) {
         struct client *client = &world->clients[i];
 
         client->path = (struct path){.delay_ms = 1, .jitter_ms = 2};
-        client->answered = 0;
         client->unflushed_count = 0;
     }
     node_reopen(world);
@@ -132,7 +132,8 @@ void weather_blow(struct world *world)
             world->now_ms + rng_between(rng, 100, 5000);
     if (rng_hits(rng, w->part))
         any_client(world)->path.parted_ms =
-            world->now_ms + rng_between(rng, 100, 15000);
+            world->now_ms +
+            rng_between(rng, 100, rng_hits(rng, PERCENT(20)) ? 60000 : 8000);
     if (rng_hits(rng, w->reset))
         client_reset(world, any_client(world));
     if (rng_hits(rng, w->replay))

@@ -132,7 +132,7 @@ static void open_pane(struct world *world, struct client *client,
                           .tries = client->tries,
                           .number = client->next++,
                           .request = ++client->request,
-                          .wait_ms = WAIT_MS,
+                          .wait_ms = client->polite ? WAIT_MS : 8 * WAIT_MS,
                           .op = *op};
     op_began(world, client, &pane->op);
     client->out++;
@@ -178,15 +178,17 @@ static void stuck(struct world *world, struct client *client)
 
 static bool held(const struct world *world, const struct client *client)
 {
-    return client->wake_ms > world->now_ms ||
-           (world->weather.calm && client->waits);
+    return client->wake_ms > world->now_ms || client->waits;
 }
 
 void window_fill(struct world *world, struct client *client)
 {
     struct op discon = {.kind = OP_DISCON};
 
-    client->waits = world->weather.calm && client->answered >= 24;
+    client->waits =
+        client->polite
+            ? world->weather.calm && client->answered >= client_quota(client)
+            : !world->weather.greedy;
     if (client->phase == PROVING && client->id != 0 && client->next == 0)
         prove(world, client);
     else if (client->phase == WORKING && !held(world, client))

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CALM_LIMIT_MS 120000u
-#define CALM_ANSWERS 6u
+#define CALM_AFTER_MS 8000u /* what is under way has arrived or is done */
+#define CALM_LIMIT_MS 60000u
 
 _Noreturn void world_fail(struct world *world, const char *format, ...)
 {
@@ -116,42 +116,57 @@ static void step(struct world *world)
     happen(world, &event);
 }
 
-/* The first polite client that has not got on; CLIENTS: all have. */
-static uint32_t behind(const struct world *world)
+/* The first polite client from `first` on that has not got on; POLITE: all
+ * have. */
+static uint32_t behind(const struct world *world, uint32_t first)
 {
-    for (uint32_t i = 0; i < CLIENTS; i++)
-        if (world->clients[i].polite &&
-            world->clients[i].answered < CALM_ANSWERS)
-            return i;
-    return CLIENTS;
+    while (first < POLITE && world->clients[first].answered >=
+                                 client_quota(&world->clients[first]))
+        first++;
+    return first;
 }
 
+static void wake_all(struct world *world)
+{
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        struct client *client = &world->clients[i];
+
+        client->answered = 0;
+        client->waits = false;
+        client->wake_ms = world->now_ms;
+        client_need(world, client, world->now_ms + 1);
+    }
+}
+
+/* First what is left of the storm ends; then nothing may go wrong. */
 static void calm(struct world *world, bool greedy)
 {
     uint64_t limit;
     uint32_t slow = 0;
 
     weather_calm(world, greedy);
+    wake_all(world);
+    limit = world->now_ms + CALM_AFTER_MS;
+    while (world->now_ms < limit || !world->node.up)
+        step(world);
+    wake_all(world);
+    world->calm = world->stamp;
     limit = world->now_ms + CALM_LIMIT_MS;
-    while (slow < CLIENTS) {
+    while ((slow = behind(world, slow)) < POLITE) {
         for (uint32_t i = 0; i < 64; i++)
             step(world);
-        while (slow < CLIENTS && behind(world) > slow)
-            slow++;
-        if (world->now_ms > limit && behind(world) < CLIENTS)
+        if (world->now_ms > limit && behind(world, slow) < POLITE)
             world_fail(world, "client %u gets nowhere in calm weather%s",
-                       behind(world), greedy ? ", beside a greedy host" : "");
+                       behind(world, slow),
+                       greedy ? ", beside a greedy host" : "");
     }
 }
 
 static void storm(struct world *world, uint64_t operations)
 {
+    world->calm = 0;
     weather_draw(world);
-    for (uint32_t i = 0; i < CLIENTS; i++)
-        if (world->clients[i].waits) {
-            world->clients[i].waits = false;
-            client_need(world, &world->clients[i], world->now_ms + 1);
-        }
+    wake_all(world);
     while (world->stats.operations < operations)
         step(world);
 }

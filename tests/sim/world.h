@@ -52,6 +52,7 @@ struct world {
     struct net net;
     struct client clients[CLIENTS];
     uint64_t values;     /* writes so far */
+    uint64_t calm;       /* stamp since which all must go well; 0: it may not */
     uint64_t kill_after; /* operations */
     bool tracing;
     const char *commit;
@@ -100,6 +101,8 @@ void op_answered(struct world *world, struct client *client,
                  const struct op *op, uint8_t status, const uint8_t *data);
 void op_given_up(struct world *world, struct client *client,
                  const struct op *op);
+/* It has proven a session: its earlier ones of the kind are over. */
+void op_proved(struct world *world, struct client *client);
 /* Nothing of this session is carried out any more. */
 void op_session_over(struct world *world, struct client *client, uint16_t id);
 
