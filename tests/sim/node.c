@@ -764,6 +764,7 @@ void node_reopen(struct world *world)
     disks_mended(world);
     if (!world->node.up)
         return;
+    world->node.connecting = false;
     bh_server_reopen(world->node.server, world->now_ms);
     node_pump(world);
 }
