@@ -102,11 +102,18 @@ static int file_write(struct bh_medium *medium, uint64_t offset,
     return 0;
 }
 
+/* A file system that nobody can write to, such as squashfs or ISO 9660, may
+ * know no fdatasync; then there is nothing that it could lose. */
 static int file_sync(struct bh_medium *medium)
 {
-    while (fdatasync(file_of(medium)->fd) != 0)
+    int fd = file_of(medium)->fd;
+
+    while (fdatasync(fd) != 0) {
+        if (errno == EINVAL && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+            return 0;
         if (errno != EINTR)
             return -errno;
+    }
     return 0;
 }
 

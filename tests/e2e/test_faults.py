@@ -382,6 +382,19 @@ def test_a_flush_covers_what_a_server_without_state_acknowledged(serve, images, 
         assert faults.calls("sync") > calls
 
 
+def test_a_file_system_without_sync_is_read(serve, images, faults):
+    """ISO 9660 and squashfs answer EINVAL; nothing on them can be lost."""
+    make_image(images / "a.img", SIZE)
+    with faults.loaded():
+        server = serve("--state", "none", "--read-only", images)
+    faults.set("sync", "error", errno.EINVAL)
+    with server.peer() as peer:
+        session = peer.open("a.img", READ_ONLY | 1)
+        session.flush()
+        assert faults.calls("sync") == 1 and session.alive()
+    faults.clear()
+
+
 def test_an_end_that_is_not_stable_does_not_look_like_success(server, faults):
     """SIGTERM makes everything stable; the exit code says whether it is."""
     with server.peer() as peer:
