@@ -33,14 +33,16 @@ void bh_doubt_begin(struct bh_server *server, struct bh_session *session)
         session->volume->doubtful = true;
 }
 
-/* A session of the volume that has a WRITE in doubt. */
+/* A session of the volume that has a WRITE in doubt, and may do it yet: one
+ * that a DISCON ends does what has come before that. */
 static struct bh_session *next_session(const struct bh_volume *volume)
 {
     BH_LIST_EACH (link, &volume->sessions) {
         struct bh_session *session =
             BH_OWNER(link, struct bh_session, of_volume);
 
-        if (session->doubts != 0 && session->state == BH_SESSION_PROVEN)
+        if (session->doubts != 0 &&
+            (session->state == BH_SESSION_PROVEN || session->closing != NULL))
             return session;
     }
     return NULL;

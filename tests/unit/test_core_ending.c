@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions that were about to end when the server was killed. */
+#include "fixture.h"
+
+#include "core/internal.h"
+#include "wire/packet.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define STRICT_SHARED (FX_SHARED | BH_FLAG_STRICT)
+
+static struct bh_path peers[4];
+
+static const struct bh_path *peer(uint32_t host)
+{
+    peers[host] = fx_peer(host, 10);
+    return &peers[host];
+}
+
+static void send_write(struct fx *fx, uint32_t host, uint16_t id,
+                       uint32_t number, uint32_t lsn, uint8_t fill)
+{
+    uint8_t sector[FX_SECTOR];
+
+    memset(sector, fill, sizeof sector);
+    fx_strict_send(fx, peer(host), id, number, BH_OP_WRITE, lsn, sector,
+                   sizeof sector);
+}
+
+static void send_discon(struct fx *fx, uint32_t host, uint16_t id,
+                        uint8_t number)
+{
+    uint8_t bytes[BH_STRICT_DISCON_LEN];
+    struct bh_discon discon = {.seq = number, .session = id};
+
+    fx_send(fx, peer(host), bytes, bh_strict_discon_encode(bytes, &discon));
+}
+
+/* Proven by a READ with number 1. */
+static uint16_t open_strict(struct fx *fx, uint32_t host, uint8_t flags)
+{
+    uint16_t id = fx_pend(fx, peer(host), flags, "d");
+
+    fx_strict_send(fx, peer(host), id, 1, BH_OP_READ, 0, NULL, 0);
+    assert_int_equal(fx_strict_answer(fx, peer(host), id, 1), BH_OK);
+    return id;
+}
+
+/* Its WRITE may still come again, so it is examined like any other's. */
+static void the_doubts_of_a_session_that_disconnects_are_settled(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = fx_disk(fx, "d", FX_DISK_LEN);
+    uint16_t first, second;
+
+    disk->facts.mode = BH_MODE_SHARED;
+    first = open_strict(fx, 1, STRICT_SHARED);
+    second = open_strict(fx, 2, STRICT_SHARED);
+    disk->holds[BH_JOB_WRITE] = true;
+    send_write(fx, 1, first, 2, 5, 0x11);
+    disk->holds[BH_JOB_WRITE] = false;
+    memset(disk->bytes + 5 * FX_SECTOR, 0x11, FX_SECTOR); /* carried out */
+    disk->holds[BH_JOB_ATTACH] = true;
+    fx_kill(fx);
+    send_write(fx, 2, second, 2, 5, 0x22);
+    send_write(fx, 1, first, 2, 5, 0x11);
+    send_discon(fx, 1, first, 3);
+    disk->holds[BH_JOB_ATTACH] = false;
+    fx_release_all(fx);
+    assert_int_equal(fx_strict_answer(fx, peer(2), second, 2), BH_OK);
+    assert_int_equal(disk->bytes[5 * FX_SECTOR], 0x22);
+}
+
+#define TEST(function)                                                         \
+    cmocka_unit_test_setup_teardown(function, fx_set_up_kept, fx_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_doubts_of_a_session_that_disconnects_are_settled),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
