@@ -78,6 +78,16 @@ static uint32_t volume_slot(const struct bh_server *server,
     return (uint32_t)(volume - server->volumes);
 }
 
+/* A reopening has an end: until the last session of before is gone, a kill
+ * would bring it back, and it is not to find a volume that is well. */
+static bool is_poisoned(const struct bh_volume *volume)
+{
+    BH_LIST_EACH (link, &volume->sessions)
+        if (BH_OWNER(link, struct bh_session, of_volume)->lost)
+            return true;
+    return volume->poisoned;
+}
+
 void bh_keep_volume(struct bh_server *server, const struct bh_volume *volume)
 {
     struct kept_volume kept;
@@ -88,7 +98,7 @@ void bh_keep_volume(struct bh_server *server, const struct bh_volume *volume)
     if (is_kept(server, volume)) {
         kept.facts = volume->facts;
         kept.change_counter = volume->change_counter;
-        kept.poisoned = volume->poisoned;
+        kept.poisoned = is_poisoned(volume);
     }
     bh_table_store(&server->table, VOLUMES, volume_slot(server, volume), &kept);
 }

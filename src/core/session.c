@@ -250,6 +250,8 @@ static void remove_session(struct bh_server *server, struct bh_session *session)
     }
     bh_list_remove(&session->of_host);
     bh_list_remove(&session->of_volume);
+    if (session->lost) /* the volume may be well now */
+        bh_keep_volume(server, volume);
     session->host->session_count--;
     bh_host_disown(&server->hosts, session->host);
     volume->holders[session->access]--;

@@ -370,6 +370,8 @@ void bh_volume_reopen(struct bh_server *server, struct bh_volume *volume)
 {
     struct bh_link lost;
 
+    BH_LIST_EACH (link, &volume->sessions)
+        BH_OWNER(link, struct bh_session, of_volume)->lost = true;
     bh_list_init(&lost);
     bh_list_move_all(&lost, &volume->commit_now);
     bh_list_move_all(&lost, &volume->commit_next);
@@ -434,9 +436,10 @@ void bh_volume_commit(struct bh_server *server, struct bh_volume *volume,
         !volume->dirty && bh_list_empty(&volume->commit_now) &&
         !(volume->service_runs && volume->service.kind == BH_JOB_SYNC);
 
-    if (stable || volume->poisoned) {
-        bh_command_finish(server, request,
-                          volume->poisoned ? BH_ERR_STORAGE : BH_OK);
+    bool lost = volume->poisoned || request->session->lost;
+
+    if (stable || lost) {
+        bh_command_finish(server, request, lost ? BH_ERR_STORAGE : BH_OK);
         return;
     }
     request->state = BH_REQUEST_COMMITTING;

@@ -109,8 +109,9 @@ void bh_volume_served(struct bh_server *server, struct bh_job *job,
  * so that nobody takes another's changes for his own. */
 void bh_volume_changes(struct bh_server *server, struct bh_volume *volume);
 
-/* The administrator says that a poisoned volume is well. What waits for an
- * earlier SYNC gets 12: a later one says nothing of it. */
+/* The administrator says that a poisoned volume is well. What waits for a SYNC,
+ * or will when the requests before it are done, gets 12: a later one says
+ * nothing of what was lost. */
 void bh_volume_reopen(struct bh_server *server, struct bh_volume *volume);
 
 /* A pending session names the volume, or does no longer. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions that were about to end when the server was killed. */
+/* Sessions that were about to end when the server was killed, or when the
+ * administrator reopened their volume. */
 #include "fixture.h"
 
 #include "core/internal.h"
@@ -11,6 +12,7 @@
 
 #include <cmocka.h>
 
+#define STRICT (FX_PLAIN | BH_FLAG_STRICT)
 #define STRICT_SHARED (FX_SHARED | BH_FLAG_STRICT)
 
 static struct bh_path peers[4];
@@ -75,6 +77,76 @@ static void the_doubts_of_a_session_that_disconnects_are_settled(void **state)
     assert_int_equal(disk->bytes[5 * FX_SECTOR], 0x22);
 }
 
+/* A session of whose volume an acknowledged WRITE was lost, with another WRITE
+ * under way. */
+static uint16_t poisoned_with_a_write(struct fx *fx, struct fx_disk *disk)
+{
+    uint16_t id = open_strict(fx, 1, STRICT);
+
+    send_write(fx, 1, id, 2, 5, 0x11);
+    assert_int_equal(fx_strict_answer(fx, peer(1), id, 2), BH_OK);
+    disk->holds[BH_JOB_WRITE] = true;
+    send_write(fx, 1, id, 3, 6, 0x22);
+    return id;
+}
+
+static void lose(struct fx *fx, struct fx_disk *disk)
+{
+    disk->fails[BH_JOB_SYNC] = BH_ERR_STORAGE;
+    fx_pass(fx, BH_SYNC_DELAY_MS);
+    disk->fails[BH_JOB_SYNC] = BH_OK;
+    assert_true(bh_server_poisoned(fx->server));
+}
+
+static void a_kill_while_a_volume_is_reopened_hides_no_loss(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = fx_disk(fx, "d", FX_DISK_LEN);
+    uint16_t id = poisoned_with_a_write(fx, disk);
+
+    lose(fx, disk);
+    bh_server_reopen(fx->server, fx->now);
+    fx_pump(fx);
+    disk->holds[BH_JOB_WRITE] = false;
+    fx_kill(fx); /* the WRITE is still under way, and so is the session */
+    fx_strict_send(fx, peer(1), id, 4, BH_OP_FLUSH, 0, NULL, 0);
+    assert_int_equal(fx_strict_answer(fx, peer(1), id, 4), BH_ERR_STORAGE);
+    bh_server_reopen(fx->server, fx->now);
+    fx_pump(fx);
+    fx_kill(fx);
+    assert_false(bh_server_poisoned(fx->server));
+    open_strict(fx, 1, STRICT);
+}
+
+static void a_flush_from_before_a_reopening_is_no_ok(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = fx_disk(fx, "d", FX_DISK_LEN);
+    uint16_t id = poisoned_with_a_write(fx, disk);
+
+    fx_strict_send(fx, peer(1), id, 4, BH_OP_FLUSH, 0, NULL, 0);
+    lose(fx, disk);
+    bh_server_reopen(fx->server, fx->now);
+    fx_release_all(fx);
+    assert_int_equal(fx_strict_answer(fx, peer(1), id, 4), BH_ERR_STORAGE);
+    disk->holds[BH_JOB_WRITE] = false;
+    fx_kill(fx);
+    assert_false(bh_server_poisoned(fx->server));
+}
+
+static void a_disconnect_from_before_a_reopening_is_no_ok(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = fx_disk(fx, "d", FX_DISK_LEN);
+    uint16_t id = poisoned_with_a_write(fx, disk);
+
+    send_discon(fx, 1, id, 4);
+    lose(fx, disk);
+    bh_server_reopen(fx->server, fx->now);
+    fx_release_all(fx);
+    assert_int_equal(fx_strict_answer(fx, peer(1), id, 4), BH_ERR_STORAGE);
+}
+
 #define TEST(function)                                                         \
     cmocka_unit_test_setup_teardown(function, fx_set_up_kept, fx_tear_down)
 
@@ -82,6 +154,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_doubts_of_a_session_that_disconnects_are_settled),
+        TEST(a_kill_while_a_volume_is_reopened_hides_no_loss),
+        TEST(a_flush_from_before_a_reopening_is_no_ok),
+        TEST(a_disconnect_from_before_a_reopening_is_no_ok),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
