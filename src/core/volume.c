@@ -62,10 +62,13 @@ uint64_t bh_volume_sectors(const struct bh_volume *volume, uint8_t exponent)
     return bytes / len + (bytes % len != 0);
 }
 
+/* A name may get a number, or another one after a restart; what has none yet
+ * has many names. */
 static bool same_volume(const struct bh_volume_facts *a,
                         const struct bh_volume_facts *b)
 {
-    return bh_facts_same(a, b) && a->number == b->number;
+    return bh_facts_same(a, b) &&
+           (a->number == b->number || strcmp(a->name, b->name) == 0);
 }
 
 static void unchain(struct bh_server *server, const struct bh_volume *volume)

@@ -358,6 +358,23 @@ static void sessions_on_virtual_volumes_end(void **state)
     fx_kill(fx);
 }
 
+/* As when the catalogue has lost its numbers: whoever shared a volume still
+ * does. */
+static void a_shared_volume_is_the_same_under_another_number(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t first, second;
+
+    disk->facts.mode = BH_MODE_SHARED;
+    first = fx_open(fx, peer(1), FX_SHARED, "d");
+    disk->facts.number += 7;
+    fx_kill(fx);
+    second = fx_open(fx, peer(2), FX_SHARED, "d");
+    assert_int_equal(fx_read(fx, peer(1), first, 0), BH_OK);
+    assert_int_equal(fx_read(fx, peer(2), second, 0), BH_OK);
+}
+
 /*
  * WRITEs in doubt: two sessions on a shared volume, and the first one's WRITE
  * was carried out or not when the server was killed.
@@ -571,6 +588,7 @@ int main(void)
         TEST(the_first_attachment_is_patient),
         TEST(a_stopped_server_leaves_its_sessions),
         TEST(sessions_on_virtual_volumes_end),
+        TEST(a_shared_volume_is_the_same_under_another_number),
         TEST(a_write_that_was_carried_out_is_not_again),
         TEST(one_that_was_not_is_carried_out),
         TEST(nothing_else_is_done_before_doubts_are_settled),
