@@ -91,19 +91,41 @@ char *bh_state_default(const struct bh_address *listens)
     return NULL;
 }
 
-/* mkdir -p: what is missing on the way is for nobody else. */
-static void make_directories(const char *path)
+/* mkdir -p: what is missing on the way is for nobody else. A negative errno
+ * value if that did not work: open() would only say what is missing. */
+static int make_directories(const char *path)
 {
     char *copy = strdup(path);
-    char *slash = copy == NULL ? NULL : strchr(copy + 1, '/');
+    char *slash = copy == NULL ? NULL : strchr(copy, '/');
+    int error = 0;
 
     for (; slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        mkdir(copy, 0700);
+        if (copy[0] != '\0' && mkdir(copy, 0700) != 0 && errno != EEXIST)
+            error = -errno;
         *slash = '/';
     }
-    mkdir(path, 0700); /* if that did not work, open() will say why */
     free(copy);
+    if (mkdir(path, 0700) == 0 || errno == EEXIST)
+        return 0;
+    return errno == ENOENT && error != 0 ? error : -errno;
+}
+
+/* A descriptor of `path`, which is made if it is missing. */
+static int open_directory(const char *path, char *problem)
+{
+    int error = make_directories(path);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0)
+        return fd;
+    if (error == 0)
+        error = -errno;
+    snprintf(problem, BH_PROBLEM_LEN,
+             "cannot use the state directory '%.120s': %s; name another with "
+             "--state DIR, or --state none",
+             path, strerror(-error));
+    return error;
 }
 
 /*
@@ -123,23 +145,36 @@ static int complain_in_use(const struct bh_state *state, char *problem)
     return -EBUSY;
 }
 
-static int take_lock(struct bh_state *state, char *problem)
+static int lock(const struct bh_state *state, int fd, char *problem)
 {
     const struct timespec moment = {.tv_nsec = 20000000};
     uint64_t due = now_ms() + LOCK_WAIT_MS;
 
-    state->lock = openat(state->dir, "lock",
-                         O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (state->lock < 0) {
-        snprintf(problem, BH_PROBLEM_LEN, "cannot write in %.160s: %s",
-                 state->path, strerror(errno));
-        return -errno;
-    }
-    while (flock(state->lock, LOCK_EX | LOCK_NB) != 0) {
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (now_ms() >= due)
             return complain_in_use(state, problem);
         nanosleep(&moment, NULL);
     }
+    return 0;
+}
+
+static int take_lock(struct bh_state *state, char *problem)
+{
+    int error;
+
+    state->lock = openat(state->dir, "lock",
+                         O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (state->lock < 0) {
+        error = -errno;
+        snprintf(problem, BH_PROBLEM_LEN,
+                 "cannot open %.120s/lock to write: %s; name another "
+                 "directory with --state DIR, or --state none",
+                 state->path, strerror(-error));
+        return error;
+    }
+    error = lock(state, state->lock, problem);
+    if (error != 0)
+        return error;
     if (ftruncate(state->lock, 0) == 0)
         dprintf(state->lock, "%ld\n", (long)getpid());
     return 0;
@@ -242,25 +277,31 @@ static const char *use_file(struct bh_state *state, int fd,
     return problem;
 }
 
-/* Opens what an earlier server has left, if there is any. */
-static void open_file(struct bh_state *state,
-                      const struct bh_server_config *config)
+/* Opens what an earlier server has left, if there is any. The file has a lock
+ * of its own: people remove files that are called "lock". */
+static int open_file(struct bh_state *state,
+                     const struct bh_server_config *config, char *complaint)
 {
     const char *problem;
-    int fd = openat(state->dir, "sessions",
-                    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
-    if (fd < 0 && errno == ENOENT)
-        return;
-    problem = fd < 0 ? "cannot be opened" : use_file(state, fd, config);
-    if (fd >= 0)
-        close(fd);
+    state->file = openat(state->dir, "sessions",
+                         O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (state->file < 0 && errno == ENOENT)
+        return 0;
+    if (state->file >= 0 && lock(state, state->file, complaint) != 0)
+        return -EBUSY;
+    problem = state->file < 0 ? "cannot be opened"
+                              : use_file(state, state->file, config);
     if (problem == NULL)
-        return;
+        return 0;
+    if (state->file >= 0)
+        close(state->file);
+    state->file = -1;
     if (problem[0] != '\0')
         set_aside(state, problem);
     else
         bh_log_say("the machine was started since; sessions begin anew");
+    return 0;
 }
 
 static int write_head(int fd, size_t len)
@@ -281,12 +322,15 @@ static int write_head(int fd, size_t len)
 /* Under another name first, so that nobody finds half a file. */
 static int make_file(struct bh_state *state, char *problem)
 {
-    int fd, error;
+    int error, fd;
 
     unlinkat(state->dir, "sessions.new", 0);
     fd = openat(state->dir, "sessions.new",
                 O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     error = fd < 0 ? -errno : -posix_fallocate(fd, 0, (off_t)state->len);
+    state->file = fd;
+    if (error == 0)
+        error = lock(state, fd, problem);
     if (error == 0)
         error = write_head(fd, state->len);
     if (error == 0 &&
@@ -294,8 +338,6 @@ static int make_file(struct bh_state *state, char *problem)
         error = -errno;
     if (error == 0 && (state->map = map_file(fd, state->len)) == NULL)
         error = -ENOMEM;
-    if (fd >= 0)
-        close(fd);
     if (error != 0) {
         unlinkat(state->dir, "sessions.new", 0);
         snprintf(problem, BH_PROBLEM_LEN,
@@ -361,19 +403,15 @@ int bh_state_open(struct bh_state *state, const char *path,
     *state = (struct bh_state){.path = strdup(path),
                                .dir = -1,
                                .lock = -1,
+                               .file = -1,
                                .len = PAGE_LEN + bh_server_table_size(config)};
-    make_directories(path);
-    state->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (state->dir < 0) {
-        error = -errno;
-        snprintf(problem, BH_PROBLEM_LEN,
-                 "cannot use the state directory %.160s: %s", path,
-                 strerror(errno));
-    }
+    state->dir = open_directory(path, problem);
+    if (state->dir < 0)
+        error = state->dir;
     if (error == 0)
         error = take_lock(state, problem);
     if (error == 0)
-        open_file(state, config);
+        error = open_file(state, config, problem);
     if (error == 0 && state->map == NULL)
         error = make_file(state, problem);
     if (error == 0)
@@ -397,8 +435,10 @@ void bh_state_close(struct bh_state *state)
         munmap(state->map, state->len);
     if (state->dir >= 0)
         close(state->dir);
+    if (state->file >= 0)
+        close(state->file);
     if (state->lock >= 0)
         close(state->lock);
     free(state->path);
-    *state = (struct bh_state){.dir = -1, .lock = -1};
+    *state = (struct bh_state){.dir = -1, .lock = -1, .file = -1};
 }

@@ -25,9 +25,9 @@
 #include "net/address.h"
 
 struct bh_state {
-    char *path;    /* of the directory */
-    int dir, lock; /* descriptors; -1 */
-    void *map;     /* of `sessions`; NULL */
+    char *path;          /* of the directory */
+    int dir, lock, file; /* descriptors; -1 */
+    void *map;           /* of `sessions`; NULL */
     size_t len;
 };
 

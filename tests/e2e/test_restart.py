@@ -177,10 +177,26 @@ def test_a_second_server_on_the_same_directory_refuses(place):
         assert peer.open("a.img").alive()
 
 
+def test_a_lock_file_that_was_removed_lets_no_second_server_in(place):
+    place.start()
+    (place.state / "lock").unlink()
+    code, text = run("--state", place.state, "-l", "udp:127.0.0.1:0", place.images)
+    assert code == 69 and "another server" in text
+
+
+@pytest.mark.parametrize("state, words", [("", "'': No such file"), ("/proc/x/y", "'/proc/x/y': "),
+                                          ("d" * 300, "File name too long"), ("lock-is-a-directory", "lock to write")])
+def test_a_directory_that_cannot_be_made_is_said(place, tmp_path, monkeypatch, state, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lock-is-a-directory" / "lock").mkdir(parents=True)
+    code, text = run("--state", state, "-l", "udp:127.0.0.1:0", place.images)
+    assert code == 69 and words in text and "--state none" in text
+
+
 def test_a_directory_that_cannot_be_used_is_said(place, tmp_path):
     (tmp_path / "file").write_text("")
     code, text = run("--state", tmp_path / "file", "-l", "udp:127.0.0.1:0", place.images)
-    assert code == 69 and "file: Not a directory" in text
+    assert code == 69 and "file': Not a directory" in text
 
 
 def numbers_of(server):
