@@ -427,10 +427,17 @@ static int say_no_memory(const struct bh_driver *driver, char *problem)
 static char *default_state(const struct bh_driver *driver)
 {
     struct bh_address wanted;
+    char *path;
 
     bh_address_parse(driver->config->listen[0] + strlen("udp:"), BH_PORT,
                      &wanted);
-    return bh_address_port(&wanted) == 0 ? NULL : bh_state_default(&wanted);
+    if (bh_address_port(&wanted) == 0)
+        return NULL;
+    path = bh_state_default(&wanted);
+    if (path == NULL)
+        bh_log_say("sessions will not outlive a restart: there is no home "
+                   "directory to keep them in; name one with --state DIR");
+    return path;
 }
 
 /* A directory that was asked for must be had; the default one is a favour. */
