@@ -35,8 +35,7 @@ BUGS = [
     ("recorded-too-early", "number.c", "        if (!bh_number_runs(session, *number))\n            return true;",
      "        bh_window_record(session->window, *number, BH_OK);\n        if (!bh_number_runs(session, *number))\n"
      "            return true;"),
-    ("copy-runs-again", "number.c", "        if (!data || status != BH_OK)\n",
-     "        if (!data && status == BH_OK)\n            return true;\n        if (!data || status != BH_OK)\n"),
+    ("copy-runs-again", "window.c", "if ((window->seen >> back & 1) == 0)", "if (status != NULL)"),
     ("not-recorded", "session.c", "    if (request->strict && !request->again)\n", "    if (request->strict && request->again)\n"),
     ("old-write-runs", "count.c", "return changes ? BH_COUNT_DROP : BH_COUNT_RUN;", "return changes ? BH_COUNT_RUN : BH_COUNT_RUN;"),
     ("old-by-a-few", "count.c", "if (step >= 128 && counts(count))", "if (step >= 128 && step < 250 && counts(count))"),

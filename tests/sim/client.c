@@ -173,7 +173,7 @@ static void place(struct world *world, const struct client *client,
     uint32_t granules = (uint32_t)(bytes / GRANULE_LEN);
     uint32_t sectors =
         (granules + (1u << client->exponent) - 1) >> client->exponent;
-    uint32_t first = 0, at;
+    uint32_t first = 0, all = sectors, at;
 
     if (facts->mode == BH_MODE_SHARED && op->kind == OP_WRITE) {
         first = client->strict ? OWN >> client->exponent : client->index;
@@ -184,7 +184,7 @@ static void place(struct world *world, const struct client *client,
                            : rng_below(&world->rng, sectors));
     op->outside = rng_hits(&world->rng, client->wild);
     if (op->outside)
-        op->lsn = sectors + first + rng_below(&world->rng, 1000000);
+        op->lsn = all + rng_below(&world->rng, 1000000);
     at = op->lsn << client->exponent;
     op->at = volume->first + at;
     op->count = 0;

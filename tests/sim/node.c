@@ -14,6 +14,11 @@
 
 #define INVARIANTS_EVERY 4096u
 
+/* As docs/protocol.md says; core/limits.h may be wrong. */
+#define QUARANTINE_MS 120000u
+#define LEASE_MS 30000u
+#define SILENCE_MS 3000u
+
 /*
  * Beginning and end.
  */
@@ -446,8 +451,7 @@ static void id_given(struct world *world, const struct receipt *receipt,
         return; /* the same CONNECT again */
     if (fate->alive && fate->proven)
         world_fail(world, "id %04x was given out while a session has it", id);
-    if (fate->closed_ms > 0 &&
-        world->now_ms - fate->closed_ms < BH_QUARANTINE_MS)
+    if (fate->closed_ms > 0 && world->now_ms - fate->closed_ms < QUARANTINE_MS)
         world_fail(world, "id %04x was given out again after %llu ms", id,
                    (unsigned long long)(world->now_ms - fate->closed_ms));
     end_collisions(world, id, receipt->client);
@@ -643,7 +647,7 @@ static void check_takeover(struct world *world, const struct id_fate *fate,
                            uint16_t id)
 {
     uint64_t silent = world->now_ms - fate->heard_ms;
-    uint64_t least = fate->strict ? BH_LEASE_MS : BH_SILENCE_MS;
+    uint64_t least = fate->strict ? LEASE_MS : SILENCE_MS;
 
     world->stats.takeovers++;
     if (silent < least)
