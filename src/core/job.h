@@ -85,6 +85,11 @@ struct bh_job {
 
     uint64_t byte_count; /* ATTACH: out, the volume's length now */
 
+    /* Something that changes when the medium's bytes do. DETACH: out, what it
+     * is now. ATTACH: in, what it must be, because a server was stopped with
+     * the volume like that. 0: not known. */
+    uint64_t version;
+
     /* LOOKUP: in, the name as the client sent it; out, its facts.
      * All others: in, the facts of the volume; not to be changed. Its length
      * is to be read on the core's thread alone. */

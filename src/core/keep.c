@@ -16,6 +16,7 @@ enum kind { VOLUMES, CLOSED, SESSIONS, INTENTS, PENDINGS };
 struct kept_volume {
     struct bh_volume_facts facts; /* number 0: the slot is free */
     uint64_t change_counter;
+    uint64_t version;
     uint64_t poisoned;
 };
 
@@ -98,6 +99,7 @@ void bh_keep_volume(struct bh_server *server, const struct bh_volume *volume)
     if (is_kept(server, volume)) {
         kept.facts = volume->facts;
         kept.change_counter = volume->change_counter;
+        kept.version = volume->version;
         kept.poisoned = is_poisoned(volume);
     }
     bh_table_store(&server->table, VOLUMES, volume_slot(server, volume), &kept);
@@ -211,6 +213,7 @@ static void restore_volumes(struct bh_server *server)
         if (kept == NULL)
             break;
         bh_volume_init(server, volume, &kept->facts, kept->change_counter);
+        volume->version = kept->version;
         volume->poisoned = kept->poisoned != 0;
         volume->restored = true;
         if (volume->poisoned)

@@ -175,7 +175,9 @@ static void take_over(struct bh_table *table)
                 table->stamp = record->stamp;
         }
     }
+    fence();
     table->head->storing = 0;
+    fence();
 }
 
 void bh_table_open(struct bh_table *table,

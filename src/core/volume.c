@@ -187,6 +187,7 @@ static void serve(struct bh_server *server, struct bh_volume *volume,
     job->medium = volume->medium;
     job->facts = &volume->facts;
     job->patient = volume->restored;
+    job->version = volume->version;
     volume->service_runs = true;
     bh_list_remove(&volume->idle);
     bh_job_post(server, job);
@@ -266,6 +267,15 @@ void bh_volumes_settle(struct bh_server *server)
                                 struct bh_volume, unsettled));
 }
 
+static void note_version(struct bh_server *server, struct bh_volume *volume,
+                         uint64_t version)
+{
+    if (volume->version == version)
+        return;
+    volume->version = version;
+    bh_keep_volume(server, volume);
+}
+
 static void attached(struct bh_server *server, struct bh_volume *volume)
 {
     const struct bh_job *job = &volume->service;
@@ -276,6 +286,7 @@ static void attached(struct bh_server *server, struct bh_volume *volume)
         bh_volume_dirtied(server, volume); /* by an earlier server, maybe */
     volume->attached = true;
     volume->restored = false;
+    note_version(server, volume, 0); /* from now on it changes */
     if (volume->doubtful && volume->facts.sync == BH_SYNC_WRITE)
         volume->sync_wanted = true; /* before anything is said to be done */
     volume->access = job->access;
@@ -295,6 +306,7 @@ static void attach_failed(struct bh_server *server, struct bh_volume *volume,
 
     event->status = status;
     volume->restored = false;
+    note_version(server, volume, 0); /* sessions to come know nothing of it */
     if (volume->service.access < access)
         volume->access = volume->service.access;
     BH_LIST_EACH (link, &volume->parked) {
@@ -404,6 +416,8 @@ void bh_volume_served(struct bh_server *server, struct bh_job *job,
         volume->attached = false;
         volume->access = BH_ACCESS_NONE;
         volume->medium = NULL;
+        if (bh_left_to_next(server))
+            note_version(server, volume, job->version);
         break;
     default:
         synced(server, volume, status);

@@ -57,6 +57,7 @@ struct bh_volume {
     void *medium;         /* the driver's */
     uint64_t sync_due_ms; /* when dirty */
     uint64_t change_counter;
+    uint64_t version; /* of the job that a stopped server ended with; or 0 */
 
     struct bh_link parked;      /* requests: until it is attached */
     struct bh_link queue;       /* requests: WAITING and RUNNING, by arrival */

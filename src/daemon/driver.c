@@ -24,6 +24,9 @@
 #define MTU_DATAGRAM_LEN                                                       \
     (BH_COMMAND_HEADER_LEN + BH_SECTOR_LEN(BH_SECTOR_EXPONENT_MTU))
 
+#define BIND_WAIT_MS 2000u
+#define BIND_PAUSE_MS 20u
+
 /* A configuration on its way in; NULL: none is. */
 struct reloading {
     uv_work_t uv;
@@ -389,6 +392,20 @@ static void reload(uv_signal_t *uv, int number)
  * Beginning and end.
  */
 
+/* A server that was just killed lets go of its socket when its last thread has
+ * come back from the disk. */
+static int open_patiently(const struct bh_address *address, struct bh_udp *udp)
+{
+    uint64_t due = now_ms() + BIND_WAIT_MS;
+    int error = bh_udp_open(address, udp);
+
+    while (error == -EADDRINUSE && now_ms() < due) {
+        uv_sleep(BIND_PAUSE_MS);
+        error = bh_udp_open(address, udp);
+    }
+    return error;
+}
+
 static int open_listeners(struct bh_driver *driver,
                           char problem[BH_PROBLEM_LEN])
 {
@@ -399,7 +416,7 @@ static int open_listeners(struct bh_driver *driver,
         int error;
 
         bh_address_parse(config->listen[i] + strlen("udp:"), BH_PORT, &address);
-        error = bh_udp_open(&address, &driver->udp[i]);
+        error = open_patiently(&address, &driver->udp[i]);
         if (error != 0) {
             snprintf(problem, BH_PROBLEM_LEN, "cannot listen on %s: %s%s",
                      config->listen[i], strerror(-error),

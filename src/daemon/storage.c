@@ -54,6 +54,11 @@ static int lock_patiently(struct bh_medium *medium, const struct bh_job *job,
     return error;
 }
 
+static uint64_t version_of(struct bh_medium *medium)
+{
+    return medium->ops->version == NULL ? 0 : medium->ops->version(medium);
+}
+
 static int attach(struct bh_catalogue *catalogue, struct bh_job *job,
                   char cause[BH_CAUSE_LEN])
 {
@@ -66,6 +71,11 @@ static int attach(struct bh_catalogue *catalogue, struct bh_job *job,
     if (error != 0)
         return error;
     error = lock_patiently(medium, job, cause);
+    if (error == 0 && job->version != 0 && job->version != version_of(medium)) {
+        snprintf(cause, BH_CAUSE_LEN,
+                 "it was changed while the server was stopped");
+        error = -ESTALE;
+    }
     if (error != 0) {
         if (opened)
             medium->ops->close(medium);
@@ -80,6 +90,7 @@ static void detach(struct bh_job *job)
 {
     struct bh_medium *medium = job->medium;
 
+    job->version = version_of(medium);
     medium->ops->close(medium);
 }
 

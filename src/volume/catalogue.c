@@ -152,6 +152,8 @@ static void add_names(struct bh_catalogue *catalogue,
             append_image(catalogue, names->of[i]) == 0)
             keep_last_number(catalogue);
     }
+    if (catalogue->image_count > known && catalogue->numbers >= 0)
+        bh_numbers_sync(catalogue->numbers);
     sort_images(catalogue);
 }
 

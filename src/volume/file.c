@@ -147,6 +147,18 @@ static int file_lock(struct bh_medium *medium, uint8_t access,
     return -EAGAIN;
 }
 
+/* By its time stamp and length. A block device has neither. */
+static uint64_t file_version(struct bh_medium *medium)
+{
+    struct stat st;
+
+    if (fstat(file_of(medium)->fd, &st) != 0 || !S_ISREG(st.st_mode))
+        return 0;
+    return ((uint64_t)st.st_mtim.tv_sec * 1000000000u +
+            (uint64_t)st.st_mtim.tv_nsec) ^
+           (uint64_t)st.st_size << 32;
+}
+
 static void file_close(struct bh_medium *medium)
 {
     struct file *file = file_of(medium);
@@ -162,6 +174,7 @@ static const struct bh_medium_ops file_ops = {
     .sync = file_sync,
     .lock = file_lock,
     .close = file_close,
+    .version = file_version,
 };
 
 int bh_file_size(int fd, uint64_t *size)

@@ -33,6 +33,8 @@ struct bh_medium_ops {
     int (*lock)(struct bh_medium *medium, uint8_t access,
                 char cause[BH_CAUSE_LEN]);
     void (*close)(struct bh_medium *medium);
+    /* A number that changes when anybody writes to it; 0: it has none. */
+    uint64_t (*version)(struct bh_medium *medium);
 };
 
 struct bh_medium {

@@ -183,3 +183,8 @@ int bh_numbers_append(int fd, uint32_t number, const char *name)
                    (unsigned)check_of(number, name), escaped);
     return write(fd, line, (size_t)len) == len ? 0 : -EIO;
 }
+
+void bh_numbers_sync(int fd)
+{
+    fdatasync(fd);
+}

@@ -27,6 +27,10 @@ typedef int bh_numbers_visitor(void *context, const char *name);
 int bh_numbers_open(int dir, const char *name, bh_numbers_visitor *visit,
                     void *context);
 
+/* What was appended is on stable storage when it returns: a power failure would
+ * leave a file that is not to be believed. */
+void bh_numbers_sync(int fd);
+
 /* Appends `name` with its number. */
 int bh_numbers_append(int fd, uint32_t number, const char *name);
 

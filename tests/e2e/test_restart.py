@@ -136,6 +136,22 @@ def test_a_session_ends_if_the_image_is_another_or_served_otherwise(place):
         assert error_of(second.write, 0, bytes(256)) == BAD_SESSION
 
 
+def test_a_session_ends_if_its_image_is_written_to_while_the_server_is_stopped(place):
+    make_image(place.images / "b.img", 65536)
+    place.start()
+    with place.peer() as peer, place.peer() as other:
+        session, second = peer.open("a.img"), other.open("b.img")
+        session.write(1, b"1" * 256)
+        second.write(1, b"2" * 256)
+        place.server.end()
+        with open(place.images / "a.img", "r+b") as image:
+            image.write(b"x")
+        place.start()
+        assert error_of(session.read, 1) == BAD_SESSION
+        place.server.wait_for_log("changed while the server was stopped")
+        assert second.read(1) == b"2" * 256
+
+
 def test_without_state_a_session_ends_with_its_server(serve, images):
     make_image(images / "a.img", 4096)
     first = serve("--state", "none", images)

@@ -202,6 +202,11 @@ static struct fx_medium *alive(struct fx *fx, const struct bh_job *job)
     return NULL;
 }
 
+static uint64_t detached_version(const struct fx_medium *medium)
+{
+    return medium->disk == NULL ? 0 : medium->disk->version;
+}
+
 static void unlink_medium(struct fx *fx, struct fx_medium *medium)
 {
     struct fx_medium **at = &fx->media;
@@ -283,6 +288,8 @@ static uint8_t attach(struct fx *fx, struct bh_job *job)
         return disk->fails[BH_JOB_ATTACH];
     if (disk != NULL && locked(fx, medium, disk, job->access))
         return BH_ERR_IN_USE;
+    if (disk != NULL && job->version != 0 && job->version != disk->version)
+        return BH_ERR_SESSION;
     if (medium == NULL) {
         medium = calloc(1, sizeof *medium);
         assert_non_null(medium);
@@ -341,6 +348,7 @@ static void finish(struct fx *fx, struct bh_job *job)
         status = attach(fx, job);
         break;
     case BH_JOB_DETACH:
+        job->version = detached_version(job->medium);
         unlink_medium(fx, job->medium);
         break;
     default:

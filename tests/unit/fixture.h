@@ -43,6 +43,7 @@ struct fx_disk {
     uint8_t fails[BH_JOB_SYNC + 1];  /* jobs of this kind end so; BH_OK: well */
     bool holds[BH_JOB_SYNC + 1];     /* jobs of this kind are held back */
     unsigned count[BH_JOB_SYNC + 1]; /* jobs of this kind handed out */
+    uint64_t version;                /* as somebody else's writes change it */
     uint64_t written;                /* WRITEs finished */
     uint64_t stable;                 /* of them, covered by a SYNC */
 };

@@ -344,6 +344,35 @@ static void a_stopped_server_leaves_its_sessions(void **state)
     assert_int_equal(fx_read(fx, peer(3), parked, 0), BH_OK);
 }
 
+static void stop(struct fx *fx)
+{
+    bh_server_stop(fx->server, fx->now);
+    fx_pump(fx);
+    assert_true(bh_server_idle(fx->server));
+    fx_kill(fx);
+}
+
+/* Whoever stops a server may use its images until it is started again. */
+static void a_session_ends_if_its_image_is_written_to_meanwhile(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+
+    disk->version = 5;
+    stop(fx);
+    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_OK);
+    disk->version = 6; /* our own write */
+    fx_kill(fx);
+    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_OK);
+    bh_server_stop(fx->server, fx->now);
+    fx_pump(fx);
+    disk->version = 7; /* somebody else's */
+    fx_kill(fx);
+    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_ERR_SESSION);
+    fx_open(fx, peer(1), FX_PLAIN, "d");
+}
+
 /* A listing is made anew by each server. */
 static void sessions_on_virtual_volumes_end(void **state)
 {
@@ -587,6 +616,7 @@ int main(void)
         TEST(what_is_no_longer_the_same_is_answered_4),
         TEST(the_first_attachment_is_patient),
         TEST(a_stopped_server_leaves_its_sessions),
+        TEST(a_session_ends_if_its_image_is_written_to_meanwhile),
         TEST(sessions_on_virtual_volumes_end),
         TEST(a_shared_volume_is_the_same_under_another_number),
         TEST(a_write_that_was_carried_out_is_not_again),
