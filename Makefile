@@ -31,6 +31,15 @@ torture: all
 	/usr/bin/python3 tests/e2e/torture/run.py --build $(BUILD) \
 	    --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
+# The core, its clients and all that can go wrong, in simulated time.
+OPS ?= 20000000
+sim: all
+	$(BUILD)/tests/sim/sim --ops $(OPS) --seed $(or $(SEED),1)
+
+# Bugs planted in copies of the core, each of which the simulator has to find.
+sim-bugs: all
+	/usr/bin/python3 tests/sim/bugs.py --build $(BUILD)
+
 # Every state of the sequence rules, on models of them.
 model:
 	tools/install-packages test
@@ -49,4 +58,4 @@ install: all
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all run test test-long torture model lint format install clean
+.PHONY: all run test test-long torture sim sim-bugs model lint format install clean

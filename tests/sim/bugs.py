@@ -36,7 +36,8 @@ BUGS = [
      "        bh_window_record(session->window, *number, BH_OK);\n        if (!bh_number_runs(session, *number))\n"
      "            return true;"),
     ("copy-runs-again", "window.c", "if ((window->seen >> back & 1) == 0)", "if (status != NULL)"),
-    ("not-recorded", "session.c", "    if (request->strict && !request->again)\n", "    if (request->strict && request->again)\n"),
+    ("not-recorded", "session.c", "    if (request->strict && !request->again && !request->discon)\n",
+     "    if (request->strict && request->again && !request->discon)\n"),
     ("old-write-runs", "count.c", "return changes ? BH_COUNT_DROP : BH_COUNT_RUN;", "return changes ? BH_COUNT_RUN : BH_COUNT_RUN;"),
     ("old-by-a-few", "count.c", "if (step >= 128 && counts(count))", "if (step >= 128 && step < 250 && counts(count))"),
     ("counts-too-soon", "count.c", "count->run >= BH_COUNTING_RUN", "count->run >= 0"),
@@ -44,20 +45,18 @@ BUGS = [
      "return changes(later) && changes(earlier) && overlap(later, earlier);"),
     ("overlap-ignored", "queue.c", "        if (must_wait(request, earlier))\n            return true;",
      "        if (must_wait(request, earlier))\n            return false;"),
-    ("sync-skipped", "volume.c", "    if (stable || volume->poisoned) {", "    if (stable || volume->poisoned || !request->discon) {"),
-    ("discon-without-sync", "volume.c", "    if (stable || volume->poisoned) {", "    if (stable || volume->poisoned || request->discon) {"),
+    ("sync-skipped", "volume.c", "    if (stable || lost) {", "    if (stable || lost || !request->discon) {"),
+    ("discon-without-sync", "volume.c", "    if (stable || lost) {", "    if (stable || lost || request->discon) {"),
     ("failed-sync-is-ok", "volume.c", "            volume->poisoned ? BH_ERR_STORAGE : BH_OK);\n}\n\n/* The volume, and",
      "            BH_OK);\n}\n\n/* The volume, and"),
     ("poison-forgotten", "volume.c", "        at->poisoned = true;\n", "        at->poisoned = false;\n"),
     ("joins-running-sync", "volume.c", "    bh_list_append(&volume->commit_next, &request->commit);",
      "    bh_list_append(volume->service_runs ? &volume->commit_now : &volume->commit_next,\n"
      "                   &request->commit);"),
-    ("opened-is-clean", "volume.c", "        volume->unsure = volume->facts.mode != BH_MODE_READ_ONLY;\n",
-     "        volume->unsure = false;\n"),
-    ("writer-opens-clean", "volume.c",
-     "    if (volume->access < BH_ACCESS_WRITER && job->access == BH_ACCESS_WRITER)\n"
-     "        bh_volume_dirtied(server, volume); /* by an earlier server, maybe */\n",
-     "    volume->unsure = false;\n"),
+    ("opened-is-clean", "volume.c", "    if (!volume->attached && !bh_volume_is_virtual(volume))\n        bh_volume_dirtied",
+     "    if (0)\n        bh_volume_dirtied"),
+    ("readers-open-clean", "volume.c", "    if (!volume->attached && !bh_volume_is_virtual(volume))\n        bh_volume_dirtied",
+     "    if (!volume->attached && job->access == BH_ACCESS_WRITER)\n        bh_volume_dirtied"),
     ("counter-stays", "volume.c", "        at->change_counter++;\n", ""),
     ("write-sync-ignored", "command.c", "if (status == BH_OK && volume->facts.sync == BH_SYNC_WRITE)",
      "if (status == BH_OK && volume->facts.sync != BH_SYNC_WRITE)"),
@@ -123,9 +122,11 @@ def mutate(bug, directory):
 FLAGS = ["-std=gnu11", "-O2", "-g", "-fno-strict-aliasing", "-D_GNU_SOURCE", '-DBH_VERSION="bug"', "-Wno-unused"]
 
 
-def compile_one(source, output, core, *more):
-    subprocess.run(["gcc", *FLAGS, *more, "-I", str(core.parent), "-I", str(ROOT / "src"), "-I", str(ROOT / "tests/sim"), "-c", str(source),
-                    "-o", str(output)], check=True)
+def compile_one(source, output, core, build):
+    """The bug's own headers come first, then the build's (commit.h)."""
+    where = [core.parent, build / "tests/sim", ROOT / "src", ROOT / "tests/sim"]
+    includes = [flag for directory in where for flag in ("-I", str(directory))]
+    subprocess.run(["gcc", *FLAGS, *includes, "-c", str(source), "-o", str(output)], check=True)
     return str(output)
 
 
@@ -136,13 +137,13 @@ def link(bug, directory, build):
     objects = []
     rest = [build / "tests/sim/libsim_tiny_default.a", build / "tests/sim/libsim_tiny_strict.a", next(build.glob("src/**/libwire.a"))]
     if bug[1].endswith(".c"):
-        objects.append(compile_one(core / bug[1], directory / "changed.o", core))
+        objects.append(compile_one(core / bug[1], directory / "changed.o", core, build))
         objects += map(str, sorted((build / "tests/sim/sim.p").glob("*.o")))
         rest.append(next(build.glob("src/**/libcore.a")))
     else:
         for source in [*core.glob("*.c"), *(ROOT / "tests/sim").glob("*.c")]:
             if source.name != "tiny_form.c":
-                objects.append(compile_one(source, directory / f"{source.parent.name}_{source.stem}.o", core))
+                objects.append(compile_one(source, directory / f"{source.parent.name}_{source.stem}.o", core, build))
     subprocess.run(["gcc", "-o", str(program), *objects, "-Wl,--start-group", *map(str, rest), "-Wl,--end-group"], check=True)
     return program
 

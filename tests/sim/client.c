@@ -214,13 +214,14 @@ bool client_choose(struct world *world, struct client *client, struct op *op)
         (client->access & BH_FLAG_READ_ONLY) == 0 &&
         world->disks.volumes[client->volume].facts.mode != BH_MODE_READ_ONLY;
     uint32_t write = writer ? client->write : PERMILLE(10);
+    uint32_t flush = writer ? client->flush : PERCENT(10);
 
     *op = (struct op){.kind = OP_READ};
     if (dice < write)
         op->kind = OP_WRITE;
-    else if ((dice -= write) < client->flush)
+    else if ((dice -= write) < flush)
         op->kind = OP_FLUSH;
-    else if ((dice -= client->flush) < client->identify)
+    else if ((dice -= flush) < client->identify)
         op->kind = OP_IDENTIFY;
     else if ((dice -= client->identify) < client->keep)
         op->kind = OP_KEEP;

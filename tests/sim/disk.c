@@ -578,7 +578,7 @@ void disk_take(struct world *world, struct bh_job *job)
     world_note(world, "  job % on volume %, status %", job->kind, slot->volume,
                slot->status);
     if (greedy_job(world, slot))
-        hold(world, slot, 2000);
+        hold(world, slot, 500);
     else if (rng_hits(&world->rng, world->weather.slow))
         hold(world, slot, world->weather.slow_ms);
     else

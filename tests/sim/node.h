@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RECEIPTS 65536u
+#define RECEIPTS 262144u
 #define IDS 65536u
 
 struct world;

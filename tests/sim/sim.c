@@ -2,6 +2,8 @@
 /* sim: the server's core and its clients in a world that goes wrong. */
 #include "world.h"
 
+#include "commit.h" /* made by the build */
+
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,10 +11,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#ifndef SIM_COMMIT
-#define SIM_COMMIT "unknown"
-#endif
 
 static const char usage[] =
     "Usage: sim [options]\n"
