@@ -424,14 +424,14 @@ static void check_form(struct world *world, const struct receipt *receipt,
                    (unsigned)send->len, (unsigned)receipt->len);
 }
 
-/* Another client is about to have this id while one still thinks that it is
- * his: after a restart with an empty table nobody can tell. */
-static void end_collisions(struct world *world, uint16_t id, uint16_t receiver)
+/* The id is given out while a client still thinks that it is his: after a
+ * restart with an empty table nobody can tell. */
+static void end_collisions(struct world *world, uint16_t id)
 {
     for (uint32_t i = 0; i < CLIENTS; i++) {
         struct client *client = &world->clients[i];
 
-        if (client->index == receiver || client->id != id)
+        if (client->id != id)
             continue;
         world->stats.collisions++;
         client_reset(world, client);
@@ -454,7 +454,7 @@ static void id_given(struct world *world, const struct receipt *receipt,
     if (fate->closed_ms > 0 && world->now_ms - fate->closed_ms < QUARANTINE_MS)
         world_fail(world, "id %04x was given out again after %llu ms", id,
                    (unsigned long long)(world->now_ms - fate->closed_ms));
-    end_collisions(world, id, receipt->client);
+    end_collisions(world, id);
     *fate = (struct id_fate){.client = receipt->client,
                              .alive = true,
                              .strict = (receipt->head[2] & BH_FLAG_STRICT) != 0,

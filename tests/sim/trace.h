@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#define TRACE_ROOM 8192u
+#define TRACE_ROOM 131072u
 
 struct trace_entry {
     uint64_t now_ms, step;

@@ -106,6 +106,11 @@ static void stop_server(struct world *world, bool power)
     node_kill(world, power);
 }
 
+void weather_kill(struct world *world)
+{
+    stop_server(world, false);
+}
+
 /* The machine was suspended. What was under way to it is lost if it slept for
  * longer than a datagram lives. */
 static void jump(struct world *world)

@@ -14,7 +14,7 @@ _Noreturn void world_fail(struct world *world, const char *format, ...)
     va_list arguments;
 
     if (world->tracing)
-        trace_print(&world->trace, 8000);
+        trace_print(&world->trace, 80000);
     printf("VIOLATION: ");
     va_start(arguments, format);
     vprintf(format, arguments);
@@ -85,6 +85,9 @@ static void happen(struct world *world, const struct event *event)
         break;
     case EVENT_TIMER:
         timer(world, event);
+        break;
+    case EVENT_KILL:
+        weather_kill(world);
         break;
     case EVENT_RESTART:
         node_restart(world);

@@ -28,6 +28,7 @@ enum event_kind {
     EVENT_JOB,   /* what: the slot, who: its generation */
     EVENT_TIMER, /* who: the client */
     EVENT_FATE,  /* one blow of the storm */
+    EVENT_KILL,
     EVENT_RESTART
 };
 
@@ -88,6 +89,7 @@ static inline uint64_t world_stamp(struct world *world)
 void weather_draw(struct world *world);
 void weather_calm(struct world *world, bool greedy);
 void weather_blow(struct world *world); /* EVENT_FATE */
+void weather_kill(struct world *world); /* EVENT_KILL */
 
 /* hostile.c: what comes from nobody's client. */
 void hostile_replay(struct world *world);
