@@ -47,7 +47,6 @@ struct disk {
     uint32_t len, stable_len, first_len; /* in granules */
     uint64_t written; /* granule writes so far: their serial */
     uint32_t syncs;   /* running */
-    uint32_t owners;  /* default clients that write to it: shared volumes */
 };
 
 struct volume {

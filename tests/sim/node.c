@@ -108,11 +108,12 @@ void node_kill(struct world *world, bool power)
     world->node.up = false;
     world->node.doom = DOOM_NONE;
     world->node.died_ms = world->now_ms;
-    world->stats.kills += !power;
+    world->stats.kills += !power && !world->node.stopping;
     queue_push(&world->queue,
                world->now_ms + (power ? rng_between(&world->rng, 2000, 30000)
                                       : rng_between(&world->rng, 0, 1500)),
                EVENT_RESTART, 0, 0);
+    world->node.stopping = false;
     disks_killed(world);
     if (power) {
         forget_sessions(world);
@@ -661,6 +662,8 @@ static void session_ended(struct world *world, const struct bh_event *event)
 {
     struct id_fate *fate = &world->node.ids[event->id];
 
+    if (event->detail == BH_END_STOPPED && world->node.stopping)
+        return; /* it goes on with the next server */
     if (world->node.connecting)
         world_fail(world, "session %04x was ended by a CONNECT alone",
                    event->id);
@@ -681,6 +684,41 @@ static void take_event(struct world *world, const struct bh_event *event)
                     volume_of(event));
     else if (event->kind == BH_EVENT_SESSION_ENDED)
         session_ended(world, event);
+}
+
+/* An orderly end loses nothing, and leaves nothing to do. */
+static void stopped(struct world *world)
+{
+    for (uint32_t i = 0; i < VOLUMES; i++) {
+        const struct volume *v = &world->disks.volumes[i];
+
+        if (v->acked > v->stable && !v->failed)
+            world_fail(world,
+                       "the server has ended in order, and what it has "
+                       "acknowledged on volume %u is not stable",
+                       i);
+    }
+    for (uint32_t i = 0; i < MEDIA; i++)
+        if (world->disks.media[i].used)
+            world_fail(world,
+                       "the server has ended in order, and volume %u "
+                       "is still open",
+                       world->disks.media[i].volume);
+    world->stats.stops++;
+    node_kill(world, false);
+}
+
+void node_stop(struct world *world)
+{
+    struct node *node = &world->node;
+
+    if (!node->up || node->stopping || node->doom != DOOM_NONE)
+        return;
+    world_note(world, "the server is to stop", 0, 0, 0);
+    node->stopping = true;
+    node->connecting = false;
+    bh_server_stop(node->server, world->now_ms);
+    node_pump(world);
 }
 
 /*
@@ -744,6 +782,10 @@ void node_pump(struct world *world)
         drain(world);
     if (!world->node.up)
         return;
+    if (world->node.stopping && bh_server_idle(world->node.server)) {
+        stopped(world);
+        return;
+    }
     bring_random(world);
     if (world->node.calls % INVARIANTS_EVERY != 0)
         return;

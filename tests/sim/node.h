@@ -53,7 +53,7 @@ struct node {
     size_t table_len;
     uint8_t *table, *before; /* outlives a kill; as it was before a call */
     struct bh_server *server;
-    bool up;
+    bool up, stopping;
     enum doom doom;
     uint64_t died_ms;
     bool all_seen;    /* of what the core said before it died */
@@ -86,6 +86,8 @@ void node_reopen(struct world *world);
 
 /* The process ends; its memory is gone, with `power` the machine's too. */
 void node_kill(struct world *world, bool power);
+/* It is told to stop, and ends when it is idle; its sessions go on. */
+void node_stop(struct world *world);
 /* It will end with its next call. */
 void node_doom(struct world *world, enum doom doom);
 void node_restart(struct world *world);

@@ -31,6 +31,7 @@
     X(kills, "kills of the server")                                            \
     X(half_calls, "of them, in the midst of a call of the core")               \
     X(half_records, "of these, in the midst of a record of the table")         \
+    X(stops, "orderly stops")                                                  \
     X(power_losses, "power losses")                                            \
     X(torn, "sectors torn")                                                    \
     X(reverted, "sectors reverted by power losses")                            \

@@ -49,6 +49,7 @@ void weather_draw(struct world *world)
         .fate_ms = rng_between(rng, 10, 150),
         .kill = share(world, PERCENT(60), PERMILLE(20)),
         .power = share(world, PERCENT(30), PERMILLE(10)),
+        .stop = share(world, PERCENT(30), PERMILLE(3)),
         .jump = share(world, PERCENT(30), PERMILLE(10)),
         .clog = PERCENT(5),
         .part = PERCENT(3),
@@ -151,6 +152,8 @@ void weather_blow(struct world *world)
         hostile_flood(world);
     if (rng_hits(rng, w->kill))
         stop_server(world, false);
+    if (rng_hits(rng, w->stop) && world->stats.operations >= world->kill_after)
+        node_stop(world);
     if (rng_hits(rng, w->power))
         stop_server(world, true);
     if (rng_hits(rng, w->jump))

@@ -150,7 +150,7 @@ static void calm(struct world *world, bool greedy)
     weather_calm(world, greedy);
     wake_all(world);
     limit = world->now_ms + CALM_AFTER_MS;
-    while (world->now_ms < limit || !world->node.up)
+    while (world->now_ms < limit || !world->node.up || world->node.stopping)
         step(world);
     wake_all(world);
     world->calm = world->stamp;

@@ -38,7 +38,8 @@ struct weather {
     uint32_t io_error, no_space, short_io; /* shares of jobs */
     uint32_t sync_error, attach_error, lookup_error;
     uint32_t fate_ms; /* mean time between two blows */
-    uint32_t kill, power, jump, clog, part, reset, replay, forge, noise, flood;
+    uint32_t kill, power, stop, jump, clog, part, reset, replay, forge, noise,
+        flood;
 };
 
 struct world {
@@ -57,10 +58,6 @@ struct world {
     uint64_t kill_after; /* operations */
     bool tracing;
     const char *commit;
-
-    /* CONNECTs to be played again. */
-    struct datagram old[32];
-    uint32_t old_count;
 };
 
 /* Runs until `operations` were made under faults, in phases of `phase`. */
