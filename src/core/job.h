@@ -70,6 +70,8 @@ static inline bool bh_facts_same(const struct bh_volume_facts *a,
            a->roam == b->roam;
 }
 
+#define BH_JOB_FAILED 0xFFu
+
 struct bh_job {
     uint8_t kind;        /* enum bh_job_kind */
     uint8_t access;      /* ATTACH: enum bh_access */
@@ -84,6 +86,11 @@ struct bh_job {
     uint8_t *data;   /* READ, WRITE: `len` bytes */
 
     uint64_t byte_count; /* ATTACH: out, the volume's length now */
+
+    /* SYNC: to be set to BH_JOB_FAILED as soon as a failure is known, on
+     * whatever thread: the next server finds it if this one is killed before
+     * the job is handed back. May be NULL. */
+    volatile uint8_t *failed;
 
     /* Something that changes when the medium's bytes do. DETACH: out, what it
      * is now. ATTACH: in, what it must be, because a server was stopped with

@@ -105,6 +105,13 @@ void bh_keep_volume(struct bh_server *server, const struct bh_volume *volume)
     bh_table_store(&server->table, VOLUMES, volume_slot(server, volume), &kept);
 }
 
+void bh_keep_well(struct bh_server *server, const struct bh_volume *volume)
+{
+    bh_keep_volume(server, volume);
+    if (server->table.head != NULL)
+        *bh_keep_failed(server, volume) = 0;
+}
+
 void bh_keep_closed(struct bh_server *server, uint16_t id)
 {
     const struct bh_id *entry = &server->ids.of[id];
@@ -201,6 +208,14 @@ void bh_keep_no_intents(struct bh_server *server,
  */
 
 /* Slots are used from the first on; one that held a virtual volume is free. */
+volatile uint8_t *bh_keep_failed(struct bh_server *server,
+                                 const struct bh_volume *volume)
+{
+    return server->table.head == NULL
+               ? NULL
+               : &server->table.marks[volume_slot(server, volume)];
+}
+
 static void restore_volumes(struct bh_server *server)
 {
     const struct kept_volume *kept;
@@ -220,6 +235,14 @@ static void restore_volumes(struct bh_server *server)
             bh_list_remove(&volume->idle); /* not to be forgotten */
     }
     server->volumes_used = slot;
+}
+
+/* SYNCs of which only a thread knew that they had failed. */
+static void restore_failures(struct bh_server *server)
+{
+    for (uint32_t slot = 0; slot < server->volumes_used; slot++)
+        if (*bh_keep_failed(server, &server->volumes[slot]) != 0)
+            bh_volume_poison(server, &server->volumes[slot]);
 }
 
 static void restore_closed(struct bh_server *server)
@@ -319,6 +342,7 @@ void bh_keep_restore(struct bh_server *server)
     if (server->table.head == NULL)
         return;
     restore_volumes(server);
+    restore_failures(server);
     restore_closed(server);
     restore_sessions(server);
     restore_pendings(server);

@@ -49,6 +49,12 @@ void bh_keep_pending(struct bh_server *server,
 void bh_keep_volume(struct bh_server *server, const struct bh_volume *volume);
 void bh_keep_closed(struct bh_server *server, uint16_t id);
 
+/* Where a thread says at once that a SYNC has failed; NULL: nowhere. A volume
+ * that is new to its slot, or reopened, is well again. */
+volatile uint8_t *bh_keep_failed(struct bh_server *server,
+                                 const struct bh_volume *volume);
+void bh_keep_well(struct bh_server *server, const struct bh_volume *volume);
+
 /* A WRITE of a strict session is about to begin. */
 void bh_keep_intent(struct bh_server *server, const struct bh_request *request);
 /* A new session has none, whatever its slot held. */

@@ -32,7 +32,7 @@ size_t bh_table_size(const struct bh_table_shape shapes[BH_TABLE_KINDS])
 
     for (unsigned kind = 0; kind < BH_TABLE_KINDS; kind++)
         size += area_len(&shapes[kind]);
-    return size;
+    return size + shapes[0].count;
 }
 
 /* Finds one's way around `memory`; looks at nothing in it. */
@@ -52,6 +52,7 @@ static void lay_out(struct bh_table *table,
         at += area_len(&shapes[kind]);
         slots += shapes[kind].count;
     }
+    table->marks = at;
 }
 
 static struct bh_record *record_at(const struct bh_table *table,
@@ -114,6 +115,14 @@ static bool slot_is_good(const struct bh_table *table,
     return good == 2 || (good == 1 && table->head->storing == place);
 }
 
+static bool marks_are_good(const struct bh_table *table, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (table->marks[i] != 0 && table->marks[i] != BH_TABLE_MARK)
+            return false;
+    return true;
+}
+
 static enum bh_table_state
 check_head(const struct bh_table_shape shapes[BH_TABLE_KINDS],
            const struct bh_table_head *head)
@@ -145,7 +154,8 @@ bh_table_check(const struct bh_table_shape shapes[BH_TABLE_KINDS],
         for (uint32_t slot = 0; slot < shapes[kind].count; slot++)
             if (!slot_is_good(&table, &shapes[kind], kind, slot))
                 return BH_TABLE_DAMAGED;
-    return BH_TABLE_GOOD;
+    return marks_are_good(&table, shapes[0].count) ? BH_TABLE_GOOD
+                                                   : BH_TABLE_DAMAGED;
 }
 
 static void begin(struct bh_table_head *head,

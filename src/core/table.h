@@ -9,8 +9,11 @@
  * between two instructions, so what was stored before is there, and at most
  * the record that was just being written is half there.
  *
- *     head | kind 0: slot 0: record, record; slot 1: ... | kind 1: ... | ...
+ *     head | kind 0: slot 0: record, record; slot 1: ... | ... | marks
  *     record: stamp, check, content
+ *
+ * A mark is a byte for each slot of kind 0, which any thread may set at any
+ * time: for what must not wait until the server has time for a store.
  *
  * Invariants:
  *  1. A record's check covers its content, its stamp and its slot: neither a
@@ -21,6 +24,7 @@
  *     Only there may a record be half written; it then counts as never stored.
  *     A bad record anywhere else means that the memory is damaged, and nothing
  *     in it is believed: the other record of that slot would be out of date.
+ *  4. A mark is 0 or BH_TABLE_MARK.
  */
 #ifndef BH_CORE_TABLE_H
 #define BH_CORE_TABLE_H
@@ -30,6 +34,7 @@
 
 #define BH_TABLE_KINDS 5u
 #define BH_TABLE_VERSION 1u /* of contents and layout */
+#define BH_TABLE_MARK 0xFFu
 
 struct bh_table_shape {
     uint32_t count; /* slots */
@@ -55,7 +60,8 @@ struct bh_table {
     struct bh_table_head *head; /* NULL: nothing is kept */
     uint8_t *areas[BH_TABLE_KINDS];
     uint32_t firsts[BH_TABLE_KINDS]; /* slots of the kinds before */
-    uint64_t stamp;                  /* of the last store */
+    uint8_t *marks;
+    uint64_t stamp; /* of the last store */
 };
 
 enum bh_table_state {

@@ -140,7 +140,7 @@ static struct bh_volume *add(struct bh_server *server,
         return NULL;
     bh_volume_init(server, volume, facts, counter);
     volume->poisoned = poisoned;
-    bh_keep_volume(server, volume);
+    bh_keep_well(server, volume);
     return volume;
 }
 
@@ -188,6 +188,7 @@ static void serve(struct bh_server *server, struct bh_volume *volume,
     job->facts = &volume->facts;
     job->patient = volume->restored;
     job->version = volume->version;
+    job->failed = bh_keep_failed(server, volume);
     volume->service_runs = true;
     bh_list_remove(&volume->idle);
     bh_job_post(server, job);
@@ -328,7 +329,7 @@ static void attach_failed(struct bh_server *server, struct bh_volume *volume,
 }
 
 /* The kernel tells of a lost write once, whatever name the next sync has. */
-static void poison(struct bh_server *server, const struct bh_volume *volume)
+void bh_volume_poison(struct bh_server *server, const struct bh_volume *volume)
 {
     struct bh_volume *at = bh_volume_chain(server, &volume->facts);
 
@@ -347,7 +348,7 @@ static void synced(struct bh_server *server, struct bh_volume *volume,
     struct bh_link done;
 
     if (status != BH_OK) {
-        poison(server, volume);
+        bh_volume_poison(server, volume);
         bh_event_note(server, BH_EVENT_SYNC_FAILED, NULL, volume);
     }
     bh_list_init(&done);
@@ -395,7 +396,7 @@ void bh_volume_reopen(struct bh_server *server, struct bh_volume *volume)
             server, BH_OWNER(bh_list_take(&lost), struct bh_request, commit),
             BH_ERR_STORAGE);
     volume->poisoned = false;
-    bh_keep_volume(server, volume);
+    bh_keep_well(server, volume);
 }
 
 void bh_volume_served(struct bh_server *server, struct bh_job *job,

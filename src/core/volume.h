@@ -110,6 +110,10 @@ void bh_volume_served(struct bh_server *server, struct bh_job *job,
  * so that nobody takes another's changes for his own. */
 void bh_volume_changes(struct bh_server *server, struct bh_volume *volume);
 
+/* A SYNC has failed: what the medium's volumes were told to write may be lost.
+ */
+void bh_volume_poison(struct bh_server *server, const struct bh_volume *volume);
+
 /* The administrator says that a poisoned volume is well. What waits for a SYNC,
  * or will when the requests before it are done, gets 12: a later one says
  * nothing of what was lost. */

@@ -94,6 +94,16 @@ static void detach(struct bh_job *job)
     medium->ops->close(medium);
 }
 
+/* The kernel tells of a lost write once. */
+static int sync_medium(struct bh_medium *medium, const struct bh_job *job)
+{
+    int error = medium->ops->sync(medium);
+
+    if (error != 0 && job->failed != NULL)
+        *job->failed = BH_JOB_FAILED;
+    return error;
+}
+
 static int work(struct bh_catalogue *catalogue, struct bh_job *job,
                 const char *default_image, char cause[BH_CAUSE_LEN])
 {
@@ -113,7 +123,7 @@ static int work(struct bh_catalogue *catalogue, struct bh_job *job,
     case BH_JOB_WRITE:
         return medium->ops->write(medium, job->offset, job->data, job->len);
     default:
-        return medium->ops->sync(medium);
+        return sync_medium(medium, job);
     }
 }
 

@@ -491,6 +491,8 @@ static void finish(struct world *world, struct slot *slot)
         *(struct medium *)job->medium = (struct medium){0};
         break;
     case BH_JOB_SYNC:
+        if (status != BH_OK) /* the thread says it, before the core knows */
+            *job->failed = BH_JOB_FAILED;
         sync_over(world, slot);
         break;
     default:

@@ -268,6 +268,30 @@ static void a_poisoned_volume_stays_so(void **state)
     assert_int_equal(fx_read(fx, peer(1), id, 1), BH_OK);
 }
 
+/* The thread knows of the failure, the server does not yet. */
+static void a_sync_that_failed_just_before_the_kill_is_known(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d"), other;
+
+    disk->holds[BH_JOB_SYNC] = true;
+    fx_write(fx, peer(1), id, 1, 1);
+    assert_int_equal(fx_flush(fx, peer(1), id), FX_NONE);
+    *fx->held[0]->failed = BH_JOB_FAILED;
+    fx_disk(fx, "e", 4096)->facts.inode = disk->facts.inode;
+    other = fx_open(fx, peer(2), FX_LOOK, "e"); /* stores volumes */
+    disk->holds[BH_JOB_SYNC] = false;
+    fx_kill(fx);
+    fx_kill(fx);
+    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_ERR_STORAGE);
+    assert_int_equal(fx_read(fx, peer(2), other, 1), BH_ERR_STORAGE);
+    bh_server_reopen(fx->server, fx->now);
+    fx_pump(fx);
+    fx_kill(fx);
+    fx_open(fx, peer(1), FX_PLAIN, "d");
+}
+
 static void every_name_of_a_poisoned_medium_is_poisoned(void **state)
 {
     struct fx *fx = *state;
@@ -612,6 +636,7 @@ int main(void)
         TEST(a_clock_that_went_back_frees_ids_in_time),
         TEST(the_instance_and_the_change_counter_stay),
         TEST(a_poisoned_volume_stays_so),
+        TEST(a_sync_that_failed_just_before_the_kill_is_known),
         TEST(every_name_of_a_poisoned_medium_is_poisoned),
         TEST(what_is_no_longer_the_same_is_answered_4),
         TEST(the_first_attachment_is_patient),

@@ -175,7 +175,7 @@ static void a_first_store_cut_short_leaves_nothing(void **state)
 {
     struct memory *memory = *state;
 
-    memory->bytes[memory->len - 1] = 5; /* of kind 4, slot 1 */
+    memory->table.marks[-1] = 5; /* of kind 4, slot 1 */
     assert_int_equal(check(memory), BH_TABLE_DAMAGED);
     memory->table.head->storing = 1 + 3 + 5 + 1 + 0 + 1;
     assert_int_equal(check(memory), BH_TABLE_GOOD);
