@@ -143,6 +143,13 @@ struct bh_path fx_peer(uint32_t host, uint16_t port)
     return path;
 }
 
+const struct bh_path *fx_host(struct fx *fx, uint32_t host)
+{
+    assert_true(host < FX_HOSTS);
+    fx->hosts[host] = fx_peer(host, 10);
+    return &fx->hosts[host];
+}
+
 uint64_t fx_random(struct fx *fx)
 {
     uint64_t z = fx->random += 0x9E3779B97F4A7C15u;
@@ -744,4 +751,32 @@ int fx_strict_answer(struct fx *fx, const struct bh_path *to, uint16_t id,
     if (bytes[2] != BH_OK)
         assert_int_equal(fx->data_len, 0);
     return bytes[2];
+}
+
+void fx_strict_send_write(struct fx *fx, const struct bh_path *from,
+                          uint16_t id, uint32_t number, uint32_t lsn,
+                          uint8_t fill)
+{
+    uint8_t sector[FX_SECTOR];
+
+    memset(sector, fill, sizeof sector);
+    fx_strict_send(fx, from, id, number, BH_OP_WRITE, lsn, sector,
+                   sizeof sector);
+}
+
+int fx_strict_write(struct fx *fx, const struct bh_path *from, uint16_t id,
+                    uint32_t number, uint32_t lsn, uint8_t fill)
+{
+    fx_strict_send_write(fx, from, id, number, lsn, fill);
+    return fx_strict_answer(fx, from, id, number);
+}
+
+uint16_t fx_strict_open(struct fx *fx, const struct bh_path *from,
+                        uint8_t flags, const char *name)
+{
+    uint16_t id = fx_pend(fx, from, flags, name);
+
+    fx_strict_send(fx, from, id, 1, BH_OP_READ, 0, NULL, 0);
+    assert_int_equal(fx_strict_answer(fx, from, id, 1), BH_OK);
+    return id;
 }

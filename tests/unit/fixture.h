@@ -31,6 +31,7 @@
 #define FX_DISKS_MAX 24u
 #define FX_HELD_MAX 2048u
 #define FX_REPLIES_MAX 8192u
+#define FX_HOSTS 8u
 #define FX_JOB_KINDS ((size_t)BH_JOB_SYNC + 1)
 
 /* CONNECT flags with sectors of 256 bytes. */
@@ -77,6 +78,7 @@ struct fx {
     size_t data_len;
     uint64_t lists; /* `:list` volumes handed out */
 
+    struct bh_path hosts[FX_HOSTS];
     struct fx_disk *disks[FX_DISKS_MAX];
     size_t disk_count;
     struct fx_medium *media;
@@ -112,6 +114,9 @@ struct fx_disk *fx_disk(struct fx *fx, const char *name, uint64_t len);
 
 /* Peer `port` of host `host`. */
 struct bh_path fx_peer(uint32_t host, uint16_t port);
+
+/* The same with port 10; borrowed from the fixture. */
+const struct bh_path *fx_host(struct fx *fx, uint32_t host);
 
 /* 64 random bits of the fixture's own generator. */
 uint64_t fx_random(struct fx *fx);
@@ -167,6 +172,16 @@ void fx_strict_send(struct fx *fx, const struct bh_path *from, uint16_t id,
  * fx->data; or FX_NONE. */
 int fx_strict_answer(struct fx *fx, const struct bh_path *to, uint16_t id,
                      uint32_t number);
+
+/* WRITEs of a sector that is all `fill`. */
+void fx_strict_send_write(struct fx *fx, const struct bh_path *from,
+                          uint16_t id, uint32_t number, uint32_t lsn,
+                          uint8_t fill);
+int fx_strict_write(struct fx *fx, const struct bh_path *from, uint16_t id,
+                    uint32_t number, uint32_t lsn, uint8_t fill);
+/* CONNECT, and a first READ with number 1. */
+uint16_t fx_strict_open(struct fx *fx, const struct bh_path *from,
+                        uint8_t flags, const char *name);
 
 /* CONNECT and a first READ, both answered with 0: the session's id. */
 uint16_t fx_open(struct fx *fx, const struct bh_path *from, uint8_t flags,

@@ -15,41 +15,14 @@
 #define STRICT (FX_PLAIN | BH_FLAG_STRICT)
 #define STRICT_SHARED (FX_SHARED | BH_FLAG_STRICT)
 
-static struct bh_path peers[4];
-
-static const struct bh_path *peer(uint32_t host)
-{
-    peers[host] = fx_peer(host, 10);
-    return &peers[host];
-}
-
-static void send_write(struct fx *fx, uint32_t host, uint16_t id,
-                       uint32_t number, uint32_t lsn, uint8_t fill)
-{
-    uint8_t sector[FX_SECTOR];
-
-    memset(sector, fill, sizeof sector);
-    fx_strict_send(fx, peer(host), id, number, BH_OP_WRITE, lsn, sector,
-                   sizeof sector);
-}
-
 static void send_discon(struct fx *fx, uint32_t host, uint16_t id,
                         uint8_t number)
 {
     uint8_t bytes[BH_STRICT_DISCON_LEN];
     struct bh_discon discon = {.seq = number, .session = id};
 
-    fx_send(fx, peer(host), bytes, bh_strict_discon_encode(bytes, &discon));
-}
-
-/* Proven by a READ with number 1. */
-static uint16_t open_strict(struct fx *fx, uint32_t host, uint8_t flags)
-{
-    uint16_t id = fx_pend(fx, peer(host), flags, "d");
-
-    fx_strict_send(fx, peer(host), id, 1, BH_OP_READ, 0, NULL, 0);
-    assert_int_equal(fx_strict_answer(fx, peer(host), id, 1), BH_OK);
-    return id;
+    fx_send(fx, fx_host(fx, host), bytes,
+            bh_strict_discon_encode(bytes, &discon));
 }
 
 /* Its WRITE may still come again, so it is examined like any other's. */
@@ -60,20 +33,20 @@ static void the_doubts_of_a_session_that_disconnects_are_settled(void **state)
     uint16_t first, second;
 
     disk->facts.mode = BH_MODE_SHARED;
-    first = open_strict(fx, 1, STRICT_SHARED);
-    second = open_strict(fx, 2, STRICT_SHARED);
+    first = fx_strict_open(fx, fx_host(fx, 1), STRICT_SHARED, "d");
+    second = fx_strict_open(fx, fx_host(fx, 2), STRICT_SHARED, "d");
     disk->holds[BH_JOB_WRITE] = true;
-    send_write(fx, 1, first, 2, 5, 0x11);
+    fx_strict_send_write(fx, fx_host(fx, 1), first, 2, 5, 0x11);
     disk->holds[BH_JOB_WRITE] = false;
     memset(disk->bytes + 5 * FX_SECTOR, 0x11, FX_SECTOR); /* carried out */
     disk->holds[BH_JOB_ATTACH] = true;
     fx_kill(fx);
-    send_write(fx, 2, second, 2, 5, 0x22);
-    send_write(fx, 1, first, 2, 5, 0x11);
+    fx_strict_send_write(fx, fx_host(fx, 2), second, 2, 5, 0x22);
+    fx_strict_send_write(fx, fx_host(fx, 1), first, 2, 5, 0x11);
     send_discon(fx, 1, first, 3);
     disk->holds[BH_JOB_ATTACH] = false;
     fx_release_all(fx);
-    assert_int_equal(fx_strict_answer(fx, peer(2), second, 2), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, fx_host(fx, 2), second, 2), BH_OK);
     assert_int_equal(disk->bytes[5 * FX_SECTOR], 0x22);
 }
 
@@ -81,12 +54,12 @@ static void the_doubts_of_a_session_that_disconnects_are_settled(void **state)
  * under way. */
 static uint16_t poisoned_with_a_write(struct fx *fx, struct fx_disk *disk)
 {
-    uint16_t id = open_strict(fx, 1, STRICT);
+    uint16_t id = fx_strict_open(fx, fx_host(fx, 1), STRICT, "d");
 
-    send_write(fx, 1, id, 2, 5, 0x11);
-    assert_int_equal(fx_strict_answer(fx, peer(1), id, 2), BH_OK);
+    fx_strict_send_write(fx, fx_host(fx, 1), id, 2, 5, 0x11);
+    assert_int_equal(fx_strict_answer(fx, fx_host(fx, 1), id, 2), BH_OK);
     disk->holds[BH_JOB_WRITE] = true;
-    send_write(fx, 1, id, 3, 6, 0x22);
+    fx_strict_send_write(fx, fx_host(fx, 1), id, 3, 6, 0x22);
     return id;
 }
 
@@ -109,13 +82,14 @@ static void a_kill_while_a_volume_is_reopened_hides_no_loss(void **state)
     fx_pump(fx);
     disk->holds[BH_JOB_WRITE] = false;
     fx_kill(fx); /* the WRITE is still under way, and so is the session */
-    fx_strict_send(fx, peer(1), id, 4, BH_OP_FLUSH, 0, NULL, 0);
-    assert_int_equal(fx_strict_answer(fx, peer(1), id, 4), BH_ERR_STORAGE);
+    fx_strict_send(fx, fx_host(fx, 1), id, 4, BH_OP_FLUSH, 0, NULL, 0);
+    assert_int_equal(fx_strict_answer(fx, fx_host(fx, 1), id, 4),
+                     BH_ERR_STORAGE);
     bh_server_reopen(fx->server, fx->now);
     fx_pump(fx);
     fx_kill(fx);
     assert_false(bh_server_poisoned(fx->server));
-    open_strict(fx, 1, STRICT);
+    fx_strict_open(fx, fx_host(fx, 1), STRICT, "d");
 }
 
 static void a_flush_from_before_a_reopening_is_no_ok(void **state)
@@ -124,11 +98,12 @@ static void a_flush_from_before_a_reopening_is_no_ok(void **state)
     struct fx_disk *disk = fx_disk(fx, "d", FX_DISK_LEN);
     uint16_t id = poisoned_with_a_write(fx, disk);
 
-    fx_strict_send(fx, peer(1), id, 4, BH_OP_FLUSH, 0, NULL, 0);
+    fx_strict_send(fx, fx_host(fx, 1), id, 4, BH_OP_FLUSH, 0, NULL, 0);
     lose(fx, disk);
     bh_server_reopen(fx->server, fx->now);
     fx_release_all(fx);
-    assert_int_equal(fx_strict_answer(fx, peer(1), id, 4), BH_ERR_STORAGE);
+    assert_int_equal(fx_strict_answer(fx, fx_host(fx, 1), id, 4),
+                     BH_ERR_STORAGE);
     disk->holds[BH_JOB_WRITE] = false;
     fx_kill(fx);
     assert_false(bh_server_poisoned(fx->server));
@@ -144,7 +119,8 @@ static void a_disconnect_from_before_a_reopening_is_no_ok(void **state)
     lose(fx, disk);
     bh_server_reopen(fx->server, fx->now);
     fx_release_all(fx);
-    assert_int_equal(fx_strict_answer(fx, peer(1), id, 4), BH_ERR_STORAGE);
+    assert_int_equal(fx_strict_answer(fx, fx_host(fx, 1), id, 4),
+                     BH_ERR_STORAGE);
 }
 
 #define TEST(function)                                                         \

@@ -14,57 +14,22 @@
 #define STRICT (FX_PLAIN | BH_FLAG_STRICT)
 #define STRICT_SHARED (FX_SHARED | BH_FLAG_STRICT)
 
-static struct bh_path peers[4];
-
-static const struct bh_path *peer(uint32_t host)
-{
-    peers[host] = fx_peer(host, 10);
-    return &peers[host];
-}
-
 static struct fx_disk *with_disk(struct fx *fx)
 {
     return fx_disk(fx, "d", FX_DISK_LEN);
-}
-
-static void send_write(struct fx *fx, uint32_t host, uint16_t id,
-                       uint32_t number, uint32_t lsn, uint8_t fill)
-{
-    uint8_t sector[FX_SECTOR];
-
-    memset(sector, fill, sizeof sector);
-    fx_strict_send(fx, peer(host), id, number, BH_OP_WRITE, lsn, sector,
-                   sizeof sector);
-}
-
-static int strict_write(struct fx *fx, uint32_t host, uint16_t id,
-                        uint32_t number, uint32_t lsn, uint8_t fill)
-{
-    send_write(fx, host, id, number, lsn, fill);
-    return fx_strict_answer(fx, peer(host), id, number);
-}
-
-/* Proven by a READ with number 1. */
-static uint16_t open_strict(struct fx *fx, uint32_t host, uint8_t flags)
-{
-    uint16_t id = fx_pend(fx, peer(host), flags, "d");
-
-    fx_strict_send(fx, peer(host), id, 1, BH_OP_READ, 0, NULL, 0);
-    assert_int_equal(fx_strict_answer(fx, peer(host), id, 1), BH_OK);
-    return id;
 }
 
 static void a_session_goes_on_under_its_id(void **state)
 {
     struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx);
-    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+    uint16_t id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
 
-    assert_int_equal(fx_write(fx, peer(1), id, 3, 0xAA), BH_OK);
+    assert_int_equal(fx_write(fx, fx_host(fx, 1), id, 3, 0xAA), BH_OK);
     fx_kill(fx);
-    assert_int_equal(fx_read(fx, peer(1), id, 3), BH_OK);
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 3), BH_OK);
     assert_int_equal(fx->data[0], 0xAA);
-    assert_int_equal(fx_write(fx, peer(1), id, 4, 0xBB), BH_OK);
+    assert_int_equal(fx_write(fx, fx_host(fx, 1), id, 4, 0xBB), BH_OK);
     assert_int_equal(disk->bytes[4 * FX_SECTOR], 0xBB);
 }
 
@@ -74,12 +39,13 @@ static void a_pending_session_goes_on_too(void **state)
     uint16_t id, again;
 
     with_disk(fx);
-    assert_int_equal(fx_connect(fx, peer(1), FX_PLAIN, "d", &id), BH_OK);
+    assert_int_equal(fx_connect(fx, fx_host(fx, 1), FX_PLAIN, "d", &id), BH_OK);
     fx_kill(fx);
     fx->seq--; /* the same CONNECT */
-    assert_int_equal(fx_connect(fx, peer(1), FX_PLAIN, "d", &again), BH_OK);
+    assert_int_equal(fx_connect(fx, fx_host(fx, 1), FX_PLAIN, "d", &again),
+                     BH_OK);
     assert_int_equal(again, id);
-    assert_int_equal(fx_read(fx, peer(1), id, 0), BH_OK);
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 0), BH_OK);
 }
 
 /* A kill between the store of the session and that of the slot that it left. */
@@ -95,33 +61,33 @@ static void a_pending_session_that_was_proven_does_not_come_back(void **state)
     with_disk(fx);
     bh_keep_shape(&fx->config, shapes);
     assert_true(shapes[PENDINGS].len <= sizeof pending);
-    id = fx_pend(fx, peer(1), FX_PLAIN, "d");
+    id = fx_pend(fx, fx_host(fx, 1), FX_PLAIN, "d");
     while (bh_table_find(&fx->server->table, PENDINGS, slot) == NULL)
         slot++;
     memcpy(pending, bh_table_find(&fx->server->table, PENDINGS, slot),
            shapes[PENDINGS].len);
-    assert_int_equal(fx_read(fx, peer(1), id, 0), BH_OK);
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 0), BH_OK);
     bh_table_store(&fx->server->table, PENDINGS, slot, pending);
     fx_kill(fx);
     assert_int_equal(fx->server->pending_used, 0);
-    assert_int_equal(fx_discon(fx, peer(1), id), BH_OK);
+    assert_int_equal(fx_discon(fx, fx_host(fx, 1), id), BH_OK);
     fx_kill(fx);
     assert_int_equal(fx->server->pending_used, 0);
-    assert_int_equal(fx_read(fx, peer(1), id, 0), BH_ERR_SESSION);
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 0), BH_ERR_SESSION);
 }
 
 static void the_volume_is_locked_before_anyone_asks(void **state)
 {
     struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx);
-    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d"), other;
+    uint16_t id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d"), other;
 
     fx_kill(fx);
     assert_non_null(fx->media);
     assert_int_equal(fx->media->access, BH_ACCESS_WRITER);
-    assert_int_equal(fx_connect(fx, peer(2), FX_PLAIN, "d", &other),
+    assert_int_equal(fx_connect(fx, fx_host(fx, 2), FX_PLAIN, "d", &other),
                      BH_ERR_IN_USE);
-    assert_int_equal(fx_read(fx, peer(1), id, 0), BH_OK);
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 0), BH_OK);
     assert_int_equal(disk->count[BH_JOB_ATTACH], 2);
 }
 
@@ -129,16 +95,21 @@ static void a_strict_number_is_not_carried_out_again(void **state)
 {
     struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx);
-    uint16_t id = open_strict(fx, 1, STRICT);
+    uint16_t id = fx_strict_open(fx, fx_host(fx, 1), STRICT, "d");
 
-    assert_int_equal(strict_write(fx, 1, id, 2, 5, 0x11), BH_OK);
-    assert_int_equal(strict_write(fx, 1, id, 3, 9999, 0), BH_ERR_LSN);
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 2, 5, 0x11),
+                     BH_OK);
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 3, 9999, 0),
+                     BH_ERR_LSN);
     fx_kill(fx);
     disk->bytes[5 * FX_SECTOR] = 0x77;
-    assert_int_equal(strict_write(fx, 1, id, 2, 5, 0x11), BH_OK);
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 2, 5, 0x11),
+                     BH_OK);
     assert_int_equal(disk->bytes[5 * FX_SECTOR], 0x77);
-    assert_int_equal(strict_write(fx, 1, id, 3, 9999, 0), BH_ERR_LSN);
-    assert_int_equal(strict_write(fx, 1, id, 4, 5, 0x22), BH_OK);
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 3, 9999, 0),
+                     BH_ERR_LSN);
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 4, 5, 0x22),
+                     BH_OK);
     assert_int_equal(disk->bytes[5 * FX_SECTOR], 0x22);
 }
 
@@ -147,13 +118,15 @@ static void a_number_that_ran_when_the_server_died_runs_again(void **state)
 {
     struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx);
-    uint16_t id = open_strict(fx, 1, STRICT);
+    uint16_t id = fx_strict_open(fx, fx_host(fx, 1), STRICT, "d");
 
     disk->holds[BH_JOB_WRITE] = true;
-    assert_int_equal(strict_write(fx, 1, id, 2, 5, 0x11), FX_NONE);
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 2, 5, 0x11),
+                     FX_NONE);
     disk->holds[BH_JOB_WRITE] = false;
     fx_kill(fx);
-    assert_int_equal(strict_write(fx, 1, id, 2, 5, 0x11), BH_OK);
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 2, 5, 0x11),
+                     BH_OK);
     assert_int_equal(disk->bytes[5 * FX_SECTOR], 0x11);
 }
 
@@ -161,13 +134,14 @@ static void a_client_that_counts_is_still_protected(void **state)
 {
     struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx);
-    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+    uint16_t id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
 
     for (int i = 0; i < 10; i++)
-        assert_int_equal(fx_write(fx, peer(1), id, 1, (uint8_t)i), BH_OK);
+        assert_int_equal(fx_write(fx, fx_host(fx, 1), id, 1, (uint8_t)i),
+                         BH_OK);
     fx_kill(fx);
     fx->seq = (uint8_t)(fx->seq - 3); /* a late copy */
-    assert_int_equal(fx_write(fx, peer(1), id, 1, 0xEE), FX_NONE);
+    assert_int_equal(fx_write(fx, fx_host(fx, 1), id, 1, 0xEE), FX_NONE);
     assert_int_equal(disk->bytes[FX_SECTOR], 9);
 }
 
@@ -177,15 +151,15 @@ static void a_disconnect_is_answered_again(void **state)
     uint16_t id;
 
     with_disk(fx);
-    id = fx_open(fx, peer(1), FX_PLAIN, "d");
-    assert_int_equal(fx_discon(fx, peer(1), id), BH_OK);
+    id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
+    assert_int_equal(fx_discon(fx, fx_host(fx, 1), id), BH_OK);
     fx_kill(fx);
-    assert_int_equal(fx_discon(fx, peer(1), id), BH_OK);
-    assert_int_equal(fx_read(fx, peer(1), id, 0), BH_ERR_SESSION);
+    assert_int_equal(fx_discon(fx, fx_host(fx, 1), id), BH_OK);
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 0), BH_ERR_SESSION);
     assert_int_equal(fx->server->ids.of[id].state, BH_ID_CLOSED);
     fx_pass(fx, BH_QUARANTINE_MS + 2000);
     fx_kill(fx);
-    assert_int_equal(fx_discon(fx, peer(1), id), BH_ERR_SESSION);
+    assert_int_equal(fx_discon(fx, fx_host(fx, 1), id), BH_ERR_SESSION);
     assert_int_equal(fx->server->ids.of[id].state, BH_ID_FREE);
 }
 
@@ -195,22 +169,22 @@ a_strict_disconnect_ends_the_session_whenever_the_kill_comes(void **state)
 {
     struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx);
-    uint16_t id = open_strict(fx, 1, STRICT);
+    uint16_t id = fx_strict_open(fx, fx_host(fx, 1), STRICT, "d");
     uint8_t bytes[BH_STRICT_DISCON_LEN];
     struct bh_discon discon = {.seq = 2, .session = id};
     size_t len = bh_strict_discon_encode(bytes, &discon);
 
     disk->holds[BH_JOB_SYNC] = true;
-    fx_send(fx, peer(1), bytes, len);
-    assert_int_equal(fx_strict_answer(fx, peer(1), id, 2), FX_NONE);
+    fx_send(fx, fx_host(fx, 1), bytes, len);
+    assert_int_equal(fx_strict_answer(fx, fx_host(fx, 1), id, 2), FX_NONE);
     disk->holds[BH_JOB_SYNC] = false;
     fx_kill(fx);
-    fx_send(fx, peer(1), bytes, len);
-    assert_int_equal(fx_strict_answer(fx, peer(1), id, 2), BH_OK);
+    fx_send(fx, fx_host(fx, 1), bytes, len);
+    assert_int_equal(fx_strict_answer(fx, fx_host(fx, 1), id, 2), BH_OK);
     assert_int_equal(bh_server_session_count(fx->server), 0);
     fx_kill(fx);
-    fx_send(fx, peer(1), bytes, len);
-    assert_int_equal(fx_strict_answer(fx, peer(1), id, 2), BH_OK);
+    fx_send(fx, fx_host(fx, 1), bytes, len);
+    assert_int_equal(fx_strict_answer(fx, fx_host(fx, 1), id, 2), BH_OK);
 }
 
 static void a_clock_that_went_back_frees_ids_in_time(void **state)
@@ -219,8 +193,8 @@ static void a_clock_that_went_back_frees_ids_in_time(void **state)
     uint16_t id;
 
     with_disk(fx);
-    id = fx_open(fx, peer(1), FX_PLAIN, "d");
-    fx_discon(fx, peer(1), id);
+    id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
+    fx_discon(fx, fx_host(fx, 1), id);
     fx->now -= 900000;
     fx_kill(fx);
     assert_int_equal(bh_ids_state(&fx->server->ids, id, fx->now), BH_ID_CLOSED);
@@ -235,16 +209,16 @@ static void the_instance_and_the_change_counter_stay(void **state)
     uint16_t id;
 
     with_disk(fx);
-    id = fx_open(fx, peer(1), FX_PLAIN, "d");
-    assert_int_equal(fx_identify(fx, peer(1), id, &before), BH_OK);
+    id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
+    assert_int_equal(fx_identify(fx, fx_host(fx, 1), id, &before), BH_OK);
     fx_kill(fx);
-    assert_int_equal(fx_identify(fx, peer(1), id, &after), BH_OK);
+    assert_int_equal(fx_identify(fx, fx_host(fx, 1), id, &after), BH_OK);
     assert_int_equal(after.instance, before.instance);
     assert_int_equal(after.change_counter, before.change_counter);
-    assert_int_equal(fx_discon(fx, peer(1), id), BH_OK);
+    assert_int_equal(fx_discon(fx, fx_host(fx, 1), id), BH_OK);
     fx_kill(fx);
-    id = fx_open(fx, peer(1), FX_PLAIN, "d");
-    assert_int_equal(fx_identify(fx, peer(1), id, &after), BH_OK);
+    id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
+    assert_int_equal(fx_identify(fx, fx_host(fx, 1), id, &after), BH_OK);
     assert_int_equal(after.change_counter, before.change_counter + 1);
 }
 
@@ -252,20 +226,20 @@ static void a_poisoned_volume_stays_so(void **state)
 {
     struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx);
-    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+    uint16_t id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
 
     disk->fails[BH_JOB_SYNC] = BH_ERR_STORAGE;
-    fx_write(fx, peer(1), id, 1, 1);
-    assert_int_equal(fx_flush(fx, peer(1), id), BH_ERR_STORAGE);
+    fx_write(fx, fx_host(fx, 1), id, 1, 1);
+    assert_int_equal(fx_flush(fx, fx_host(fx, 1), id), BH_ERR_STORAGE);
     disk->fails[BH_JOB_SYNC] = BH_OK;
     fx_kill(fx);
-    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_ERR_STORAGE);
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 1), BH_ERR_STORAGE);
     bh_server_reopen(fx->server, fx->now);
     fx_pump(fx);
     fx_kill(fx);
-    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_ERR_SESSION);
-    id = fx_open(fx, peer(1), FX_PLAIN, "d");
-    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_OK);
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 1), BH_ERR_SESSION);
+    id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 1), BH_OK);
 }
 
 /* The thread knows of the failure, the server does not yet. */
@@ -273,88 +247,92 @@ static void a_sync_that_failed_just_before_the_kill_is_known(void **state)
 {
     struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx);
-    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d"), other;
+    uint16_t id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d"), other;
 
     disk->holds[BH_JOB_SYNC] = true;
-    fx_write(fx, peer(1), id, 1, 1);
-    assert_int_equal(fx_flush(fx, peer(1), id), FX_NONE);
+    fx_write(fx, fx_host(fx, 1), id, 1, 1);
+    assert_int_equal(fx_flush(fx, fx_host(fx, 1), id), FX_NONE);
     *fx->held[0]->failed = BH_JOB_FAILED;
     fx_disk(fx, "e", 4096)->facts.inode = disk->facts.inode;
-    other = fx_open(fx, peer(2), FX_LOOK, "e"); /* stores volumes */
+    other = fx_open(fx, fx_host(fx, 2), FX_LOOK, "e"); /* stores volumes */
     disk->holds[BH_JOB_SYNC] = false;
     fx_kill(fx);
     fx_kill(fx);
-    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_ERR_STORAGE);
-    assert_int_equal(fx_read(fx, peer(2), other, 1), BH_ERR_STORAGE);
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 1), BH_ERR_STORAGE);
+    assert_int_equal(fx_read(fx, fx_host(fx, 2), other, 1), BH_ERR_STORAGE);
     bh_server_reopen(fx->server, fx->now);
     fx_pump(fx);
     fx_kill(fx);
-    fx_open(fx, peer(1), FX_PLAIN, "d");
+    fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
 }
 
 static void every_name_of_a_poisoned_medium_is_poisoned(void **state)
 {
     struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx), *twin = fx_disk(fx, "t", 4096);
-    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+    uint16_t id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
 
     twin->facts.inode = disk->facts.inode;
     disk->fails[BH_JOB_SYNC] = BH_ERR_STORAGE;
-    fx_write(fx, peer(1), id, 1, 1);
-    assert_int_equal(fx_discon(fx, peer(1), id), BH_ERR_STORAGE);
-    id = fx_pend(fx, peer(2), FX_PLAIN, "t");
-    assert_int_equal(fx_read(fx, peer(2), id, 0), BH_ERR_STORAGE);
+    fx_write(fx, fx_host(fx, 1), id, 1, 1);
+    assert_int_equal(fx_discon(fx, fx_host(fx, 1), id), BH_ERR_STORAGE);
+    id = fx_pend(fx, fx_host(fx, 2), FX_PLAIN, "t");
+    assert_int_equal(fx_read(fx, fx_host(fx, 2), id, 0), BH_ERR_STORAGE);
     bh_server_reopen(fx->server, fx->now);
     fx_pump(fx);
-    fx_open(fx, peer(2), FX_PLAIN, "t");
+    fx_open(fx, fx_host(fx, 2), FX_PLAIN, "t");
 }
 
 static void what_is_no_longer_the_same_is_answered_4(void **state)
 {
     struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx);
-    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+    uint16_t id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
 
     disk->fails[BH_JOB_ATTACH] = BH_ERR_SESSION; /* as the daemon finds out */
     fx_kill(fx);
-    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_ERR_SESSION);
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 1), BH_ERR_SESSION);
     disk->fails[BH_JOB_ATTACH] = BH_OK;
-    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_ERR_SESSION);
-    fx_open(fx, peer(1), FX_PLAIN, "d");
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 1), BH_ERR_SESSION);
+    fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
 }
 
 static void the_first_attachment_is_patient(void **state)
 {
     struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx);
-    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+    uint16_t id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
 
     disk->holds[BH_JOB_ATTACH] = true;
     fx_kill(fx);
     assert_int_equal(fx_held(fx, BH_JOB_ATTACH), 1);
     assert_true(fx->held[0]->patient);
-    assert_int_equal(fx_read(fx, peer(1), id, 1), FX_NONE);
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 1), FX_NONE);
     fx_release(fx, BH_JOB_ATTACH);
-    assert_int_equal(fx_answer(fx, peer(1)), BH_OK);
+    assert_int_equal(fx_answer(fx, fx_host(fx, 1)), BH_OK);
 }
 
 static void a_stopped_server_leaves_its_sessions(void **state)
 {
     struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx);
-    uint16_t id = open_strict(fx, 1, STRICT), pending, parked;
+    uint16_t id = fx_strict_open(fx, fx_host(fx, 1), STRICT, "d"), pending,
+             parked;
 
     fx_disk(fx, "e", 4096)->holds[BH_JOB_ATTACH] = true;
-    assert_int_equal(strict_write(fx, 1, id, 2, 5, 0x11), BH_OK);
-    assert_int_equal(fx_connect(fx, peer(2), FX_READER, "e", &pending), BH_OK);
-    parked = fx_pend(fx, peer(3), FX_READER, "e");
-    assert_int_equal(fx_read(fx, peer(3), parked, 0), FX_NONE);
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 2, 5, 0x11),
+                     BH_OK);
+    assert_int_equal(fx_connect(fx, fx_host(fx, 2), FX_READER, "e", &pending),
+                     BH_OK);
+    parked = fx_pend(fx, fx_host(fx, 3), FX_READER, "e");
+    assert_int_equal(fx_read(fx, fx_host(fx, 3), parked, 0), FX_NONE);
     disk->holds[BH_JOB_WRITE] = true;
-    send_write(fx, 1, id, 3, 6, 0x22);
+    fx_strict_send_write(fx, fx_host(fx, 1), id, 3, 6, 0x22);
     bh_server_stop(fx->server, fx->now);
     fx_release_all(fx); /* what runs is finished, and answered */
-    assert_int_equal(fx_strict_answer(fx, peer(1), id, 3), BH_OK);
-    assert_int_equal(fx_answer(fx, peer(3)), FX_NONE); /* the rest is not */
+    assert_int_equal(fx_strict_answer(fx, fx_host(fx, 1), id, 3), BH_OK);
+    assert_int_equal(fx_answer(fx, fx_host(fx, 3)),
+                     FX_NONE); /* the rest is not */
     assert_true(bh_server_idle(fx->server));
     assert_null(fx->media);
     assert_int_equal(disk->stable, disk->written);
@@ -362,10 +340,11 @@ static void a_stopped_server_leaves_its_sessions(void **state)
     fx_kill(fx);
     fx_release_all(fx);
     disk->bytes[6 * FX_SECTOR] = 0x77;
-    assert_int_equal(strict_write(fx, 1, id, 3, 6, 0x22), BH_OK);
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 3, 6, 0x22),
+                     BH_OK);
     assert_int_equal(disk->bytes[6 * FX_SECTOR], 0x77);
-    assert_int_equal(fx_read(fx, peer(2), pending, 0), BH_OK);
-    assert_int_equal(fx_read(fx, peer(3), parked, 0), BH_OK);
+    assert_int_equal(fx_read(fx, fx_host(fx, 2), pending, 0), BH_OK);
+    assert_int_equal(fx_read(fx, fx_host(fx, 3), parked, 0), BH_OK);
 }
 
 static void stop(struct fx *fx)
@@ -381,33 +360,33 @@ static void a_session_ends_if_its_image_is_written_to_meanwhile(void **state)
 {
     struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx);
-    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+    uint16_t id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
 
     disk->version = 5;
     stop(fx);
-    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_OK);
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 1), BH_OK);
     disk->version = 6; /* our own write */
     fx_kill(fx);
-    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_OK);
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 1), BH_OK);
     bh_server_stop(fx->server, fx->now);
     fx_pump(fx);
     disk->version = 7; /* somebody else's */
     fx_kill(fx);
-    assert_int_equal(fx_read(fx, peer(1), id, 1), BH_ERR_SESSION);
-    fx_open(fx, peer(1), FX_PLAIN, "d");
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 1), BH_ERR_SESSION);
+    fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
 }
 
 /* A listing is made anew by each server. */
 static void sessions_on_virtual_volumes_end(void **state)
 {
     struct fx *fx = *state;
-    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, ":list");
+    uint16_t id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, ":list");
 
     with_disk(fx);
     fx_kill(fx);
-    assert_int_equal(fx_read(fx, peer(1), id, 0), BH_ERR_SESSION);
-    fx_open(fx, peer(1), FX_PLAIN, ":list");
-    fx_open(fx, peer(2), FX_PLAIN, "d");
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 0), BH_ERR_SESSION);
+    fx_open(fx, fx_host(fx, 1), FX_PLAIN, ":list");
+    fx_open(fx, fx_host(fx, 2), FX_PLAIN, "d");
     fx_kill(fx);
 }
 
@@ -420,12 +399,12 @@ static void a_shared_volume_is_the_same_under_another_number(void **state)
     uint16_t first, second;
 
     disk->facts.mode = BH_MODE_SHARED;
-    first = fx_open(fx, peer(1), FX_SHARED, "d");
+    first = fx_open(fx, fx_host(fx, 1), FX_SHARED, "d");
     disk->facts.number += 7;
     fx_kill(fx);
-    second = fx_open(fx, peer(2), FX_SHARED, "d");
-    assert_int_equal(fx_read(fx, peer(1), first, 0), BH_OK);
-    assert_int_equal(fx_read(fx, peer(2), second, 0), BH_OK);
+    second = fx_open(fx, fx_host(fx, 2), FX_SHARED, "d");
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), first, 0), BH_OK);
+    assert_int_equal(fx_read(fx, fx_host(fx, 2), second, 0), BH_OK);
 }
 
 /*
@@ -443,10 +422,10 @@ static struct doubt in_doubt(struct fx *fx, bool carried_out)
     struct doubt doubt = {.disk = with_disk(fx)};
 
     doubt.disk->facts.mode = BH_MODE_SHARED;
-    doubt.first = open_strict(fx, 1, STRICT_SHARED);
-    doubt.second = open_strict(fx, 2, STRICT_SHARED);
+    doubt.first = fx_strict_open(fx, fx_host(fx, 1), STRICT_SHARED, "d");
+    doubt.second = fx_strict_open(fx, fx_host(fx, 2), STRICT_SHARED, "d");
     doubt.disk->holds[BH_JOB_WRITE] = true;
-    send_write(fx, 1, doubt.first, 2, 5, 0x11);
+    fx_strict_send_write(fx, fx_host(fx, 1), doubt.first, 2, 5, 0x11);
     doubt.disk->holds[BH_JOB_WRITE] = false;
     if (carried_out)
         memset(doubt.disk->bytes + 5 * FX_SECTOR, 0x11, FX_SECTOR);
@@ -459,10 +438,13 @@ static void a_write_that_was_carried_out_is_not_again(void **state)
     struct fx *fx = *state;
     struct doubt doubt = in_doubt(fx, true);
 
-    assert_int_equal(strict_write(fx, 2, doubt.second, 2, 5, 0x22), BH_OK);
-    assert_int_equal(strict_write(fx, 1, doubt.first, 2, 5, 0x11), BH_OK);
+    assert_int_equal(
+        fx_strict_write(fx, fx_host(fx, 2), doubt.second, 2, 5, 0x22), BH_OK);
+    assert_int_equal(
+        fx_strict_write(fx, fx_host(fx, 1), doubt.first, 2, 5, 0x11), BH_OK);
     assert_int_equal(doubt.disk->bytes[5 * FX_SECTOR], 0x22);
-    assert_int_equal(strict_write(fx, 1, doubt.first, 3, 5, 0x33), BH_OK);
+    assert_int_equal(
+        fx_strict_write(fx, fx_host(fx, 1), doubt.first, 3, 5, 0x33), BH_OK);
     assert_int_equal(doubt.disk->bytes[5 * FX_SECTOR], 0x33);
 }
 
@@ -471,8 +453,10 @@ static void one_that_was_not_is_carried_out(void **state)
     struct fx *fx = *state;
     struct doubt doubt = in_doubt(fx, false);
 
-    assert_int_equal(strict_write(fx, 2, doubt.second, 2, 5, 0x22), BH_OK);
-    assert_int_equal(strict_write(fx, 1, doubt.first, 2, 5, 0x11), BH_OK);
+    assert_int_equal(
+        fx_strict_write(fx, fx_host(fx, 2), doubt.second, 2, 5, 0x22), BH_OK);
+    assert_int_equal(
+        fx_strict_write(fx, fx_host(fx, 1), doubt.first, 2, 5, 0x11), BH_OK);
     assert_int_equal(doubt.disk->bytes[5 * FX_SECTOR], 0x11);
 }
 
@@ -483,27 +467,31 @@ static void nothing_else_is_done_before_doubts_are_settled(void **state)
 
     doubt = (struct doubt){.disk = doubt.disk};
     doubt.disk->facts.mode = BH_MODE_SHARED;
-    doubt.first = open_strict(fx, 1, STRICT_SHARED);
-    doubt.second = open_strict(fx, 2, STRICT_SHARED);
+    doubt.first = fx_strict_open(fx, fx_host(fx, 1), STRICT_SHARED, "d");
+    doubt.second = fx_strict_open(fx, fx_host(fx, 2), STRICT_SHARED, "d");
     doubt.disk->holds[BH_JOB_WRITE] = true;
     for (uint32_t n = 2; n < 6; n++)
-        send_write(fx, 1, doubt.first, n, n, (uint8_t)n);
+        fx_strict_send_write(fx, fx_host(fx, 1), doubt.first, n, n, (uint8_t)n);
     doubt.disk->holds[BH_JOB_WRITE] = false;
     memset(doubt.disk->bytes + 4 * FX_SECTOR, 4, FX_SECTOR);
     doubt.disk->holds[BH_JOB_READ] = true;
     fx_kill(fx);
     assert_int_equal(fx_held(fx, BH_JOB_READ), 1);
-    assert_int_equal(strict_write(fx, 2, doubt.second, 2, 4, 0x22), FX_NONE);
+    assert_int_equal(
+        fx_strict_write(fx, fx_host(fx, 2), doubt.second, 2, 4, 0x22), FX_NONE);
     for (int i = 0; i < 3; i++) {
         fx_release(fx, BH_JOB_READ);
         assert_int_equal(fx_held(fx, BH_JOB_READ), 1);
         assert_int_equal(fx_held(fx, BH_JOB_WRITE), 0);
     }
     fx_release(fx, BH_JOB_READ);
-    assert_int_equal(fx_strict_answer(fx, peer(2), doubt.second, 2), BH_OK);
-    assert_int_equal(strict_write(fx, 1, doubt.first, 4, 4, 4), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, fx_host(fx, 2), doubt.second, 2),
+                     BH_OK);
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), doubt.first, 4, 4, 4),
+                     BH_OK);
     assert_int_equal(doubt.disk->bytes[4 * FX_SECTOR], 0x22);
-    assert_int_equal(strict_write(fx, 1, doubt.first, 3, 3, 3), BH_OK);
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), doubt.first, 3, 3, 3),
+                     BH_OK);
     assert_int_equal(doubt.disk->bytes[3 * FX_SECTOR], 3);
 }
 
@@ -514,15 +502,17 @@ static void a_sector_that_cannot_be_read_is_12(void **state)
     uint16_t id;
 
     disk->facts.mode = BH_MODE_SHARED;
-    id = open_strict(fx, 1, STRICT_SHARED);
+    id = fx_strict_open(fx, fx_host(fx, 1), STRICT_SHARED, "d");
     disk->holds[BH_JOB_WRITE] = true;
-    send_write(fx, 1, id, 2, 5, 0x11);
+    fx_strict_send_write(fx, fx_host(fx, 1), id, 2, 5, 0x11);
     disk->holds[BH_JOB_WRITE] = false;
     disk->fails[BH_JOB_READ] = BH_ERR_STORAGE;
     fx_kill(fx);
     disk->fails[BH_JOB_READ] = BH_OK;
-    assert_int_equal(strict_write(fx, 1, id, 2, 5, 0x11), BH_ERR_STORAGE);
-    assert_int_equal(strict_write(fx, 1, id, 3, 5, 0x11), BH_OK);
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 2, 5, 0x11),
+                     BH_ERR_STORAGE);
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 3, 5, 0x11),
+                     BH_OK);
 }
 
 static void with_sync_write_what_was_done_is_stable_first(void **state)
@@ -533,16 +523,17 @@ static void with_sync_write_what_was_done_is_stable_first(void **state)
 
     disk->facts.mode = BH_MODE_SHARED;
     disk->facts.sync = BH_SYNC_WRITE;
-    id = open_strict(fx, 1, STRICT_SHARED);
+    id = fx_strict_open(fx, fx_host(fx, 1), STRICT_SHARED, "d");
     disk->holds[BH_JOB_SYNC] = true;
-    send_write(fx, 1, id, 2, 5, 0x11);
+    fx_strict_send_write(fx, fx_host(fx, 1), id, 2, 5, 0x11);
     assert_int_equal(disk->bytes[5 * FX_SECTOR], 0x11);
     fx_kill(fx);
-    assert_int_equal(strict_write(fx, 1, id, 2, 5, 0x11), FX_NONE);
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 2, 5, 0x11),
+                     FX_NONE);
     assert_int_equal(fx_held(fx, BH_JOB_SYNC), 1);
     disk->holds[BH_JOB_SYNC] = false;
     fx_release(fx, BH_JOB_SYNC);
-    assert_int_equal(fx_strict_answer(fx, peer(1), id, 2), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, fx_host(fx, 1), id, 2), BH_OK);
     assert_int_equal(disk->count[BH_JOB_WRITE], 1);
     assert_int_equal(disk->stable, disk->written);
 }
@@ -558,19 +549,24 @@ static void doubts_end_with_their_session(void **state)
     doubt = in_doubt(fx, true);
     doubt.disk->holds[BH_JOB_READ] = true;
     fx_kill(fx);
-    id = fx_pend(fx, peer(1), STRICT_SHARED, "d");
-    fx_strict_send(fx, peer(1), id, 1, BH_OP_READ, 0, NULL, 0); /* ends it */
+    id = fx_pend(fx, fx_host(fx, 1), STRICT_SHARED, "d");
+    fx_strict_send(fx, fx_host(fx, 1), id, 1, BH_OP_READ, 0, NULL,
+                   0); /* ends it */
     doubt.disk->holds[BH_JOB_READ] = false;
     fx_release_all(fx);
-    assert_int_equal(fx_strict_answer(fx, peer(1), id, 1), BH_OK);
-    for (int i = 0; i < 40; i++) {              /* through all slots */
-        id = open_strict(fx, 1, STRICT_SHARED); /* ends the one before */
-        assert_int_equal(strict_write(fx, 1, id, 2, 5, 0x44), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, fx_host(fx, 1), id, 1), BH_OK);
+    for (int i = 0; i < 40; i++) { /* through all slots */
+        id = fx_strict_open(fx, fx_host(fx, 1), STRICT_SHARED,
+                            "d"); /* ends the one before */
+        assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 2, 5, 0x44),
+                         BH_OK);
     }
-    id = open_strict(fx, 1, STRICT_SHARED);
+    id = fx_strict_open(fx, fx_host(fx, 1), STRICT_SHARED, "d");
     fx_kill(fx);
-    assert_int_equal(strict_write(fx, 2, doubt.second, 2, 5, 0x22), BH_OK);
-    assert_int_equal(strict_write(fx, 1, id, 2, 5, 0x55), BH_OK);
+    assert_int_equal(
+        fx_strict_write(fx, fx_host(fx, 2), doubt.second, 2, 5, 0x22), BH_OK);
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 2, 5, 0x55),
+                     BH_OK);
     assert_int_equal(doubt.disk->bytes[5 * FX_SECTOR], 0x55);
 }
 
@@ -579,9 +575,9 @@ static void a_flush_of_a_reader_covers_an_earlier_server(void **state)
 {
     struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx);
-    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+    uint16_t id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
 
-    assert_int_equal(fx_write(fx, peer(1), id, 3, 0xAA), BH_OK);
+    assert_int_equal(fx_write(fx, fx_host(fx, 1), id, 3, 0xAA), BH_OK);
     disk->holds[BH_JOB_SYNC] = true;
     fx_pass(fx, BH_SYNC_DELAY_MS);
     fx_kill(fx);
@@ -591,12 +587,13 @@ static void a_flush_of_a_reader_covers_an_earlier_server(void **state)
     fx_kill(fx);
     fx_release_all(fx);
     disk->fails[BH_JOB_ATTACH] = BH_OK;
-    id = fx_open(fx, peer(2), FX_READER, "d");
+    id = fx_open(fx, fx_host(fx, 2), FX_READER, "d");
     disk->stable = 0;
-    assert_int_equal(fx_flush(fx, peer(2), id), BH_OK);
+    assert_int_equal(fx_flush(fx, fx_host(fx, 2), id), BH_OK);
     assert_int_equal(disk->stable, disk->written);
     disk->count[BH_JOB_SYNC] = 0;
-    assert_int_equal(fx_flush(fx, peer(2), id), BH_OK); /* once is enough */
+    assert_int_equal(fx_flush(fx, fx_host(fx, 2), id),
+                     BH_OK); /* once is enough */
     assert_int_equal(disk->count[BH_JOB_SYNC], 0);
 }
 
@@ -604,18 +601,19 @@ static void a_disconnect_waits_for_the_volume_to_be_open_again(void **state)
 {
     struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx);
-    uint16_t id = fx_open(fx, peer(1), FX_PLAIN, "d");
+    uint16_t id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
 
-    assert_int_equal(fx_write(fx, peer(1), id, 3, 0xAA), BH_OK);
+    assert_int_equal(fx_write(fx, fx_host(fx, 1), id, 3, 0xAA), BH_OK);
     disk->stable = 0;
     disk->holds[BH_JOB_ATTACH] = true;
     fx_kill(fx);
-    assert_int_equal(fx_discon(fx, peer(1), id), FX_NONE);
-    assert_int_equal(fx_discon(fx, peer(1), id), FX_NONE); /* a repetition */
+    assert_int_equal(fx_discon(fx, fx_host(fx, 1), id), FX_NONE);
+    assert_int_equal(fx_discon(fx, fx_host(fx, 1), id),
+                     FX_NONE); /* a repetition */
     fx_release_all(fx);
-    assert_int_equal(fx_answer(fx, peer(1)), BH_OK);
+    assert_int_equal(fx_answer(fx, fx_host(fx, 1)), BH_OK);
     assert_int_equal(disk->stable, disk->written);
-    assert_int_equal(fx_discon(fx, peer(1), id), BH_OK);
+    assert_int_equal(fx_discon(fx, fx_host(fx, 1), id), BH_OK);
 }
 
 #define TEST(function)                                                         \
