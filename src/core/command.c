@@ -196,20 +196,22 @@ static uint8_t check(const struct bh_request *request)
     return BH_OK;
 }
 
-/* Whether a strict request has its status by now: it was a WRITE in doubt, and
- * was examined while this retransmission was parked. */
-static bool settled_meanwhile(const struct bh_request *request, uint8_t *status)
+/* What a strict request's number is by now: SEEN if it was a WRITE in doubt and
+ * was examined while this retransmission was parked; OLD if its client has had
+ * the answer to another one since, and has gone on. */
+static enum bh_number number_by_now(const struct bh_request *request,
+                                    uint8_t *status)
 {
-    return request->strict && !request->again &&
-           request->session->window != NULL &&
-           bh_window_check(request->session->window, request->number, status) ==
-               BH_NUMBER_SEEN;
+    if (!request->strict || request->again || request->session->window == NULL)
+        return BH_NUMBER_NEW;
+    return bh_window_check(request->session->window, request->number, status);
 }
 
 void bh_command_admit(struct bh_server *server, struct bh_request *request)
 {
     const struct bh_session *session = request->session;
     struct bh_volume *volume = session->volume;
+    enum bh_number number;
     uint8_t status;
 
     if (!bh_volume_open_for(volume, session->access)) {
@@ -226,7 +228,12 @@ void bh_command_admit(struct bh_server *server, struct bh_request *request)
         bh_session_request_dropped(server, request);
         return;
     }
-    if (settled_meanwhile(request, &status)) {
+    number = number_by_now(request, &status);
+    if (number == BH_NUMBER_OLD) {
+        bh_session_request_dropped(server, request);
+        return;
+    }
+    if (number == BH_NUMBER_SEEN) {
         request->again = true; /* it is not recorded twice */
         if (status != BH_OK || request->command.opcode == BH_OP_WRITE) {
             bh_command_finish(server, request, status);

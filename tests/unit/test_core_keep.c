@@ -616,6 +616,50 @@ static void a_disconnect_waits_for_the_volume_to_be_open_again(void **state)
     assert_int_equal(fx_discon(fx, fx_host(fx, 1), id), BH_OK);
 }
 
+static void keep(struct fx *fx, uint32_t host, uint16_t id, uint32_t number)
+{
+    uint8_t bytes[BH_STRICT_KEEP_LEN];
+    struct bh_discon packet = {(uint8_t)number, id, (uint8_t)(number >> 8)};
+
+    fx_send(fx, fx_host(fx, host), bytes,
+            bh_strict_keep_encode(bytes, &packet));
+    assert_int_equal(fx_strict_answer(fx, fx_host(fx, host), id, number),
+                     BH_OK);
+}
+
+/* A parked retransmission is overtaken by another one, which is answered, and
+ * by all that the client does then. */
+static void a_parked_write_may_be_old_when_its_turn_comes(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t first, second;
+
+    disk->facts.mode = BH_MODE_SHARED;
+    first = fx_strict_open(fx, fx_host(fx, 1), STRICT_SHARED, "d");
+    second = fx_strict_open(fx, fx_host(fx, 2), STRICT_SHARED, "d");
+    disk->holds[BH_JOB_WRITE] = disk->holds[BH_JOB_READ] = true;
+    fx_strict_send_write(fx, fx_host(fx, 1), first, 2, 5, 0x11);
+    fx_strict_send_write(fx, fx_host(fx, 2), second, 2, 6, 0x22);
+    disk->holds[BH_JOB_WRITE] = false;
+    memset(disk->bytes + 5 * FX_SECTOR, 0x11, FX_SECTOR);
+    fx_kill(fx);
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), first, 2, 5, 0x11),
+                     FX_NONE);
+    fx_release(fx, BH_JOB_READ); /* the first WRITE is settled */
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), first, 2, 5, 0x11),
+                     BH_OK);
+    for (uint32_t n = 3; n <= 2 + BH_WINDOW_MAX; n++)
+        keep(fx, 1, first, n);
+    disk->count[BH_JOB_WRITE] = 0;
+    fx_release_all(fx);
+    assert_int_equal(disk->count[BH_JOB_WRITE], 0);
+    assert_int_equal(fx_answer(fx, fx_host(fx, 1)), FX_NONE);
+    assert_int_equal(
+        fx_strict_write(fx, fx_host(fx, 1), first, 3 + BH_WINDOW_MAX, 5, 0x33),
+        BH_OK);
+}
+
 #define TEST(function)                                                         \
     cmocka_unit_test_setup_teardown(function, fx_set_up_kept, fx_tear_down)
 
@@ -648,6 +692,7 @@ int main(void)
         TEST(a_sector_that_cannot_be_read_is_12),
         TEST(with_sync_write_what_was_done_is_stable_first),
         TEST(doubts_end_with_their_session),
+        TEST(a_parked_write_may_be_old_when_its_turn_comes),
         TEST(a_flush_of_a_reader_covers_an_earlier_server),
         TEST(a_disconnect_waits_for_the_volume_to_be_open_again),
     };
