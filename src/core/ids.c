@@ -81,10 +81,15 @@ void bh_ids_prove(struct bh_ids *ids, uint16_t id, uint16_t slot)
 
 void bh_ids_close(struct bh_ids *ids, uint16_t id, uint64_t now, uint8_t status)
 {
+    bh_ids_doom(ids, id, now, status);
+    ids->of[id].state = BH_ID_CLOSED;
+}
+
+void bh_ids_doom(struct bh_ids *ids, uint16_t id, uint64_t now, uint8_t status)
+{
     struct bh_id *entry = &ids->of[id];
 
     entry->unproven = entry->state == BH_ID_PENDING;
-    entry->state = BH_ID_CLOSED;
     entry->status = status;
     entry->until_s = seconds(now + BH_QUARANTINE_MS);
 }

@@ -56,4 +56,7 @@ void bh_ids_adjust(struct bh_ids *ids, uint16_t id, uint64_t now);
 void bh_ids_close(struct bh_ids *ids, uint16_t id, uint64_t now,
                   uint8_t status);
 
+/* It is about to be closed: its rest and its status are known. */
+void bh_ids_doom(struct bh_ids *ids, uint16_t id, uint64_t now, uint8_t status);
+
 #endif

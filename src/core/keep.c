@@ -131,7 +131,7 @@ void bh_keep_session(struct bh_server *server, const struct bh_session *session)
     if (!is_kept(server, session->volume))
         return;
     memset(&kept, 0, sizeof kept);
-    if (session->state != BH_SESSION_FREE) {
+    if (session->state != BH_SESSION_FREE && !session->over) {
         kept.peer = session->peer;
         if (session->window != NULL)
             kept.window = *session->window;

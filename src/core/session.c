@@ -263,15 +263,29 @@ static void remove_session(struct bh_server *server, struct bh_session *session)
     bh_volume_unsettle(server, volume);
 }
 
+/* Its last requests still run, but whoever has displaced it may go on already:
+ * a server after a kill must not bring it back. */
+static void keep_over(struct bh_server *server, struct bh_session *session)
+{
+    session->over = true;
+    bh_ids_doom(&server->ids, session->id, server->now, BH_ERR_SESSION);
+    bh_keep_closed(server, session->id);
+    bh_keep_session(server, session);
+}
+
 void bh_session_end(struct bh_server *server, struct bh_session *session,
                     enum bh_end_reason reason)
 {
-    if (session->state == BH_SESSION_ENDING)
-        return;
-    session->state = BH_SESSION_ENDING;
-    session->reason = (uint8_t)reason;
-    if (session->request_count == 0)
-        remove_session(server, session);
+    if (session->state == BH_SESSION_PROVEN) {
+        session->state = BH_SESSION_ENDING;
+        session->reason = (uint8_t)reason;
+        if (session->request_count == 0) {
+            remove_session(server, session);
+            return;
+        }
+    }
+    if (reason != BH_END_STOPPED && !session->over)
+        keep_over(server, session);
 }
 
 /* Nothing else is under way: a DISCON is answered when what the session wrote

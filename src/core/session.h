@@ -54,6 +54,7 @@ struct bh_session {
     uint8_t access;      /* enum bh_access */
     uint8_t flags;       /* of its CONNECT */
     uint8_t exponent;
+    bool over;          /* ENDING: no server after this one goes on with it */
     bool lost;          /* its volume was reopened: what it wrote may be lost */
     uint8_t reason;     /* ENDING: enum bh_end_reason */
     uint8_t end_status; /* what a DISCON of the closed id gets */

@@ -100,11 +100,26 @@ static void forget_sessions(struct world *world)
     memset(node->table, 0, node->table_len);
 }
 
+/* Sessions that are over but for their last requests end with the server. */
+static void note_displaced(struct world *world)
+{
+    const struct node *node = &world->node;
+
+    for (uint32_t i = 0; i < node->config.session_count; i++) {
+        const struct bh_session *s = &node->server->sessions[i];
+
+        if (s->state == BH_SESSION_ENDING)
+            world->node.ids[s->id].displaced = s->over;
+    }
+}
+
 void node_kill(struct world *world, bool power)
 {
     if (!world->node.up)
         return;
     world_note(world, "the server dies, power %", power, 0, 0);
+    if (!power)
+        note_displaced(world);
     world->node.up = false;
     world->node.doom = DOOM_NONE;
     world->node.died_ms = world->now_ms;
@@ -241,7 +256,7 @@ static void reconcile(struct world *world, uint16_t id, bool all_seen)
     if (!fate->alive)
         return;
     if (fate->proven && entry->state != BH_ID_PROVEN) {
-        if (all_seen)
+        if (all_seen && !fate->displaced)
             world_fail(world, "session %04x was lost by a kill", id);
         fate->alive = fate->proven = false;
         fate->closed_ms = node->died_ms;
@@ -322,7 +337,8 @@ static void note_heard(struct world *world, const struct datagram *d)
     struct client *client = &world->clients[d->client];
     uint16_t id = BH_GET16(d->bytes + 2);
 
-    if (d->replay || d->bytes[0] != BH_PACKET_COMMAND)
+    if (d->replay || (d->bytes[0] != BH_PACKET_COMMAND &&
+                      !(d->bytes[0] == BH_PACKET_KEEP && client->strict)))
         return;
     if (d->request <= client->arrived)
         return;

@@ -35,7 +35,8 @@ struct receipt {
 struct id_fate {
     uint16_t client;
     bool alive, proven, was_proven, strict, writer;
-    bool counts; /* the core has taken its client for one that counts */
+    bool displaced; /* when the server was killed, but not gone yet */
+    bool counts;    /* the core has taken its client for one that counts */
     uint16_t volume;
     uint64_t closed_ms; /* of a proven one; 0: never */
     uint64_t heard_ms;  /* a request that was new arrived in the session */

@@ -660,6 +660,31 @@ static void a_parked_write_may_be_old_when_its_turn_comes(void **state)
         BH_OK);
 }
 
+/* On a shared volume nobody waits for the last request of a session that is
+ * displaced. */
+static void a_displaced_session_does_not_come_back(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t old, id;
+
+    disk->facts.mode = BH_MODE_SHARED;
+    old = fx_strict_open(fx, fx_host(fx, 1), STRICT_SHARED, "d");
+    disk->holds[BH_JOB_WRITE] = true;
+    fx_strict_send_write(fx, fx_host(fx, 1), old, 2, 5, 0x11);
+    disk->holds[BH_JOB_WRITE] = false;
+    id = fx_strict_open(fx, fx_host(fx, 1), STRICT_SHARED, "d");
+    assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 2, 6, 0x22),
+                     BH_OK);
+    fx_kill(fx);
+    fx_strict_send_write(fx, fx_host(fx, 1), old, 3, 6,
+                         0x11); /* late, and given up */
+    assert_int_equal(fx_answer(fx, fx_host(fx, 1)), BH_ERR_SESSION);
+    assert_int_equal(disk->bytes[6 * FX_SECTOR], 0x22);
+    assert_int_equal(bh_ids_state(&fx->server->ids, old, fx->now),
+                     BH_ID_CLOSED);
+}
+
 #define TEST(function)                                                         \
     cmocka_unit_test_setup_teardown(function, fx_set_up_kept, fx_tear_down)
 
@@ -692,6 +717,7 @@ int main(void)
         TEST(a_sector_that_cannot_be_read_is_12),
         TEST(with_sync_write_what_was_done_is_stable_first),
         TEST(doubts_end_with_their_session),
+        TEST(a_displaced_session_does_not_come_back),
         TEST(a_parked_write_may_be_old_when_its_turn_comes),
         TEST(a_flush_of_a_reader_covers_an_earlier_server),
         TEST(a_disconnect_waits_for_the_volume_to_be_open_again),
