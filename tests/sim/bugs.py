@@ -32,6 +32,8 @@ BUGS = [
     ("status-not-stored", "window.c", "    window->status[number % BH_WINDOW_MAX] = status;\n", "    (void)status;\n"),
     ("number-inferred-badly", "window.c", "return window->highest + ahead - NUMBERS_ON_WIRE;",
      "return window->highest + ahead;"),
+    ("number-wraps", "window.c", "    return window->highest + ahead - NUMBERS_ON_WIRE;",
+     "    return (window->highest + ahead) % NUMBERS_ON_WIRE;"),
     ("recorded-too-early", "number.c", "        if (!bh_number_runs(session, *number))\n            return true;",
      "        bh_window_record(session->window, *number, BH_OK);\n        if (!bh_number_runs(session, *number))\n"
      "            return true;"),
@@ -92,6 +94,8 @@ BUGS = [
      "    bh_window_record(session->window, number, status);\n    session->doubts &= ~((uint64_t)1 << number % BH_INTENTS_MAX);\n"),
     ("count-not-kept", "command.c", "    case BH_COUNT_RUN:\n        bh_keep_session(server, session);\n", "    case BH_COUNT_RUN:\n"),
     ("closed-not-kept", "session.c", "        bh_keep_closed(server, session->id);\n", ""),
+    ("displaced-come-back", "keep.c", "    if (session->state != BH_SESSION_FREE && !session->over) {",
+     "    if (session->state != BH_SESSION_FREE) {"),
     ("older-copy-restored", "table.c", "    if (a->stamp < b->stamp)\n        a = b;", "    if (a->stamp > b->stamp && b->stamp != 0)\n        a = b;"),
     ("newer-copy-overwritten", "table.c", "    if (first->stamp <= record->stamp)\n        record = first; /* the older one */",
      "    if (first->stamp > record->stamp)\n        record = first;"),

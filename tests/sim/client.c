@@ -26,6 +26,16 @@ static void set_peer(struct client *client, uint32_t host, uint32_t port)
     bh_put32(client->peer.port, port);
 }
 
+/* The few with a window do nearly all the work, and do not give up. */
+static void make_gentle(struct client *client)
+{
+    client->think_ms = 400;
+    if (client->kind != CLIENT_WINDOW)
+        return;
+    client->nap = client->think_ms = 0;
+    client->tries = 20;
+}
+
 static void init_client(struct world *world, uint16_t index)
 {
     static const uint8_t kinds[] = {
@@ -43,12 +53,14 @@ static void init_client(struct world *world, uint16_t index)
     client->tries = (uint8_t)rng_between(rng, 3, 10);
     client->think_ms =
         rng_hits(rng, PERCENT(25)) ? rng_between(rng, 1, 400) : 0;
-    client->write = rng_between(rng, PERCENT(20), PERCENT(70));
+    client->write = rng_between(rng, PERCENT(30), PERCENT(80));
     client->flush = rng_between(rng, 0, PERCENT(6));
     client->identify = rng_between(rng, 0, PERCENT(4));
     client->keep = rng_between(rng, 0, PERCENT(2));
     client->wild = PERMILLE(5);
     client->nap = rng_hits(rng, PERCENT(50)) ? 65536 / 400 : 0;
+    if (world->gentle)
+        make_gentle(client);
     client->depth =
         (uint16_t)(rng_hits(rng, PERCENT(20)) ? WINDOW
                                               : rng_between(rng, 1, 10));
@@ -146,9 +158,9 @@ static void choose_volume(struct world *world, struct client *client)
     client->volume = volume;
     mode = world->disks.volumes[volume].facts.mode;
     client->access = 0;
-    if (rng_hits(rng, PERCENT(8)))
+    if (rng_hits(rng, PERCENT(11)))
         client->access = BH_FLAG_READ_ONLY;
-    else if (rng_hits(rng, PERCENT(8)))
+    else if (rng_hits(rng, PERCENT(11)))
         client->access = BH_FLAG_LOOK;
     else if (mode == BH_MODE_SHARED && rng_hits(rng, PERCENT(30)))
         client->access = BH_FLAG_SHARED;
@@ -160,6 +172,8 @@ static void choose_volume(struct world *world, struct client *client)
         client->exponent = 0;
     client->life = rng_hits(rng, PERCENT(15)) ? rng_between(rng, 1, 30)
                                               : rng_between(rng, 50, 3000);
+    if (world->gentle && client->kind == CLIENT_WINDOW)
+        client->life = UINT32_MAX;
     snprintf(client->name, sizeof client->name, "v%02u", volume % 100u);
 }
 
@@ -214,7 +228,7 @@ bool client_choose(struct world *world, struct client *client, struct op *op)
         (client->access & BH_FLAG_READ_ONLY) == 0 &&
         world->disks.volumes[client->volume].facts.mode != BH_MODE_READ_ONLY;
     uint32_t write = writer ? client->write : PERMILLE(10);
-    uint32_t flush = writer ? client->flush : PERCENT(10);
+    uint32_t flush = writer ? client->flush : PERCENT(20);
 
     *op = (struct op){.kind = OP_READ};
     if (dice < write)
@@ -363,7 +377,7 @@ static void connected(struct world *world, struct client *client,
 static void lost(struct world *world, struct client *client, uint32_t ms)
 {
     client_forget(world, client);
-    client->refusals = rng_hits(&world->rng, PERCENT(50)) ? 0 : 1;
+    client->refusals = rng_hits(&world->rng, PERCENT(20)) ? 0 : 1;
     client_rest(world, client, ms);
 }
 
@@ -388,7 +402,7 @@ static void at_work(struct world *world, struct client *client,
         if (client->strict || proving || rng_hits(&world->rng, PERCENT(40)))
             lost(world, client, 0);
     } else if (status == BH_ERR_STORAGE &&
-               (proving || ++client->refusals % 8 == 0)) {
+               (proving || (!world->gentle && ++client->refusals % 8 == 0))) {
         lost(world, client, rng_between(&world->rng, 100, 2000));
     } else {
         if (proving)

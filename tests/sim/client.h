@@ -126,10 +126,12 @@ struct client {
 
     /* A window. */
     struct pane panes[WINDOW];
-    uint8_t seq; /* of CONNECT */
+    uint8_t seq;      /* of CONNECT */
+    uint32_t numbers; /* used in this session */
     uint16_t next, oldest;
     uint32_t nap; /* share of requests after which it sleeps for long */
     uint16_t window, depth, out; /* as agreed; as it likes; requests out */
+    uint64_t sent_ms;            /* its last datagram */
     uint64_t due_ms;             /* of the first retransmission */
 };
 

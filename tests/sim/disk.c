@@ -552,10 +552,11 @@ static void hold(struct world *world, struct slot *slot, uint32_t most_ms)
         disks->running[disks->running_count++] = index;
         if (rng_hits(&world->rng, PERCENT(50)))
             carry_out(world, slot);
-        if (slot->done && world->weather.kill > 0 &&
-            rng_hits(&world->rng, PERCENT(1))) /* done, and not recorded */
-            queue_push(&world->queue, world->now_ms + ms / 2, EVENT_KILL, 0, 0);
     }
+    /* Done and not recorded, or acknowledged and not yet stable. */
+    if ((slot->done || slot->kind == BH_JOB_SYNC) && world->weather.kill > 0 &&
+        rng_hits(&world->rng, PERCENT(1)))
+        queue_push(&world->queue, world->now_ms + ms / 2, EVENT_KILL, 0, 0);
     queue_push(&world->queue, world->now_ms + ms, EVENT_JOB,
                (uint16_t)slot->generation, index);
 }

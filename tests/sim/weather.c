@@ -58,6 +58,10 @@ void weather_draw(struct world *world)
         .forge = PERCENT(5),
         .noise = PERCENT(10),
         .flood = share(world, PERCENT(30), PERCENT(3))};
+    if (world->gentle) {
+        w->power = w->sync_error = w->attach_error = w->stop = 0;
+        w->jump = 0;
+    }
     for (uint32_t i = 0; i < CLIENTS; i++) {
         draw_path(world, &world->clients[i].path);
     }
@@ -88,6 +92,13 @@ static struct client *any_client(struct world *world)
 
 /* Starting a server costs as much as some thousand operations. */
 #define KILL_EVERY 3000u
+
+/* Those with a window have the most to lose, and the most numbers. */
+static void reset(struct world *world, struct client *client)
+{
+    if (!world->gentle || client->kind != CLIENT_WINDOW)
+        client_reset(world, client);
+}
 
 static void stop_server(struct world *world, bool power)
 {
@@ -141,7 +152,7 @@ void weather_blow(struct world *world)
             world->now_ms +
             rng_between(rng, 100, rng_hits(rng, PERCENT(20)) ? 60000 : 8000);
     if (rng_hits(rng, w->reset))
-        client_reset(world, any_client(world));
+        reset(world, any_client(world));
     if (rng_hits(rng, w->replay))
         hostile_replay(world);
     if (rng_hits(rng, w->forge))

@@ -17,6 +17,7 @@
 
 #define WAIT_MS 150u
 #define WAIT_MAX_MS 3000u
+#define KEEP_MS 10000u /* a third of the lease */
 #define MOST_TRIES 80u /* to find something that may be under way, too */
 
 static struct pane *pane_of(struct client *client, uint16_t number)
@@ -65,7 +66,7 @@ static void send(struct world *world, struct client *client, struct pane *pane)
         client_datagram(world, client, pane->request, &pane->op);
 
     d->len = encode(world, client, pane, d->bytes);
-    pane->sent_ms = world->now_ms;
+    pane->sent_ms = client->sent_ms = world->now_ms;
     pane->tries--;
     net_send(world, d, true);
     if (world->now_ms + pane->wait_ms < client->due_ms)
@@ -136,6 +137,8 @@ static void open_pane(struct world *world, struct client *client,
                           .op = *op};
     op_began(world, client, &pane->op);
     client->out++;
+    if (++client->numbers > world->stats.longest)
+        world->stats.longest = client->numbers;
     send(world, client, pane);
 }
 
@@ -153,6 +156,7 @@ static void prove(struct world *world, struct client *client)
     memset(client->panes, 0, sizeof client->panes);
     client->next = client->oldest = 1;
     client->window = 1;
+    client->numbers = 0;
     client->out = 0;
     client->due_ms = UINT64_MAX;
     open_pane(world, client, &op);
@@ -183,12 +187,16 @@ static bool held(const struct world *world, const struct client *client)
 
 void window_fill(struct world *world, struct client *client)
 {
-    struct op discon = {.kind = OP_DISCON};
+    struct op discon = {.kind = OP_DISCON}, keep = {.kind = OP_KEEP};
 
     client->waits =
         client->polite
             ? world->weather.calm && client->answered >= client_quota(client)
             : !world->weather.greedy;
+    if (client->phase == WORKING && client->wake_ms > world->now_ms &&
+        client->out == 0 && room(client) &&
+        world->now_ms - client->sent_ms > KEEP_MS)
+        open_pane(world, client, &keep);
     if (client->phase == PROVING && client->id != 0 && client->next == 0)
         prove(world, client);
     else if (client->phase == WORKING && !held(world, client))
@@ -202,7 +210,10 @@ void window_fill(struct world *world, struct client *client)
     if (client->due_ms != UINT64_MAX)
         client_need(world, client, client->due_ms);
     if (client->wake_ms > world->now_ms)
-        client_need(world, client, client->wake_ms);
+        client_need(world, client,
+                    client->wake_ms < world->now_ms + KEEP_MS
+                        ? client->wake_ms
+                        : world->now_ms + KEEP_MS + 1);
 }
 
 static void drop_pane(struct client *client, struct pane *pane)

@@ -37,6 +37,7 @@ struct world *world_new(uint64_t seed, const char *commit, bool tracing)
     world->commit = commit;
     world->tracing = tracing;
     world->now_ms = 1000000;
+    world->gentle = seed % 3 == 0;
     disks_init(world);
     net_init(world);
     node_init(world);

@@ -53,6 +53,7 @@ struct world {
     struct disks disks;
     struct net net;
     struct client clients[CLIENTS];
+    bool gentle;         /* sessions last, until their numbers wrap around */
     uint64_t values;     /* writes so far */
     uint64_t calm;       /* stamp since which all must go well; 0: it may not */
     uint64_t kill_after; /* operations */
