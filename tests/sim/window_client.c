@@ -382,6 +382,8 @@ static void answered(struct world *world, struct client *client,
     struct op op = pane->op;
     bool left = pane->state == PANE_LEFT;
 
+    if (left && d->bytes[2] == BH_ERR_SESSION)
+        return; /* it may be of an earlier session, and takes no number */
     drop_pane(client, pane);
     if (left) { /* it was not waited for any more, but makes room */
         window_fill(world, client);
