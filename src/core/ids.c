@@ -8,6 +8,9 @@
 #define DRAWS 64
 #define DRAWS_FROM_FREE 8
 
+/* Longer than any server runs, and short enough to compare. */
+#define FAR_AHEAD_S 0x40000000u
+
 static uint32_t seconds(uint64_t ms)
 {
     return (uint32_t)(ms / 1000);
@@ -83,6 +86,7 @@ void bh_ids_close(struct bh_ids *ids, uint16_t id, uint64_t now, uint8_t status)
 {
     bh_ids_doom(ids, id, now, status);
     ids->of[id].state = BH_ID_CLOSED;
+    ids->of[id].until_s = seconds(now + BH_QUARANTINE_MS);
 }
 
 void bh_ids_doom(struct bh_ids *ids, uint16_t id, uint64_t now, uint8_t status)
@@ -91,7 +95,7 @@ void bh_ids_doom(struct bh_ids *ids, uint16_t id, uint64_t now, uint8_t status)
 
     entry->unproven = entry->state == BH_ID_PENDING;
     entry->status = status;
-    entry->until_s = seconds(now + BH_QUARANTINE_MS);
+    entry->until_s = seconds(now) + FAR_AHEAD_S;
 }
 
 void bh_ids_adjust(struct bh_ids *ids, uint16_t id, uint64_t now)

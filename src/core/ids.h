@@ -56,7 +56,8 @@ void bh_ids_adjust(struct bh_ids *ids, uint16_t id, uint64_t now);
 void bh_ids_close(struct bh_ids *ids, uint16_t id, uint64_t now,
                   uint8_t status);
 
-/* It is about to be closed: its rest and its status are known. */
+/* It is about to be closed. If the server is killed before that, the next one
+ * finds it closed, and its rest begins then: see bh_ids_adjust(). */
 void bh_ids_doom(struct bh_ids *ids, uint16_t id, uint64_t now, uint8_t status);
 
 #endif
