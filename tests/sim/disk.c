@@ -169,6 +169,7 @@ static uint8_t attach(struct world *world, struct bh_job *job, uint8_t status)
         return BH_ERR_IN_USE;
     if (medium == NULL)
         medium = new_medium(world, volume);
+    world->disks.volumes[volume].opened = true;
     medium->access = job->access;
     job->medium = medium;
     job->byte_count = world->disks.volumes[volume].facts.byte_count;
@@ -630,8 +631,10 @@ void disks_killed(struct world *world)
     }
     disks->generation++;
     memset(disks->media, 0, sizeof disks->media);
-    for (uint32_t i = 0; i < VOLUMES; i++)
+    for (uint32_t i = 0; i < VOLUMES; i++) {
         disks->volumes[i].counter_loose = true;
+        disks->volumes[i].opened = false;
+    }
 }
 
 /* One granule after a power loss. */

@@ -135,6 +135,8 @@ static void open_pane(struct world *world, struct client *client,
                           .request = ++client->request,
                           .wait_ms = client->polite ? WAIT_MS : 8 * WAIT_MS,
                           .op = *op};
+    world_note(world, "  client % takes number %, oldest is %", client->index,
+               pane->number, client->oldest);
     op_began(world, client, &pane->op);
     client->out++;
     if (++client->numbers > world->stats.longest)
@@ -412,6 +414,10 @@ void window_received(struct world *world, struct client *client,
         pane = waiting(client, (uint16_t)(client->next - 1));
     else
         pane = waiting(client, (uint16_t)(d->bytes[1] | d->bytes[3] << 8));
-    if (pane != NULL && is_answer(client, pane, d))
+    if (pane == NULL || !is_answer(client, pane, d))
+        return;
+    /* An id that nobody knows may be an earlier one of this client: what is
+     * not waited for any more is not answered by that. */
+    if (pane->state == PANE_OUT || d->bytes[2] != BH_ERR_SESSION)
         answered(world, client, pane, d);
 }
