@@ -21,7 +21,7 @@ CORE = ROOT / "src" / "core"
 OPERATIONS = 1000000  # of one seed
 SHORT = ["overlap", "sync-skipped", "answered-twice", "read-behind-end"]
 
-# name, file of src/core, text, replacement
+# name, file of src/core, text, replacement, and maybe more of those two
 BUGS = [
     ("window-back", "window.c", "if (number == 0 || back >= BH_WINDOW_MAX)",
      "if (number == 0 || back >= BH_WINDOW_MAX - 1)"),
@@ -100,7 +100,10 @@ BUGS = [
     ("newer-copy-overwritten", "table.c", "    if (first->stamp <= record->stamp)\n        record = first; /* the older one */",
      "    if (first->stamp > record->stamp)\n        record = first;"),
     ("half-record-believed", "table.c", "            if (!is_good(&shapes[kind], place_of(table, kind, i / 2), record))\n                memset(record, 0, record_len(&shapes[kind]));\n", ""),
-    ("poison-not-kept", "keep.c", "        volume->poisoned = kept->poisoned != 0;\n", ""),
+    ("poison-not-kept", "keep.c", "        volume->poisoned = kept->poisoned != 0;\n", "",
+     "        if (*bh_keep_failed(server, &server->volumes[slot]) != 0)\n", "        if (0)\n"),
+    ("failure-noted-late", "keep.c", "        if (*bh_keep_failed(server, &server->volumes[slot]) != 0)\n",
+     "        if (0)\n"),
     ("intent-not-kept", "queue.c", "        bh_keep_intent(server, request);", "        (void)bh_keep_intent;"),
     ("doubt-carried-out", "doubt.c", "        session->volume->doubtful = true;\n", "        session->volume->doubtful = false;\n"),
     ("doubts-are-done", "doubt.c", "        intents->of[doubt->at].hash == bh_doubt_hash(server, &doubt->job))",
@@ -111,15 +114,17 @@ BUGS = [
 
 def mutate(bug, directory):
     """A copy of the core with the bug in it."""
-    name, file, text, replacement = bug
+    name, file, *changes = bug
     source = (CORE / file).read_text()
-    found = source.count(text)
-    if found != 1:
-        sys.exit(f"{name}: its text occurs {found} times in src/core/{file}, and must once:\n{text}")
+    for text, replacement in zip(changes[::2], changes[1::2]):
+        found = source.count(text)
+        if found != 1:
+            sys.exit(f"{name}: its text occurs {found} times in src/core/{file}, and must once:\n{text}")
+        source = source.replace(text, replacement)
     core = directory / "src" / "core"
     shutil.rmtree(directory, ignore_errors=True)
-    shutil.copytree(CORE, core, ignore=shutil.ignore_patterns("*.build"))
-    (core / file).write_text(source.replace(text, replacement))
+    shutil.copytree(CORE, core)
+    (core / file).write_text(source)
     return core
 
 

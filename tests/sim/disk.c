@@ -492,8 +492,11 @@ static void finish(struct world *world, struct slot *slot)
         *(struct medium *)job->medium = (struct medium){0};
         break;
     case BH_JOB_SYNC:
-        if (status != BH_OK) /* the thread says it, before the core knows */
+        if (status != BH_OK) { /* the thread says it, before the core knows */
             *job->failed = BH_JOB_FAILED;
+            if (world->weather.kill > 0 && rng_hits(&world->rng, PERCENT(25)))
+                node_doom(world, DOOM_IN_CALL);
+        }
         sync_over(world, slot);
         break;
     default:

@@ -213,7 +213,7 @@ static void cut_table(struct world *world, uint64_t stamp_before)
 
 void node_doom(struct world *world, enum doom doom)
 {
-    if (world->node.up)
+    if (world->node.up && !world->node.stopping)
         world->node.doom = doom;
 }
 
