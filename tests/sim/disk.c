@@ -544,6 +544,18 @@ static bool greedy_job(const struct world *world, const struct slot *slot)
            slot->volume == VOLUMES - 1 && world->weather.greedy;
 }
 
+/* How often a kill falls into this job's time: most where several write, and a
+ * WRITE is done but not recorded; also where what was acknowledged is not yet
+ * stable. */
+static uint32_t deadly(const struct world *world, const struct slot *slot)
+{
+    const struct volume *volume = &world->disks.volumes[slot->volume];
+
+    if (slot->kind == BH_JOB_WRITE && slot->done)
+        return volume->facts.mode == BH_MODE_SHARED ? PERCENT(6) : PERMILLE(3);
+    return slot->kind == BH_JOB_SYNC ? PERCENT(1) : 0;
+}
+
 static void hold(struct world *world, struct slot *slot, uint32_t most_ms)
 {
     struct disks *disks = &world->disks;
@@ -557,9 +569,7 @@ static void hold(struct world *world, struct slot *slot, uint32_t most_ms)
         if (rng_hits(&world->rng, PERCENT(50)))
             carry_out(world, slot);
     }
-    /* Done and not recorded, or acknowledged and not yet stable. */
-    if ((slot->done || slot->kind == BH_JOB_SYNC) && world->weather.kill > 0 &&
-        rng_hits(&world->rng, PERCENT(1)))
+    if (world->weather.kill > 0 && rng_hits(&world->rng, deadly(world, slot)))
         queue_push(&world->queue, world->now_ms + ms / 2, EVENT_KILL, 0, 0);
     queue_push(&world->queue, world->now_ms + ms, EVENT_JOB,
                (uint16_t)slot->generation, index);

@@ -4,6 +4,7 @@
 #include "world.h"
 
 #include "wire/bytes.h"
+#include "wire/opcode.h"
 #include "wire/protocol.h"
 
 #include <stdlib.h>
@@ -93,6 +94,17 @@ static void pad(struct world *world, struct datagram *d)
         d->bytes[d->len++] = (uint8_t)rng_next(&world->rng);
 }
 
+/* Of the WRITEs where several write, many are not lost but only late: that is
+ * where they can do the most harm. */
+static bool strays(struct world *world, const struct datagram *d)
+{
+    const struct volume *volume = &world->disks.volumes[d->volume];
+
+    return !world->weather.calm && d->bytes[0] == BH_PACKET_COMMAND &&
+           d->bytes[4] == BH_OP_WRITE && volume->facts.mode == BH_MODE_SHARED &&
+           rng_hits(&world->rng, PERCENT(30));
+}
+
 void net_send(struct world *world, struct datagram *d, bool to_server)
 {
     const struct path *path = &world->clients[d->client].path;
@@ -107,6 +119,10 @@ void net_send(struct world *world, struct datagram *d, bool to_server)
     while (copies-- > 0) {
         uint64_t at = fate_of(world, path);
 
+        if (at == 0 && to_server && strays(world, d)) {
+            world->stats.late++;
+            at = world->now_ms + rng_between(&world->rng, 300, 5000);
+        }
         if (at == 0)
             continue;
         d->refs++;

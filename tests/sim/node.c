@@ -659,6 +659,20 @@ static void node_proved(struct world *world, uint16_t id, uint8_t access,
     }
 }
 
+/* A kill while a session that was just displaced has requests under way. */
+static void maybe_kill(struct world *world, const struct bh_volume *volume)
+{
+    bool ending = false;
+
+    BH_LIST_EACH (link, &volume->sessions)
+        ending |= BH_OWNER(link, struct bh_session, of_volume)->state ==
+                  BH_SESSION_ENDING;
+    if (ending && world->weather.kill > 0 && rng_hits(&world->rng, PERCENT(10)))
+        queue_push(&world->queue,
+                   world->now_ms + rng_between(&world->rng, 1, 400), EVENT_KILL,
+                   0, 0);
+}
+
 /* Nobody loses what he holds before his time: docs/protocol.md 7. */
 static void check_takeover(struct world *world, const struct id_fate *fate,
                            uint16_t id)
@@ -691,13 +705,23 @@ static void session_ended(struct world *world, const struct bh_event *event)
     op_session_over(world, &world->clients[fate->client], event->id);
 }
 
+static void session_proven(struct world *world, const struct bh_event *event)
+{
+    const struct bh_server *server = world->node.server;
+    const struct bh_id *entry = &server->ids.of[event->id];
+
+    node_proved(world, event->id, event->access, &event->peer,
+                volume_of(event));
+    if (entry->state == BH_ID_PROVEN)
+        maybe_kill(world, server->sessions[entry->slot].volume);
+}
+
 static void take_event(struct world *world, const struct bh_event *event)
 {
     world_note(world, "  event %, id $, detail %", event->kind, event->id,
                event->detail);
     if (event->kind == BH_EVENT_SESSION_PROVEN)
-        node_proved(world, event->id, event->access, &event->peer,
-                    volume_of(event));
+        session_proven(world, event);
     else if (event->kind == BH_EVENT_SESSION_ENDED)
         session_ended(world, event);
 }

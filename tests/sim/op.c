@@ -97,21 +97,20 @@ static void settle_at(struct world *world, struct client *client, uint32_t i)
     client->doubts[i] = client->doubts[--client->doubt_count];
 }
 
-/* A later request of the same default client to the same place has been
- * carried out: what came before it has been, or never will be. */
+/* A later request of the same default client to the same place, under the same
+ * name, has been carried out: what came before it has been, or never will be.
+ */
 static void settle_earlier(struct world *world, struct client *client,
                            const struct op *op)
 {
-    uint32_t disk = world->disks.volumes[client->volume].disk;
-
     if (strict(client) || client->doubt_count == 0)
         return;
     world_stamp(world);
     for (uint32_t i = client->doubt_count; i-- > 0;) {
         const struct doubt *d = &client->doubts[i];
 
-        if (d->disk == disk && d->began < op->began && op->at <= d->at &&
-            op->at + op->count >= d->at + d->count)
+        if (d->volume == client->volume && d->began < op->began &&
+            op->at <= d->at && op->at + op->count >= d->at + d->count)
             settle_at(world, client, i);
     }
 }
