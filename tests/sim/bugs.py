@@ -6,15 +6,17 @@
 
 Each row of BUGS changes one place of src/core: its text must occur there exactly once, or the script fails, so that the
 list keeps up with the code. The sources themselves are never touched. The simulator must report a violation within
-N seconds (60) of running. --short takes the few that are found at once. Ends with 1 if a bug survives.
+N seconds (60) of the processor's time. --short takes the few that are found at once. Ends with 1 if a bug survives.
 """
 import argparse
+import math
 import pathlib
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import sys
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CORE = ROOT / "src" / "core"
@@ -94,8 +96,6 @@ BUGS = [
      "    bh_window_record(session->window, number, status);\n    session->doubts &= ~((uint64_t)1 << number % BH_INTENTS_MAX);\n"),
     ("count-not-kept", "command.c", "    case BH_COUNT_RUN:\n        bh_keep_session(server, session);\n", "    case BH_COUNT_RUN:\n"),
     ("closed-not-kept", "session.c", "        bh_keep_closed(server, session->id);\n", ""),
-    ("displaced-come-back", "keep.c", "    if (session->state != BH_SESSION_FREE && !session->over) {",
-     "    if (session->state != BH_SESSION_FREE) {"),
     ("older-copy-restored", "table.c", "    if (a->stamp < b->stamp)\n        a = b;", "    if (a->stamp > b->stamp && b->stamp != 0)\n        a = b;"),
     ("newer-copy-overwritten", "table.c", "    if (first->stamp <= record->stamp)\n        record = first; /* the older one */",
      "    if (first->stamp > record->stamp)\n        record = first;"),
@@ -157,27 +157,31 @@ def link(bug, directory, build):
     return program
 
 
+def processor_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def hunt(program, seconds):
-    """What the simulator says, the seed, operations until then and seconds; None: nothing."""
-    began = time.monotonic()
+    """What the simulator says, the seed, operations until then and seconds of the processor; None: nothing."""
+    began = processor_seconds()
     operations = 0
     for seed in range(1, 1000):
-        left = seconds - (time.monotonic() - began)
+        left = math.ceil(seconds - (processor_seconds() - began))
         if left <= 0:
-            return None, seed, operations, time.monotonic() - began
-        try:
-            done = subprocess.run([program, "--ops", str(OPERATIONS), "--seed", str(seed)], capture_output=True,
-                                  text=True, timeout=left)
-        except subprocess.TimeoutExpired:
-            return None, seed, operations, time.monotonic() - began
+            break
+        done = subprocess.run([program, "--ops", str(OPERATIONS), "--seed", str(seed)], capture_output=True, text=True,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (left, left)))
+        if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+            break
         if done.returncode != 0:
             said = re.search(r"^VIOLATION: (.*)$", done.stdout, re.M)
             at = re.search(r"operation (\d+),", done.stdout)
             operations += int(at[1]) if at else 0
             said = said[1] if said else f"exit code {done.returncode}"
-            return said, seed, operations, time.monotonic() - began
+            return said, seed, operations, processor_seconds() - began
         operations += OPERATIONS
-    return None, 1000, operations, time.monotonic() - began
+    return None, seed, operations, processor_seconds() - began
 
 
 def main():

@@ -667,9 +667,9 @@ static void maybe_kill(struct world *world, const struct bh_volume *volume)
     BH_LIST_EACH (link, &volume->sessions)
         ending |= BH_OWNER(link, struct bh_session, of_volume)->state ==
                   BH_SESSION_ENDING;
-    if (ending && world->weather.kill > 0 && rng_hits(&world->rng, PERCENT(10)))
+    if (ending && world->weather.kill > 0 && rng_hits(&world->rng, PERCENT(50)))
         queue_push(&world->queue,
-                   world->now_ms + rng_between(&world->rng, 1, 400), EVENT_KILL,
+                   world->now_ms + rng_between(&world->rng, 1, 200), EVENT_KILL,
                    0, 0);
 }
 

@@ -91,7 +91,7 @@ static struct client *any_client(struct world *world)
 }
 
 /* Starting a server costs as much as some thousand operations. */
-#define KILL_EVERY 3000u
+#define KILL_EVERY 2500u
 
 /* Those with a window have the most to lose, and the most numbers. */
 static void reset(struct world *world, struct client *client)

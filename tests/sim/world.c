@@ -8,6 +8,7 @@
 
 #define CALM_AFTER_MS 8000u /* what is under way has arrived or is done */
 #define CALM_LIMIT_MS 60000u
+#define STUCK_STEPS 2000000u
 
 _Noreturn void world_fail(struct world *world, const char *format, ...)
 {
@@ -168,11 +169,21 @@ static void calm(struct world *world, bool greedy)
 
 static void storm(struct world *world, uint64_t operations)
 {
+    uint64_t seen = world->stats.operations;
+    uint64_t stuck = world->step + STUCK_STEPS;
+
     world->calm = 0;
     weather_draw(world);
     wake_all(world);
-    while (world->stats.operations < operations)
+    while (world->stats.operations < operations) {
         step(world);
+        if (world->stats.operations != seen) {
+            seen = world->stats.operations;
+            stuck = world->step + STUCK_STEPS;
+        } else if (world->step > stuck) {
+            world_fail(world, "nothing gets done any more");
+        }
+    }
 }
 
 void world_run(struct world *world, uint64_t operations, uint64_t phase)
