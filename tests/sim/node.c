@@ -259,7 +259,7 @@ static void reconcile(struct world *world, uint16_t id, bool all_seen)
         if (all_seen && !fate->displaced)
             world_fail(world, "session %04x was lost by a kill", id);
         fate->alive = fate->proven = false;
-        fate->closed_ms = fate->displaced ? 0 : node->died_ms;
+        fate->closed_ms = node->died_ms;
         op_session_over(world, &world->clients[fate->client], id);
     } else if (!fate->proven && entry->state == BH_ID_PROVEN) {
         const struct bh_session *session = &node->server->sessions[entry->slot];
