@@ -272,6 +272,22 @@ static void reconcile(struct world *world, uint16_t id, bool all_seen)
     fate->heard_ms = world->now_ms;
 }
 
+/* A pending session whose CONNECT was answered in a call that nobody has seen
+ * the end of: its client does not know its id, but a stranger may hit it. */
+static void note_unheard(struct world *world)
+{
+    const struct bh_server *server = world->node.server;
+
+    for (uint32_t i = 0; i < BH_PENDING_MAX; i++) {
+        const struct bh_pending *pending = &server->pendings[i];
+        struct id_fate *fate = &world->node.ids[pending->id];
+
+        if (pending->id != 0 &&
+            (!fate->alive || fate->volume != pending->volume->facts.number - 1))
+            fate->unheard = true;
+    }
+}
+
 void node_restart(struct world *world)
 {
     struct node *node = &world->node;
@@ -283,6 +299,8 @@ void node_restart(struct world *world)
     start(world);
     for (uint32_t i = 0; i < node->given_count; i++)
         reconcile(world, node->given[i], node->all_seen);
+    if (!node->all_seen)
+        note_unheard(world);
     node->all_seen = true;
     node_pump(world);
 }
@@ -646,9 +664,10 @@ static void node_proved(struct world *world, uint16_t id, uint8_t access,
     fate->writer = access == BH_ACCESS_WRITER;
     fate->heard_ms = world->now_ms;
     fate->heard = *peer;
-    if (volume != fate->volume)
+    if (volume != fate->volume && !fate->unheard)
         world_fail(world,
                    "session %04x is on another volume than was asked for", id);
+    fate->volume = (uint16_t)volume;
     for (uint32_t i = 0; fate->writer && i < VOLUMES; i++) {
         const struct bh_volume_facts *other = &disks->volumes[i].facts;
 

@@ -36,6 +36,7 @@ struct id_fate {
     uint16_t client;
     bool alive, proven, was_proven, strict, writer;
     bool displaced; /* when the server was killed, but not gone yet */
+    bool unheard;   /* a CONNECT's answer with it died with the server */
     bool counts;    /* the core has taken its client for one that counts */
     uint16_t volume;
     uint64_t closed_ms; /* of a proven one; 0: never */
