@@ -21,7 +21,7 @@ void bh_doubt_begin(struct bh_server *server, struct bh_session *session)
 
     if (session->window == NULL || intents == NULL)
         return;
-    for (unsigned at = 0; at < BH_INTENTS_MAX; at++) {
+    for (unsigned at = 0; at < BH_WINDOW_MAX; at++) {
         uint32_t low = intents->of[at].number;
         uint64_t number = bh_window_widen(session->window, low);
 

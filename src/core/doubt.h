@@ -24,7 +24,9 @@
 #include "core/job.h"
 #include "wire/protocol.h"
 
-struct bh_request;
+#include <stdbool.h>
+#include <stdint.h>
+
 struct bh_server;
 struct bh_session;
 struct bh_volume;

@@ -49,6 +49,7 @@ enum bh_id_state bh_ids_state(const struct bh_ids *ids, uint16_t id,
                               uint64_t now);
 
 void bh_ids_prove(struct bh_ids *ids, uint16_t id, uint16_t slot);
+
 /* A closed id whose time was noted by an earlier server: not in the past, and
  * not too far ahead. */
 void bh_ids_adjust(struct bh_ids *ids, uint16_t id, uint64_t now);

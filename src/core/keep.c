@@ -3,15 +3,13 @@
 
 #include "core/internal.h"
 
-#include <assert.h>
 #include <string.h>
 
 enum kind { VOLUMES, CLOSED, SESSIONS, INTENTS, PENDINGS };
 
-/*
- * Contents. All bytes are set, so that equal contents are equal bytes; no
- * field of use to a server is all zero.
- */
+/* Contents. What is zero stands for a free slot. */
+
+_Static_assert(BH_JOB_FAILED == BH_TABLE_MARK, "a job sets the table's mark");
 
 struct kept_volume {
     struct bh_volume_facts facts; /* number 0: the slot is free */
@@ -93,8 +91,6 @@ void bh_keep_volume(struct bh_server *server, const struct bh_volume *volume)
 {
     struct kept_volume kept;
 
-    if (server->table.head == NULL)
-        return;
     memset(&kept, 0, sizeof kept);
     if (is_kept(server, volume)) {
         kept.facts = volume->facts;
@@ -103,6 +99,14 @@ void bh_keep_volume(struct bh_server *server, const struct bh_volume *volume)
         kept.poisoned = is_poisoned(volume);
     }
     bh_table_store(&server->table, VOLUMES, volume_slot(server, volume), &kept);
+}
+
+volatile uint8_t *bh_keep_failed(struct bh_server *server,
+                                 const struct bh_volume *volume)
+{
+    return server->table.head == NULL
+               ? NULL
+               : &server->table.marks[volume_slot(server, volume)];
 }
 
 void bh_keep_well(struct bh_server *server, const struct bh_volume *volume)
@@ -179,13 +183,15 @@ const struct bh_intents *bh_kept_intents(const struct bh_server *server,
 void bh_keep_intent(struct bh_server *server, const struct bh_request *request)
 {
     const struct bh_intents *old = bh_kept_intents(server, request->session);
-    struct bh_intents intents = {0};
-    size_t at = request->number % BH_INTENTS_MAX;
+    struct bh_intents intents;
+    size_t at = request->number % BH_WINDOW_MAX;
 
     if (server->table.head == NULL)
         return;
     if (old != NULL)
         intents = *old;
+    else
+        memset(&intents, 0, sizeof intents);
     intents.of[at].number = (uint32_t)request->number;
     intents.of[at].lsn = request->command.lsn;
     intents.of[at].hash = bh_doubt_hash(server, &request->job);
@@ -208,14 +214,6 @@ void bh_keep_no_intents(struct bh_server *server,
  */
 
 /* Slots are used from the first on; one that held a virtual volume is free. */
-volatile uint8_t *bh_keep_failed(struct bh_server *server,
-                                 const struct bh_volume *volume)
-{
-    return server->table.head == NULL
-               ? NULL
-               : &server->table.marks[volume_slot(server, volume)];
-}
-
 static void restore_volumes(struct bh_server *server)
 {
     const struct kept_volume *kept;

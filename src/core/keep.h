@@ -18,6 +18,7 @@
 #define BH_CORE_KEEP_H
 
 #include "core/table.h"
+#include "core/window.h"
 
 #include <stdint.h>
 
@@ -30,13 +31,12 @@ struct bh_volume;
 
 /* The WRITEs of a strict session on a shared volume, by number mod W: noted
  * before each begins. See core/doubt.h. */
-#define BH_INTENTS_MAX 64u
 struct bh_intents {
     struct {
         uint32_t number; /* its low half; 0: none */
         uint32_t lsn;
         uint64_t hash; /* of its data */
-    } of[BH_INTENTS_MAX];
+    } of[BH_WINDOW_MAX];
 };
 
 void bh_keep_shape(const struct bh_server_config *config,

@@ -310,7 +310,7 @@ void bh_session_record(struct bh_server *server, struct bh_session *session,
                        uint64_t number, uint8_t status)
 {
     bh_window_record(session->window, number, status);
-    session->doubts &= ~((uint64_t)1 << number % BH_INTENTS_MAX);
+    session->doubts &= ~((uint64_t)1 << number % BH_WINDOW_MAX);
     bh_keep_session(server, session);
 }
 

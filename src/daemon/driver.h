@@ -28,7 +28,7 @@ struct bh_catalogue *bh_driver_catalogue(struct bh_driver *driver);
 const struct bh_udp *bh_driver_listeners(const struct bh_driver *driver,
                                          size_t *count);
 
-/* Serves until SIGINT or SIGTERM, then ends every session, makes all stable,
+/* Serves until SIGINT or SIGTERM, then finishes what runs, makes all stable,
  * and returns whether it is. A second such signal ends the process at once. */
 bool bh_driver_run(struct bh_driver *driver);
 

@@ -329,8 +329,9 @@ static int make_file(struct bh_state *state, char *problem)
                 O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     error = fd < 0 ? -errno : -posix_fallocate(fd, 0, (off_t)state->len);
     state->file = fd;
-    if (error == 0)
-        error = lock(state, fd, problem);
+    if (error == 0 &&
+        flock(fd, LOCK_EX | LOCK_NB) != 0) /* nobody else has it */
+        error = -errno;
     if (error == 0)
         error = write_head(fd, state->len);
     if (error == 0 &&
