@@ -2,9 +2,10 @@
 #include "core/ids.h"
 
 #include "core/limits.h"
+#include "wire/protocol.h"
 
 /* With half of all ids in use, as many draws fail once in 2^64; a few suffice
- * before one that was only pending is taken out of quarantine. */
+ * before one that was never proven is taken out of quarantine. */
 #define DRAWS 64
 #define DRAWS_FROM_FREE 8
 
@@ -33,7 +34,7 @@ static uint16_t take(struct bh_ids *ids, uint16_t id, uint16_t slot)
     return id;
 }
 
-/* Whether a closed id, which was only ever pending, may be drawn early. */
+/* Whether a closed id may be drawn early. */
 static bool may_reuse(const struct bh_ids *ids, uint16_t id)
 {
     return ids->of[id].state == BH_ID_CLOSED && ids->of[id].unproven;
@@ -96,6 +97,15 @@ void bh_ids_doom(struct bh_ids *ids, uint16_t id, uint64_t now, uint8_t status)
     entry->unproven = entry->state == BH_ID_PENDING;
     entry->status = status;
     entry->until_s = seconds(now) + FAR_AHEAD_S;
+}
+
+bool bh_ids_rest(struct bh_ids *ids, uint16_t id, uint64_t now)
+{
+    if (id == 0 || bh_ids_state(ids, id, now) != BH_ID_FREE)
+        return false;
+    ids->of[id] = (struct bh_id){.state = BH_ID_PENDING};
+    bh_ids_close(ids, id, now, BH_ERR_SESSION);
+    return true;
 }
 
 void bh_ids_adjust(struct bh_ids *ids, uint16_t id, uint64_t now)

@@ -4,12 +4,14 @@
  *
  *   FREE --draw--> PENDING --prove--> PROVEN --close--> CLOSED --120 s--> FREE
  *                     '-----------------close-----------^
+ *     '---------------rest (somebody uses it)----------'
  *
  * Invariants:
  *  1. Id 0 is never drawn.
  *  2. An id that was proven is not drawn within BH_QUARANTINE_MS of its end.
- *     One that was only pending owned nothing and may be drawn before that,
- *     when nothing else is left.
+ *     One that was only pending owned nothing, and one that somebody used
+ *     while it was free may be made up: those may be drawn before that, when
+ *     nothing else is left.
  *  3. A closed id keeps the status that its DISCON was answered with, for the
  *     host that it was given to.
  */
@@ -29,7 +31,7 @@ struct bh_id {
     uint8_t state;    /* enum bh_id_state */
     uint8_t status;   /* CLOSED: what a repeated DISCON gets */
     uint16_t slot;    /* PENDING, PROVEN: index in that table */
-    bool unproven;    /* CLOSED: it was only ever pending */
+    bool unproven;    /* CLOSED: this server has not seen it proven */
     bool strict;      /* it was given to a strict session */
     uint32_t until_s; /* CLOSED: the last second of its quarantine */
     uint32_t owner;   /* hash of the host that it was given to */
@@ -56,6 +58,11 @@ void bh_ids_adjust(struct bh_ids *ids, uint16_t id, uint64_t now);
 
 void bh_ids_close(struct bh_ids *ids, uint16_t id, uint64_t now,
                   uint8_t status);
+
+/* A datagram names `id`. If it is free, a server whose memory is lost gave it
+ * away, and what is still under way of that session is not to meet another: it
+ * is closed now. Returns whether it was free. */
+bool bh_ids_rest(struct bh_ids *ids, uint16_t id, uint64_t now);
 
 /* It is about to be closed. If the server is killed before that, the next one
  * finds it closed, and its rest begins then: see bh_ids_adjust(). */

@@ -255,6 +255,8 @@ void bh_wrong_id(struct bh_server *server, const struct bh_path *path,
     server->counters.wrong_ids++;
     bh_event_note(server, BH_EVENT_ID_UNKNOWN, &path->peer, NULL)->id =
         command->session;
+    if (bh_ids_rest(&server->ids, command->session, server->now))
+        bh_keep_closed(server, command->session);
     bh_pending_guessed(server, host);
     if (bh_host_may(&host->wrong_id_due_ms, server->now, BH_WRONG_ID_BURST,
                     BH_WRONG_ID_INTERVAL_MS))

@@ -131,6 +131,12 @@ void client_timer(struct world *world, struct client *client)
         client_go(world, client);
 }
 
+void client_given(struct world *world, struct client *client, uint16_t id)
+{
+    client->id = id;
+    client->boot = world->node.boot;
+}
+
 void client_rest(struct world *world, struct client *client, uint32_t ms)
 {
     client->id = 0;
@@ -307,6 +313,7 @@ struct datagram *client_datagram(struct world *world, struct client *client,
 
     d->peer = client->peer;
     d->request = request;
+    d->session_boot = client->boot;
     d->volume = client->volume;
     d->must = op->must;
     return d;

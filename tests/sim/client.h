@@ -107,6 +107,7 @@ struct client {
 
     /* What it has. */
     uint16_t id;       /* 0: no session */
+    uint32_t boot;     /* of the server that gave it this id */
     uint32_t request;  /* requests begun so far */
     uint32_t born;     /* that number when its machine was last reset */
     uint32_t answered; /* of them, in calm weather: any answer */
@@ -155,6 +156,9 @@ void client_go(struct world *world, struct client *client);
 
 /* The rest it leaves alone: all that it has is gone. */
 void client_forget(struct world *world, struct client *client);
+
+/* The server has given it this id. */
+void client_given(struct world *world, struct client *client, uint16_t id);
 
 /* It rests for a while, without a session. */
 void client_rest(struct world *world, struct client *client, uint32_t ms);

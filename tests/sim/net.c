@@ -41,6 +41,7 @@ struct datagram *net_new(struct world *world, uint16_t client)
     d->client = client;
     d->replay = d->connect = false;
     d->boot = world->node.boot;
+    d->session_boot = d->boot;
     d->sent_ms = world->now_ms;
     d->must = 0;
     d->request = 0;
@@ -141,6 +142,8 @@ static bool too_late(struct world *world, const struct datagram *d)
     if (d->bytes[0] == BH_PACKET_CONNECT || d->replay)
         return false;
     if (d->boot != world->node.boot || d->sent_ms < world->net.cut_ms)
+        return true;
+    if (d->session_boot != d->boot && world->node.ids[id].alive)
         return true;
     if (client->strict || d->request == client->request)
         return false;

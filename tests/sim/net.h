@@ -5,6 +5,9 @@
  * protocol asks of it and no other:
  *
  *  - nothing but a CONNECT lives as long as an id rests;
+ *  - nothing of a session from before a power loss meets one that was given the
+ *    same id after it, which no memory can prevent (ids are few here; of a
+ *    real server's it is one in 65,536);
  *  - of a client that does not number its requests, nothing is under way when
  *    it sends the next one (docs/design.md, "What the models said");
  *  - of one that counts, nothing is older than NET_COUNTING requests, and
@@ -28,8 +31,9 @@ struct world;
 
 struct datagram {
     uint32_t refs;
-    uint32_t request; /* the client's own count of requests */
-    uint32_t boot;    /* of the server's table */
+    uint32_t request;      /* the client's own count of requests */
+    uint32_t boot;         /* of the server's table */
+    uint32_t session_boot; /* in which its session began */
     uint16_t client, len;
     uint16_t volume;
     bool connect; /* the answer to one */

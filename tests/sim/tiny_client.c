@@ -110,7 +110,7 @@ void tiny_received(struct world *world, struct client *client,
         return;
     client->op.kind = OP_NONE;
     if (op.kind == OP_CONNECT && form->status(client->tiny) == BH_OK)
-        client->id = form->session(client->tiny);
+        client_given(world, client, form->session(client->tiny));
     client_answered(world, client, &op, form->status(client->tiny),
                     datagram->bytes + data);
 }

@@ -335,7 +335,7 @@ static void connect_answered(struct world *world, struct client *client,
         !fits(client, d->len, BH_CONNECT_REPLY_LEN))
         return;
     client->op.kind = OP_NONE;
-    client->id = BH_GET16(d->bytes + 3);
+    client_given(world, client, BH_GET16(d->bytes + 3));
     client->next = client->oldest = 0;
     client_answered(world, client, &op, d->bytes[2], NULL);
 }

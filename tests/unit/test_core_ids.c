@@ -130,6 +130,29 @@ static void a_proven_id_rests_a_pending_one_may_come_back_in_need(void **state)
     }
 }
 
+static void
+an_id_that_somebody_uses_rests_and_may_come_back_in_need(void **state)
+{
+    struct rig *rig = *state;
+    uint16_t proven = draw(rig, 0, 1);
+
+    bh_ids_prove(&rig->ids, proven, 1);
+    assert_false(bh_ids_rest(&rig->ids, proven, 0));
+    assert_false(bh_ids_rest(&rig->ids, 0, 0));
+    for (uint32_t id = 1; id < 4096; id++)
+        if (id != proven)
+            assert_true(bh_ids_rest(&rig->ids, (uint16_t)id, 0));
+    assert_int_equal(bh_ids_state(&rig->ids, 2, 1000), BH_ID_CLOSED);
+    assert_int_equal(bh_ids_state(&rig->ids, 2, 121000), BH_ID_FREE);
+    for (int i = 0; i < 1000; i++)
+        assert_true(draw(rig, 1000, 1) >= 4096);
+    for (uint32_t id = 1; id < BH_ID_COUNT; id++)
+        bh_ids_rest(&rig->ids, (uint16_t)id, 1000);
+    for (int i = 0; i < 1000; i++)
+        assert_int_not_equal(draw(rig, 2000, 1), 0);
+    assert_int_equal(bh_ids_state(&rig->ids, proven, 2000), BH_ID_PROVEN);
+}
+
 static void without_randomness_none_is_drawn(void **state)
 {
     struct rig *rig = *state;
@@ -159,6 +182,7 @@ int main(void)
         TEST(a_month_of_uptime_does_not_confuse_it),
         TEST(every_id_but_0_can_be_drawn_once),
         TEST(a_proven_id_rests_a_pending_one_may_come_back_in_need),
+        TEST(an_id_that_somebody_uses_rests_and_may_come_back_in_need),
         TEST(without_randomness_none_is_drawn),
         TEST(a_draw_of_0_is_drawn_again),
     };
