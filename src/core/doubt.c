@@ -85,7 +85,7 @@ bool bh_doubt_examine(struct bh_server *server, struct bh_volume *volume)
     doubt->job.facts = &volume->facts;
     volume->service_runs = true; /* nothing else is done to it */
     if (doubt->job.len == 0)
-        bh_doubt_examined(server, BH_ERR_SHORT);
+        bh_doubt_examined(server, BH_OK); /* nothing is what is there */
     else
         bh_job_post(server, &doubt->job);
     return true;
@@ -105,7 +105,7 @@ static void settle(struct bh_server *server, struct bh_session *session,
     if (status == BH_OK &&
         intents->of[doubt->at].hash == bh_doubt_hash(server, &doubt->job))
         bh_session_record(server, session, number, BH_OK);
-    else if (status != BH_OK && status != BH_ERR_SHORT)
+    else if (status != BH_OK)
         bh_session_record(server, session, number, BH_ERR_STORAGE);
 }
 

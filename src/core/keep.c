@@ -15,7 +15,8 @@ struct kept_volume {
     struct bh_volume_facts facts; /* number 0: the slot is free */
     uint64_t change_counter;
     uint64_t version;
-    uint64_t poisoned;
+    uint32_t poisoned;
+    uint32_t attached; /* what was acknowledged may not be stable */
 };
 
 struct kept_closed {
@@ -97,6 +98,7 @@ void bh_keep_volume(struct bh_server *server, const struct bh_volume *volume)
         kept.change_counter = volume->change_counter;
         kept.version = volume->version;
         kept.poisoned = is_poisoned(volume);
+        kept.attached = volume->attached || volume->overdue;
     }
     bh_table_store(&server->table, VOLUMES, volume_slot(server, volume), &kept);
 }
@@ -229,8 +231,11 @@ static void restore_volumes(struct bh_server *server)
         volume->version = kept->version;
         volume->poisoned = kept->poisoned != 0;
         volume->restored = true;
-        if (volume->poisoned)
+        volume->overdue = kept->attached != 0;
+        if (volume->poisoned || volume->overdue)
             bh_list_remove(&volume->idle); /* not to be forgotten */
+        if (volume->overdue)
+            bh_volume_unsettle(server, volume);
     }
     server->volumes_used = slot;
 }

@@ -177,13 +177,37 @@ static uint8_t access_needed(const struct bh_volume *volume)
     return access;
 }
 
+/* Whether a session of this volume, or of one on the same medium, will have it
+ * synced. */
+static bool is_named(const struct bh_server *server,
+                     const struct bh_volume *volume)
+{
+    const struct bh_volume *at = bh_volume_chain(server, &volume->facts);
+
+    for (; at != NULL; at = at->chain)
+        if (same_medium(&at->facts, &volume->facts) &&
+            access_needed(at) != BH_ACCESS_NONE)
+            return true;
+    return false;
+}
+
+/* What it is to be attached for: what an earlier server has acknowledged is
+ * synced though no session asks for it. */
+static uint8_t access_due(const struct bh_server *server,
+                          const struct bh_volume *volume)
+{
+    if (volume->overdue && !is_named(server, volume))
+        return BH_ACCESS_READER;
+    return access_needed(volume);
+}
+
 static void serve(struct bh_server *server, struct bh_volume *volume,
                   enum bh_job_kind kind)
 {
     struct bh_job *job = &volume->service;
 
     job->kind = (uint8_t)kind;
-    job->access = access_needed(volume);
+    job->access = access_due(server, volume);
     job->medium = volume->medium;
     job->facts = &volume->facts;
     job->patient = volume->restored;
@@ -233,12 +257,12 @@ static void unpark(struct bh_server *server, struct bh_volume *volume)
 /* Starts what is due, the most urgent first: see the diagram in volume.h. */
 static void settle(struct bh_server *server, struct bh_volume *volume)
 {
-    uint8_t access = access_needed(volume);
+    uint8_t access = access_due(server, volume);
 
     if (volume->service_runs)
         return; /* bh_volume_served() comes back to this */
     if (volume->sync_wanted || !bh_list_empty(&volume->commit_next) ||
-        (volume->dirty && access == BH_ACCESS_NONE)) {
+        (volume->dirty && access_needed(volume) == BH_ACCESS_NONE)) {
         serve_sync(server, volume);
     } else if (access != BH_ACCESS_NONE && volume->access != access) {
         if (access < volume->access || !rival_lets_go(server, volume))
@@ -268,15 +292,6 @@ void bh_volumes_settle(struct bh_server *server)
                                 struct bh_volume, unsettled));
 }
 
-static void note_version(struct bh_server *server, struct bh_volume *volume,
-                         uint64_t version)
-{
-    if (volume->version == version)
-        return;
-    volume->version = version;
-    bh_keep_volume(server, volume);
-}
-
 static void attached(struct bh_server *server, struct bh_volume *volume)
 {
     const struct bh_job *job = &volume->service;
@@ -287,7 +302,8 @@ static void attached(struct bh_server *server, struct bh_volume *volume)
         bh_volume_dirtied(server, volume); /* by an earlier server, maybe */
     volume->attached = true;
     volume->restored = false;
-    note_version(server, volume, 0); /* from now on it changes */
+    volume->version = 0; /* from now on it changes */
+    bh_keep_volume(server, volume);
     if (volume->doubtful && volume->facts.sync == BH_SYNC_WRITE)
         volume->sync_wanted = true; /* before anything is said to be done */
     volume->access = job->access;
@@ -306,8 +322,9 @@ static void attach_failed(struct bh_server *server, struct bh_volume *volume,
         bh_event_note(server, BH_EVENT_ATTACH_FAILED, NULL, volume);
 
     event->status = status;
-    volume->restored = false;
-    note_version(server, volume, 0); /* sessions to come know nothing of it */
+    volume->restored = volume->overdue = false;
+    volume->version = 0; /* sessions to come know nothing of it */
+    bh_keep_volume(server, volume);
     if (volume->service.access < access)
         volume->access = volume->service.access;
     BH_LIST_EACH (link, &volume->parked) {
@@ -342,10 +359,26 @@ void bh_volume_poison(struct bh_server *server, const struct bh_volume *volume)
     }
 }
 
+/* A sync is of the whole medium, whatever name it has. */
+static void nothing_overdue(struct bh_server *server,
+                            const struct bh_volume *volume)
+{
+    struct bh_volume *at = bh_volume_chain(server, &volume->facts);
+
+    for (; at != NULL; at = at->chain) {
+        if (!at->overdue || !same_medium(&at->facts, &volume->facts))
+            continue;
+        at->overdue = false;
+        bh_keep_volume(server, at);
+    }
+}
+
 static void synced(struct bh_server *server, struct bh_volume *volume,
                    uint8_t status)
 {
     struct bh_link done;
+
+    nothing_overdue(server, volume);
 
     if (status != BH_OK) {
         bh_volume_poison(server, volume);
@@ -418,7 +451,8 @@ void bh_volume_served(struct bh_server *server, struct bh_job *job,
         volume->access = BH_ACCESS_NONE;
         volume->medium = NULL;
         if (bh_left_to_next(server))
-            note_version(server, volume, job->version);
+            volume->version = job->version;
+        bh_keep_volume(server, volume);
         break;
     default:
         synced(server, volume, status);

@@ -52,6 +52,7 @@ struct bh_volume {
     bool service_runs, attached, dirty, poisoned;
     bool sync_wanted;     /* the timer says so */
     bool restored;        /* from the table, and not attached since */
+    bool overdue;         /* an earlier server had it attached: to be synced */
     bool doubtful;        /* restored WRITEs are to be examined: core/doubt.h */
     uint8_t access;       /* what it is attached for; NONE while it is not */
     void *medium;         /* the driver's */

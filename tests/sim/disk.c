@@ -163,13 +163,13 @@ static uint8_t attach(struct world *world, struct bh_job *job, uint8_t status)
         &world->disks.of[world->disks.volumes[volume].disk];
     struct medium *medium = job->medium;
 
+    world->disks.volumes[volume].barred = status != BH_OK;
     if (status != BH_OK)
         return status;
     if (locked(world, medium, volume, job->access))
         return BH_ERR_IN_USE;
     if (medium == NULL)
         medium = new_medium(world, volume);
-    world->disks.volumes[volume].opened = true;
     medium->access = job->access;
     job->medium = medium;
     job->byte_count = world->disks.volumes[volume].facts.byte_count;
@@ -444,17 +444,20 @@ static void data_job_over(struct world *world, struct slot *slot)
 
 static void sync_over(struct world *world, const struct slot *slot)
 {
-    struct volume *volume = &world->disks.volumes[slot->volume];
+    const struct volume *volume = &world->disks.volumes[slot->volume];
     struct disk *disk = &world->disks.of[volume->disk];
 
-    if (slot->status != BH_OK) {
-        for (uint32_t i = 0; i < VOLUMES; i++)
-            if (world->disks.volumes[i].disk == volume->disk)
-                world->disks.volumes[i].failed = true;
-    } else {
+    if (slot->status == BH_OK)
         sync_down(world, slot);
-        if (!volume->failed && slot->serial > volume->stable)
-            volume->stable = slot->serial;
+    for (uint32_t i = 0; i < VOLUMES; i++) {
+        struct volume *at = &world->disks.volumes[i];
+
+        if (at->disk != volume->disk)
+            continue;
+        if (slot->status != BH_OK)
+            at->failed = true;
+        else if (!at->failed && slot->serial > at->stable)
+            at->stable = slot->serial;
     }
     if (--disk->syncs == 0)
         for (uint32_t i = 0; i < disk->dirty_count; i++)
@@ -644,10 +647,8 @@ void disks_killed(struct world *world)
     }
     disks->generation++;
     memset(disks->media, 0, sizeof disks->media);
-    for (uint32_t i = 0; i < VOLUMES; i++) {
+    for (uint32_t i = 0; i < VOLUMES; i++)
         disks->volumes[i].counter_loose = true;
-        disks->volumes[i].opened = false;
-    }
 }
 
 /* One granule after a power loss. */

@@ -53,9 +53,8 @@ struct volume {
     struct bh_volume_facts facts;
     uint32_t disk, first; /* in granules */
     uint64_t acked;  /* serial of the newest acknowledged WRITE through it */
-    uint64_t stable; /* serial that its own syncs have covered */
-    bool opened;     /* by this server: else it knows nothing of what an
-                        earlier one has left there */
+    uint64_t stable; /* serial that syncs of its disk have covered */
+    bool barred;     /* the last attachment failed */
     bool failed;     /* a sync did, and nobody has reopened it */
     uint64_t proven; /* writing sessions on these bytes */
     uint64_t counter, counter_proven; /* the change counter, and when */

@@ -751,7 +751,7 @@ static void stopped(struct world *world)
     for (uint32_t i = 0; i < VOLUMES; i++) {
         const struct volume *v = &world->disks.volumes[i];
 
-        if (v->acked > v->stable && !v->failed && v->opened)
+        if (v->acked > v->stable && !v->failed && !v->barred)
             world_fail(world,
                        "the server has ended in order, and what it has "
                        "acknowledged on volume %u is not stable",

@@ -76,6 +76,18 @@ static void a_pending_session_that_was_proven_does_not_come_back(void **state)
     assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 0), BH_ERR_SESSION);
 }
 
+/* The server before this one lost its memory, and a client does not know. */
+static void an_id_that_somebody_uses_is_not_given_away(void **state)
+{
+    struct fx *fx = *state;
+
+    with_disk(fx);
+    assert_int_equal(fx_read(fx, fx_host(fx, 1), 77, 0), BH_ERR_SESSION);
+    assert_int_equal(bh_ids_state(&fx->server->ids, 77, fx->now), BH_ID_CLOSED);
+    fx_kill(fx);
+    assert_int_equal(bh_ids_state(&fx->server->ids, 77, fx->now), BH_ID_CLOSED);
+}
+
 static void the_volume_is_locked_before_anyone_asks(void **state)
 {
     struct fx *fx = *state;
@@ -159,8 +171,8 @@ static void a_disconnect_is_answered_again(void **state)
     assert_int_equal(fx->server->ids.of[id].state, BH_ID_CLOSED);
     fx_pass(fx, BH_QUARANTINE_MS + 2000);
     fx_kill(fx);
-    assert_int_equal(fx_discon(fx, fx_host(fx, 1), id), BH_ERR_SESSION);
     assert_int_equal(fx->server->ids.of[id].state, BH_ID_FREE);
+    assert_int_equal(fx_discon(fx, fx_host(fx, 1), id), BH_ERR_SESSION);
 }
 
 /* The last thing that a killed server stored may be its number. */
@@ -281,6 +293,86 @@ static void every_name_of_a_poisoned_medium_is_poisoned(void **state)
     bh_server_reopen(fx->server, fx->now);
     fx_pump(fx);
     fx_open(fx, fx_host(fx, 2), FX_PLAIN, "t");
+}
+
+/*
+ * What was acknowledged on a volume that no session names any more.
+ */
+
+/* A machine that was reset has come back, only to look, and gone; its WRITEs of
+ * before are not stable yet. */
+static struct fx_disk *unnamed(struct fx *fx)
+{
+    struct fx_disk *disk = with_disk(fx);
+    uint16_t id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
+
+    assert_int_equal(fx_write(fx, fx_host(fx, 1), id, 1, 1), BH_OK);
+    disk->holds[BH_JOB_SYNC] = true;
+    id = fx_open(fx, fx_host(fx, 1), FX_READER, "d");
+    assert_int_equal(fx_discon(fx, fx_host(fx, 1), id), BH_OK);
+    assert_int_equal(bh_server_session_count(fx->server), 0);
+    return disk;
+}
+
+static void it_is_made_stable_though_nobody_asks(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = unnamed(fx);
+
+    fx_kill(fx);
+    assert_int_not_equal(disk->stable, disk->written);
+    fx_kill(fx); /* again, before it could be */
+    disk->holds[BH_JOB_SYNC] = false;
+    fx_release(fx, BH_JOB_SYNC);
+    assert_int_equal(disk->stable, disk->written);
+    assert_null(fx->media); /* and let go of */
+    disk->count[BH_JOB_ATTACH] = 0;
+    fx_kill(fx);
+    assert_int_equal(disk->count[BH_JOB_ATTACH], 0);
+}
+
+static void an_orderly_end_waits_for_it(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = unnamed(fx);
+
+    fx_kill(fx);
+    bh_server_stop(fx->server, fx->now);
+    fx_pump(fx);
+    assert_false(bh_server_idle(fx->server));
+    disk->holds[BH_JOB_SYNC] = false;
+    fx_release(fx, BH_JOB_SYNC);
+    assert_true(bh_server_idle(fx->server));
+    assert_int_equal(disk->stable, disk->written);
+}
+
+static void whoever_wants_it_meanwhile_waits_and_gets_it(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = unnamed(fx), *twin = fx_disk(fx, "t", 4096);
+    uint16_t id;
+
+    twin->facts.inode = disk->facts.inode; /* another name of it */
+    fx_kill(fx);
+    id = fx_pend(fx, fx_host(fx, 2), FX_PLAIN, "t");
+    assert_int_equal(fx_write(fx, fx_host(fx, 2), id, 0, 2), FX_NONE);
+    disk->holds[BH_JOB_SYNC] = false;
+    fx_release(fx, BH_JOB_SYNC);
+    assert_int_equal(fx_answer(fx, fx_host(fx, 2)), BH_OK);
+}
+
+/* Its image is gone: there is nothing left to do, and it is not tried again. */
+static void it_is_given_up_when_it_cannot_be_attached(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = unnamed(fx);
+
+    disk->fails[BH_JOB_ATTACH] = BH_ERR_NO_IMAGE;
+    disk->count[BH_JOB_ATTACH] = 0;
+    fx_kill(fx);
+    fx_pass(fx, 5000);
+    assert_int_equal(disk->count[BH_JOB_ATTACH], 1);
+    assert_true(bh_server_idle(fx->server));
 }
 
 static void what_is_no_longer_the_same_is_answered_4(void **state)
@@ -495,9 +587,8 @@ static void nothing_else_is_done_before_doubts_are_settled(void **state)
     assert_int_equal(doubt.disk->bytes[3 * FX_SECTOR], 3);
 }
 
-static void a_sector_that_cannot_be_read_is_12(void **state)
+static void cannot_be_read(struct fx *fx, uint8_t status)
 {
-    struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx);
     uint16_t id;
 
@@ -506,13 +597,24 @@ static void a_sector_that_cannot_be_read_is_12(void **state)
     disk->holds[BH_JOB_WRITE] = true;
     fx_strict_send_write(fx, fx_host(fx, 1), id, 2, 5, 0x11);
     disk->holds[BH_JOB_WRITE] = false;
-    disk->fails[BH_JOB_READ] = BH_ERR_STORAGE;
+    disk->fails[BH_JOB_READ] = status;
     fx_kill(fx);
     disk->fails[BH_JOB_READ] = BH_OK;
     assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 2, 5, 0x11),
                      BH_ERR_STORAGE);
     assert_int_equal(fx_strict_write(fx, fx_host(fx, 1), id, 3, 5, 0x11),
                      BH_OK);
+}
+
+static void a_sector_that_cannot_be_read_is_12(void **state)
+{
+    cannot_be_read(*state, BH_ERR_STORAGE);
+}
+
+/* Less than a sector tells nothing either. */
+static void a_sector_that_is_read_in_part_is_12(void **state)
+{
+    cannot_be_read(*state, BH_ERR_SHORT);
 }
 
 static void with_sync_write_what_was_done_is_stable_first(void **state)
@@ -694,6 +796,7 @@ int main(void)
         TEST(a_session_goes_on_under_its_id),
         TEST(a_pending_session_goes_on_too),
         TEST(a_pending_session_that_was_proven_does_not_come_back),
+        TEST(an_id_that_somebody_uses_is_not_given_away),
         TEST(the_volume_is_locked_before_anyone_asks),
         TEST(a_strict_number_is_not_carried_out_again),
         TEST(a_number_that_ran_when_the_server_died_runs_again),
@@ -705,6 +808,10 @@ int main(void)
         TEST(a_poisoned_volume_stays_so),
         TEST(a_sync_that_failed_just_before_the_kill_is_known),
         TEST(every_name_of_a_poisoned_medium_is_poisoned),
+        TEST(it_is_made_stable_though_nobody_asks),
+        TEST(an_orderly_end_waits_for_it),
+        TEST(whoever_wants_it_meanwhile_waits_and_gets_it),
+        TEST(it_is_given_up_when_it_cannot_be_attached),
         TEST(what_is_no_longer_the_same_is_answered_4),
         TEST(the_first_attachment_is_patient),
         TEST(a_stopped_server_leaves_its_sessions),
@@ -715,6 +822,7 @@ int main(void)
         TEST(one_that_was_not_is_carried_out),
         TEST(nothing_else_is_done_before_doubts_are_settled),
         TEST(a_sector_that_cannot_be_read_is_12),
+        TEST(a_sector_that_is_read_in_part_is_12),
         TEST(with_sync_write_what_was_done_is_stable_first),
         TEST(doubts_end_with_their_session),
         TEST(a_displaced_session_does_not_come_back),
