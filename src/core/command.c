@@ -16,15 +16,18 @@
  * either finishes the request or posts its job.
  */
 
+/* Its sectors, each behind the header of its reply; cut to the limit. */
 static void fill_span(struct bh_request *request, uint64_t limit)
 {
     uint32_t sector_len = BH_SECTOR_LEN(request->session->exponent);
+    uint32_t len = request->count * sector_len;
     struct bh_job *job = &request->job;
 
     job->offset = (uint64_t)request->command.lsn * sector_len;
-    job->len = limit - job->offset < sector_len
-                   ? (uint32_t)(limit - job->offset)
-                   : sector_len;
+    job->len =
+        limit - job->offset < len ? (uint32_t)(limit - job->offset) : len;
+    job->piece = sector_len;
+    job->stride = bh_request_header_len(request) + sector_len;
 }
 
 /* The end of what may be written: a volume that may grow has room behind its
@@ -44,8 +47,14 @@ static void handle_read(struct bh_server *server, struct bh_request *request)
     fill_span(request, volume->facts.byte_count);
     request->job.kind = BH_JOB_READ;
     request->job.data = request->buffer + bh_request_header_len(request);
-    server->counters.reads++;
+    server->counters.reads += request->count;
     bh_queue_add(server, volume, request);
+}
+
+static void handle_read_run(struct bh_server *server,
+                            struct bh_request *request)
+{
+    handle_read(server, request);
 }
 
 void bh_command_fit(struct bh_request *request)
@@ -86,11 +95,21 @@ static struct bh_identify identify(const struct bh_server *server)
                                 .utc_seconds = server->utc_seconds,
                                 .zone_minutes = server->zone_minutes,
                                 .window = BH_WINDOW_MAX,
-                                .preferred_run = BH_PREFERRED_RUN,
+                                .preferred_run = 1,
                                 .lease_seconds = BH_LEASE_MS / 1000,
                                 .features = features(),
                                 .heavy_len = BH_HEAVY_LEN,
                                 .instance = server->config.instance};
+}
+
+/* The most sectors in a run: their replies leave together, each has a number,
+ * and all of them are in the window. */
+static uint32_t run_max(uint8_t exponent)
+{
+    uint32_t most =
+        BH_RUN_MAX_LEN / (BH_STRICT_REPLY_HEADER_LEN + BH_SECTOR_LEN(exponent));
+
+    return most < BH_WINDOW_MAX ? most : BH_WINDOW_MAX;
 }
 
 static uint16_t volume_flags(const struct bh_volume_facts *facts)
@@ -114,7 +133,9 @@ static void handle_identify(struct bh_server *server,
     struct bh_identify it = identify(server);
     uint32_t len;
 
-    if (session->window == NULL) { /* a default session has neither */
+    if (session->window != NULL) {
+        it.preferred_run = (uint16_t)run_max(session->exponent);
+    } else { /* a default session has neither */
         it.window = 1;
         it.lease_seconds = 0;
     }
@@ -123,7 +144,7 @@ static void handle_identify(struct bh_server *server,
     it.sector_count = bh_volume_sectors(volume, session->exponent);
     it.change_counter = volume->change_counter;
     memcpy(it.name, volume->facts.name, sizeof it.name - 1);
-    len = bh_request_put_header(request, BH_OK);
+    len = bh_request_put_header(request, 0, BH_OK);
     bh_identify_encode(request->buffer + len, &it);
     bh_session_request_over(server, request, BH_OK);
     bh_request_reply(server, request, len + BH_IDENTIFY_LEN);
@@ -190,7 +211,8 @@ static uint8_t check(const struct bh_request *request)
     if (row->flags & BH_OP_CHANGES && session->access != BH_ACCESS_WRITER)
         return BH_ERR_READ_ONLY;
     if (row->flags & BH_OP_LSN &&
-        (uint64_t)request->command.lsn * BH_SECTOR_LEN(session->exponent) >=
+        ((uint64_t)request->command.lsn + request->count - 1) *
+                BH_SECTOR_LEN(session->exponent) >=
             end)
         return BH_ERR_LSN;
     return BH_OK;
@@ -247,13 +269,28 @@ void bh_command_admit(struct bh_server *server, struct bh_request *request)
         handlers[request->command.opcode](server, request);
 }
 
+/* The sectors of a READ are there: what the volume does not have of the last
+ * one is zero, and each becomes a reply. */
+static void reply_data(struct bh_server *server, struct bh_request *request)
+{
+    const struct bh_job *job = &request->job;
+    uint32_t last = request->count - 1u;
+    uint32_t lacking = request->count * job->piece - job->len;
+
+    if (lacking > 0)
+        memset(bh_job_at(job, job->len), 0, lacking);
+    for (uint32_t i = 0; i <= last; i++)
+        bh_request_put_header(request, i, BH_OK);
+    bh_session_request_over(server, request, BH_OK);
+    bh_request_reply_run(server, request, job->stride, request->count);
+}
+
 void bh_command_done(struct bh_server *server, struct bh_request *request,
                      uint8_t status)
 {
     struct bh_session *session = request->session;
     struct bh_volume *volume = session->volume;
     const struct bh_job *job = &request->job;
-    uint32_t sector_len = BH_SECTOR_LEN(session->exponent);
 
     if (job->kind == BH_JOB_WRITE) { /* before what waits for it runs */
         bh_volume_dirtied(server, volume);
@@ -276,10 +313,7 @@ void bh_command_done(struct bh_server *server, struct bh_request *request,
         return;
     }
     bh_queue_remove(server, volume, request);
-    memset(job->data + job->len, 0, sector_len - job->len);
-    sector_len += bh_request_put_header(request, BH_OK);
-    bh_session_request_over(server, request, BH_OK);
-    bh_request_reply(server, request, sector_len);
+    reply_data(server, request);
 }
 
 static void refuse(struct bh_server *server, const struct bh_path *path,
@@ -311,22 +345,34 @@ static size_t body_len(uint8_t opcode, uint8_t exponent)
 
 /* IDENTIFY has a magic number where others have an LSN: whoever happens to use
  * this opcode for something else is told that it is unknown. */
-static bool known_opcode(const struct bh_command *command)
+static bool known_opcode(const struct bh_command *command, bool strict)
 {
-    return bh_opcode_find(command->opcode) != NULL &&
+    const struct bh_opcode_row *row = bh_opcode_find(command->opcode);
+
+    return row != NULL && (strict || (row->flags & BH_OP_STRICT) == 0) &&
            (command->opcode != BH_OP_IDENTIFY ||
             command->lsn == BH_IDENTIFY_MAGIC);
 }
 
-/* Opcode and body length: what can be said of a COMMAND by itself. */
-static uint8_t well_formed(const struct bh_command *command, size_t len,
-                           uint8_t exponent)
+/* Sectors and numbers that a COMMAND takes. */
+static uint8_t count_of(const struct bh_command *command, const uint8_t *bytes)
 {
-    if (!known_opcode(command))
+    return command->opcode == BH_OP_READ_RUN ? bytes[BH_COMMAND_HEADER_LEN] : 1;
+}
+
+/* Opcode and body: what can be said of a COMMAND by itself. */
+static uint8_t well_formed(const struct bh_command *command,
+                           const uint8_t *bytes, size_t len, uint8_t exponent,
+                           bool strict)
+{
+    uint32_t count;
+
+    if (!known_opcode(command, strict))
         return BH_ERR_OPCODE;
     if (len - BH_COMMAND_HEADER_LEN < body_len(command->opcode, exponent))
         return BH_ERR_FORMAT;
-    return BH_OK;
+    count = count_of(command, bytes);
+    return count >= 1 && count <= run_max(exponent) ? BH_OK : BH_ERR_FORMAT;
 }
 
 /* Session id 0: the server itself is asked. */
@@ -339,7 +385,7 @@ static void identify_server(struct bh_server *server,
     uint8_t status = BH_OK;
     size_t reply_len;
 
-    if (!known_opcode(command))
+    if (!known_opcode(command, false))
         status = BH_ERR_OPCODE;
     else if (len < BH_IDENTIFY_SERVER_REQUEST_LEN)
         status = BH_ERR_FORMAT;
@@ -364,6 +410,7 @@ static struct bh_request *take_request(struct bh_server *server,
     if (request == NULL)
         return NULL;
     request->command = *command;
+    request->count = count_of(command, bytes);
     memcpy(request->buffer + BH_COMMAND_HEADER_LEN,
            bytes + BH_COMMAND_HEADER_LEN, body_len(command->opcode, exponent));
     return request;
@@ -421,6 +468,16 @@ static void start(struct bh_server *server, struct bh_session *session,
     bh_command_admit(server, request);
 }
 
+/* Whether the numbers behind the first are in the window, too. */
+static bool run_fits(const struct bh_session *session, uint64_t number,
+                     uint8_t count)
+{
+    uint8_t status;
+
+    return count == 1 || bh_window_check(session->window, number + count - 1,
+                                         &status) != BH_NUMBER_AHEAD;
+}
+
 /* A command of a strict session. */
 static void strict_received(struct bh_server *server,
                             struct bh_session *session,
@@ -429,7 +486,7 @@ static void strict_received(struct bh_server *server,
                             const uint8_t *bytes, size_t len)
 {
     const struct bh_opcode_row *row = bh_opcode_find(command->opcode);
-    uint8_t status = well_formed(command, len, session->exponent);
+    uint8_t status = well_formed(command, bytes, len, session->exponent, true);
     struct bh_request *request;
     uint64_t number;
     bool again;
@@ -438,10 +495,11 @@ static void strict_received(struct bh_server *server,
                           row != NULL && row->flags & BH_OP_DATA, &number,
                           &again))
         return;
-
+    if (status == BH_OK && !run_fits(session, number, count_of(command, bytes)))
+        status = BH_ERR_AHEAD;
     if (status != BH_OK) {
         if (status == BH_ERR_OPCODE && !again) /* a format can be mended */
-            bh_session_record(server, session, number, status);
+            bh_session_record(server, session, number, 1, status);
         refuse(server, path, command, status, true);
         return;
     }
@@ -461,7 +519,7 @@ static void default_received(struct bh_server *server,
                              const struct bh_command *command,
                              const uint8_t *bytes, size_t len)
 {
-    uint8_t status = well_formed(command, len, session->exponent);
+    uint8_t status = well_formed(command, bytes, len, session->exponent, false);
     uint8_t newest = session->count.highest;
     struct bh_request *request;
 
@@ -528,7 +586,7 @@ static void pending_received(struct bh_server *server,
 {
     uint8_t exponent = pending->flags & BH_FLAG_SECTOR_MASK;
     bool strict = (pending->flags & BH_FLAG_STRICT) != 0;
-    uint8_t status = well_formed(command, len, exponent);
+    uint8_t status = well_formed(command, bytes, len, exponent, strict);
     struct bh_request *request;
 
     if (strict && pending->request != NULL) { /* its number is not recorded */
@@ -537,6 +595,9 @@ static void pending_received(struct bh_server *server,
     }
     if (strict && !first_number(server, pending, path, command, status))
         return;
+    if (strict && status == BH_OK &&
+        bh_number_low(command) + count_of(command, bytes) - 1u > BH_WINDOW_MAX)
+        status = BH_ERR_AHEAD;
     if (status != BH_OK) {
         refuse(server, path, command, status, strict);
         return;

@@ -63,7 +63,8 @@ static void fill_job(struct bh_doubt *doubt, const struct bh_volume *volume,
                                  .medium = volume->medium,
                                  .offset = offset,
                                  .len = (uint32_t)len,
-                                 .data = doubt->sector};
+                                 .data = doubt->sector,
+                                 .piece = (uint32_t)len};
 }
 
 bool bh_doubt_examine(struct bh_server *server, struct bh_volume *volume)
@@ -104,9 +105,9 @@ static void settle(struct bh_server *server, struct bh_session *session,
     session->doubts &= ~bit(doubt->at);
     if (status == BH_OK &&
         intents->of[doubt->at].hash == bh_doubt_hash(server, &doubt->job))
-        bh_session_record(server, session, number, BH_OK);
+        bh_session_record(server, session, number, 1, BH_OK);
     else if (status != BH_OK)
-        bh_session_record(server, session, number, BH_ERR_STORAGE);
+        bh_session_record(server, session, number, 1, BH_ERR_STORAGE);
 }
 
 void bh_doubt_examined(struct bh_server *server, uint8_t status)

@@ -12,6 +12,7 @@
 #define BH_CORE_JOB_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum bh_job_kind {
@@ -83,7 +84,9 @@ struct bh_job {
 
     uint64_t offset; /* READ, WRITE: byte of the volume */
     uint32_t len;    /* READ, WRITE: bytes */
-    uint8_t *data;   /* READ, WRITE: `len` bytes */
+    uint8_t *data;   /* READ, WRITE: `len` bytes, in pieces */
+    uint32_t piece;  /* bytes of a piece; the last may be shorter */
+    uint32_t stride; /* from the first byte of a piece to that of the next */
 
     uint64_t byte_count; /* ATTACH: out, the volume's length now */
 
@@ -104,5 +107,12 @@ struct bh_job {
     const uint8_t *route; /* LOOKUP: the way back to the client */
     struct bh_volume_facts *facts;
 };
+
+/* Where byte `at` of a READ goes. */
+static inline uint8_t *bh_job_at(const struct bh_job *job, uint32_t at)
+{
+    return job->data + (size_t)(at / job->piece) * job->stride +
+           at % job->piece;
+}
 
 #endif

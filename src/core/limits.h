@@ -65,7 +65,6 @@
 
 /* What IDENTIFY says beside the volume's facts. */
 #define BH_HEAVY_LEN 65536u
-#define BH_PREFERRED_RUN 1u
 
 /* A strict session that was not heard for so long yields to anyone. */
 #define BH_LEASE_MS 30000u

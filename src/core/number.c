@@ -19,9 +19,13 @@ void bh_strict_answer(struct bh_server *server, const struct bh_path *path,
 
 bool bh_number_runs(const struct bh_session *session, uint64_t number)
 {
-    BH_LIST_EACH (link, &session->requests)
-        if (BH_OWNER(link, struct bh_request, of_session)->number == number)
+    BH_LIST_EACH (link, &session->requests) {
+        const struct bh_request *request =
+            BH_OWNER(link, struct bh_request, of_session);
+
+        if (number - request->number < request->count)
             return true;
+    }
     return false;
 }
 

@@ -22,6 +22,7 @@ struct bh_request *bh_request_new(struct bh_server *server,
     request->host = host;
     request->session = NULL;
     request->path = *path;
+    request->count = 1;
     request->discon = false;
     request->strict = false;
     request->again = false;
@@ -44,12 +45,19 @@ void bh_request_free(struct bh_server *server, struct bh_request *request)
 void bh_request_reply(struct bh_server *server, struct bh_request *request,
                       uint32_t len)
 {
+    bh_request_reply_run(server, request, len, 1);
+}
+
+void bh_request_reply_run(struct bh_server *server, struct bh_request *request,
+                          uint32_t len, uint32_t count)
+{
     if (request->mute) {
         bh_request_free(server, request);
         return;
     }
     request->state = BH_REQUEST_REPLYING;
     request->reply_len = len;
+    request->reply_count = count;
     bh_list_append(&server->sends, &request->link);
 }
 
@@ -58,14 +66,28 @@ uint32_t bh_request_header_len(const struct bh_request *request)
     return request->strict ? BH_STRICT_REPLY_HEADER_LEN : BH_REPLY_HEADER_LEN;
 }
 
-uint32_t bh_request_put_header(struct bh_request *request, uint8_t status)
+/* A strict one's number is that of the request and `i` more. */
+static uint32_t put_strict_header(struct bh_request *request, uint32_t i,
+                                  uint8_t status)
+{
+    const struct bh_command *command = &request->command;
+    uint16_t number = (uint16_t)(bh_number_low(command) + i);
+    uint8_t *at = request->buffer;
+
+    if (i > 0)
+        at += (size_t)i * request->job.stride;
+    return (uint32_t)bh_strict_reply_encode(
+        at, (uint8_t)number, status, (uint8_t)(number >> 8), command->session);
+}
+
+uint32_t bh_request_put_header(struct bh_request *request, uint32_t i,
+                               uint8_t status)
 {
     const struct bh_command *command = &request->command;
     uint8_t *at = request->buffer;
 
     if (request->strict)
-        return (uint32_t)bh_strict_reply_encode(at, command->seq, status,
-                                                command->pad, command->session);
+        return put_strict_header(request, i, status);
     if (request->discon)
         return (uint32_t)bh_discon_reply_encode(at, command->seq, status);
     return (uint32_t)bh_command_reply_encode(at, command->seq, status,
@@ -75,7 +97,8 @@ uint32_t bh_request_put_header(struct bh_request *request, uint8_t status)
 void bh_request_reply_status(struct bh_server *server,
                              struct bh_request *request, uint8_t status)
 {
-    bh_request_reply(server, request, bh_request_put_header(request, status));
+    bh_request_reply(server, request,
+                     bh_request_put_header(request, 0, status));
 }
 
 void bh_reply(struct bh_server *server, const struct bh_path *path,

@@ -31,8 +31,9 @@ struct bh_host;
 struct bh_server;
 struct bh_session;
 
-/* The longest datagram, rounded up so that the buffers stay aligned. */
-#define BH_REQUEST_BUFFER_LEN (BH_SECTOR_LEN_MAX + 64u)
+/* The longest run of replies, rounded up so that the buffers stay aligned. Of
+ * most of them only the first page is ever touched. */
+#define BH_REQUEST_BUFFER_LEN 65536u
 
 enum bh_request_state {
     BH_REQUEST_FREE,
@@ -58,9 +59,10 @@ struct bh_request {
     bool again;      /* strict: recorded before, and runs again to bring data */
     bool mute;       /* superseded: its reply is not sent */
     bool late;       /* default: not the newest of its session on arrival */
-    uint64_t number; /* strict: in full */
-    uint32_t reply_len;
-    uint8_t *buffer; /* BH_REQUEST_BUFFER_LEN: request, then reply */
+    uint8_t count;   /* sectors; strict: numbers that it takes */
+    uint64_t number; /* strict: in full, the first of them */
+    uint32_t reply_len, reply_count; /* so many replies of that length */
+    uint8_t *buffer; /* BH_REQUEST_BUFFER_LEN: request, then replies */
     struct bh_path path;
 };
 
@@ -74,11 +76,17 @@ void bh_request_free(struct bh_server *server, struct bh_request *request);
 void bh_request_reply(struct bh_server *server, struct bh_request *request,
                       uint32_t len);
 
+/* Queues `count` replies of `len` bytes, one behind the other. */
+void bh_request_reply_run(struct bh_server *server, struct bh_request *request,
+                          uint32_t len, uint32_t count);
+
 /* Bytes before the data of its reply. */
 uint32_t bh_request_header_len(const struct bh_request *request);
 
-/* Writes those bytes to the buffer and returns their number. */
-uint32_t bh_request_put_header(struct bh_request *request, uint8_t status);
+/* Writes those bytes to the buffer, at the place of reply `i` of a run, and
+ * returns their number. */
+uint32_t bh_request_put_header(struct bh_request *request, uint32_t i,
+                               uint8_t status);
 
 /* Replies with a status alone. */
 void bh_request_reply_status(struct bh_server *server,

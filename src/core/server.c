@@ -275,7 +275,7 @@ static void session_kept(struct bh_server *server, struct bh_session *session,
 
     if (!bh_number_passes(server, session, path, keep, false, &number, &again))
         return;
-    bh_session_record(server, session, number, BH_OK);
+    bh_session_record(server, session, number, 1, BH_OK);
     bh_strict_answer(server, path, keep, BH_OK);
 }
 
@@ -418,14 +418,17 @@ bool bh_server_next_send(struct bh_server *server, struct bh_send *out)
     if (bh_list_empty(&server->sends))
         return false;
     request = BH_OWNER(bh_list_take(&server->sends), struct bh_request, link);
-    *out = (struct bh_send){&request->path, request->buffer, request->reply_len,
-                            request};
+    *out = (struct bh_send){.path = &request->path,
+                            .bytes = request->buffer,
+                            .len = request->reply_len,
+                            .count = request->reply_count,
+                            .token = request};
     return true;
 }
 
 void bh_server_sent(struct bh_server *server, const struct bh_send *send)
 {
-    server->counters.replied++;
+    server->counters.replied += send->count;
     bh_request_free(server, send->token);
 }
 

@@ -88,11 +88,13 @@ struct bh_send {
     const struct bh_path *path;
     uint8_t *bytes;
     size_t len;
+    unsigned count;
     void *token;
 };
 
-/* The next reply. What `out` points to is owned by the driver until it calls
- * bh_server_sent(); several may be out at once. */
+/* The next reply, or `count` of them, each of `len` bytes and all for the same
+ * peer, one behind the other. What `out` points to is owned by the driver until
+ * it calls bh_server_sent(); several may be out at once. */
 bool bh_server_next_send(struct bh_server *server, struct bh_send *out);
 void bh_server_sent(struct bh_server *server, const struct bh_send *send);
 

@@ -306,11 +306,22 @@ void bh_session_request_began(struct bh_session *session,
     session->request_count++;
 }
 
-void bh_session_record(struct bh_server *server, struct bh_session *session,
-                       uint64_t number, uint8_t status)
+/* Of a run, a READ may have brought some before. */
+static void record(struct bh_session *session, uint64_t number, uint8_t status)
 {
+    uint8_t old;
+
+    if (bh_window_check(session->window, number, &old) != BH_NUMBER_NEW)
+        return;
     bh_window_record(session->window, number, status);
     session->doubts &= ~((uint64_t)1 << number % BH_WINDOW_MAX);
+}
+
+void bh_session_record(struct bh_server *server, struct bh_session *session,
+                       uint64_t number, uint32_t count, uint8_t status)
+{
+    for (uint32_t i = 0; i < count; i++)
+        record(session, number + i, status);
     bh_keep_session(server, session);
 }
 
@@ -334,8 +345,10 @@ void bh_session_request_over(struct bh_server *server,
 {
     /* A DISCON's status stays with the id: if its number were recorded, a kill
      * before the end would leave a session that nothing ends. */
-    if (request->strict && !request->again && !request->discon)
-        bh_session_record(server, request->session, request->number, status);
+    if (request->strict && !request->discon &&
+        (!request->again || request->count > 1))
+        bh_session_record(server, request->session, request->number,
+                          request->count, status);
     leave(server, request);
 }
 

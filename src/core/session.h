@@ -134,9 +134,10 @@ void bh_session_init(struct bh_session *session, uint16_t id,
 void bh_session_seat(struct bh_server *server, struct bh_session *session,
                      struct bh_volume *volume, struct bh_host *host);
 
-/* A strict session has carried `number` out; the next server knows it too. */
+/* A strict session has carried out what has `count` numbers from `number` on;
+ * the next server knows it too. */
 void bh_session_record(struct bh_server *server, struct bh_session *session,
-                       uint64_t number, uint8_t status);
+                       uint64_t number, uint32_t count, uint8_t status);
 
 /* The session ends, now or with its last request. */
 void bh_session_end(struct bh_server *server, struct bh_session *session,

@@ -146,18 +146,21 @@ static void do_jobs(struct bh_driver *driver)
 static void send_through(struct bh_driver *driver, size_t listener,
                          const struct bh_send *sends, unsigned count)
 {
-    struct bh_datagram datagrams[BH_UDP_BATCH];
+    struct bh_datagrams datagrams[BH_UDP_BATCH];
     unsigned mine = 0;
 
     for (unsigned i = 0; i < count; i++) {
         struct bh_route route = bh_path_route(sends[i].path->route);
 
         if (route.listener == listener)
-            datagrams[mine++] =
-                (struct bh_datagram){route.udp, sends[i].bytes, sends[i].len};
+            datagrams[mine++] = (struct bh_datagrams){
+                route.udp, sends[i].bytes, sends[i].len * sends[i].count,
+                sends[i].len};
     }
-    if (mine > 0)
-        bh_udp_send(&driver->udp[listener], datagrams, mine);
+    if (mine > 0 && !bh_udp_send(&driver->udp[listener], datagrams, mine))
+        bh_log_say("the kernel does not cut datagrams on the way of %s; they "
+                   "are sent one by one from now on",
+                   driver->config->listen[listener]);
 }
 
 static void send_replies(struct bh_driver *driver)
@@ -245,16 +248,26 @@ static void pump(struct bh_driver *driver)
     stop_when_idle(driver);
 }
 
+static void receive_each(struct bh_driver *driver, size_t index,
+                         const struct bh_datagrams *datagrams)
+{
+    struct bh_path path = bh_path_make((uint8_t)index, &datagrams->route);
+    const uint8_t *at = datagrams->bytes, *end = at + datagrams->len;
+
+    do {
+        size_t left = (size_t)(end - at);
+        size_t len = left < datagrams->piece ? left : datagrams->piece;
+
+        bh_server_receive(driver->server, now_ms(), &path, at, len);
+        do_jobs(driver); /* at once: what the page cache has needs no queue */
+        at += len;
+    } while (at < end);
+}
+
 static void receive_batch(struct bh_driver *driver, size_t index)
 {
-    for (unsigned i = 0; i < driver->batch.count; i++) {
-        const struct bh_datagram *datagram = &driver->batch.of[i];
-        struct bh_path path = bh_path_make((uint8_t)index, &datagram->route);
-
-        bh_server_receive(driver->server, now_ms(), &path, datagram->bytes,
-                          datagram->len);
-        do_jobs(driver); /* at once: what the page cache has needs no queue */
-    }
+    for (unsigned i = 0; i < driver->batch.count; i++)
+        receive_each(driver, index, &driver->batch.of[i]);
 }
 
 /* A busy socket gives the loop a chance after this many batches. */

@@ -104,10 +104,28 @@ static int sync_medium(struct bh_medium *medium, const struct bh_job *job)
     return error;
 }
 
+/* A READ's pieces; their number. */
+static unsigned pieces_of(const struct bh_job *job,
+                          struct iovec pieces[BH_PIECES_MAX])
+{
+    uint8_t *at = job->data;
+    uint32_t left = job->len;
+    unsigned count = 0;
+
+    for (; left > 0; at += job->stride) {
+        uint32_t len = left < job->piece ? left : job->piece;
+
+        pieces[count++] = (struct iovec){at, len};
+        left -= len;
+    }
+    return count;
+}
+
 static int work(struct bh_catalogue *catalogue, struct bh_job *job,
                 const char *default_image, char cause[BH_CAUSE_LEN])
 {
     struct bh_medium *medium = job->medium;
+    struct iovec pieces[BH_PIECES_MAX];
 
     switch (job->kind) {
     case BH_JOB_LOOKUP:
@@ -119,7 +137,8 @@ static int work(struct bh_catalogue *catalogue, struct bh_job *job,
         detach(job);
         return 0;
     case BH_JOB_READ:
-        return medium->ops->read(medium, job->offset, job->data, job->len);
+        return medium->ops->read(medium, job->offset, pieces,
+                                 pieces_of(job, pieces));
     case BH_JOB_WRITE:
         return medium->ops->write(medium, job->offset, job->data, job->len);
     default:
@@ -150,7 +169,9 @@ uint8_t bh_storage_do(struct bh_catalogue *catalogue, struct bh_job *job,
 bool bh_storage_do_now(struct bh_job *job)
 {
     struct bh_medium *medium = job->medium;
+    struct iovec pieces[BH_PIECES_MAX];
 
     return job->kind == BH_JOB_READ &&
-           medium->ops->read_now(medium, job->offset, job->data, job->len) == 0;
+           medium->ops->read_now(medium, job->offset, pieces,
+                                 pieces_of(job, pieces)) == 0;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/udp.h"
 
+#include "net/segments.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,9 +82,13 @@ static int open_family(const struct bh_address *local, bool dual,
     if (out->fd < 0)
         return -errno;
     error = bind_socket(out, dual);
-    if (error != 0)
+    if (error != 0) {
         close(out->fd);
-    return error;
+        return error;
+    }
+    out->cuts = bh_segments_known(out->fd);
+    (void)bh_segments_merge(out->fd);
+    return 0;
 }
 
 int bh_udp_open(const struct bh_address *local, struct bh_udp *out)
@@ -108,9 +114,11 @@ void bh_udp_close(struct bh_udp *udp)
  * Receiving.
  */
 
+/* Only the messages that the last batch has used need it again. */
 static void prepare(const struct bh_udp *udp, struct bh_udp_batch *batch)
 {
-    for (unsigned i = 0; i < BH_UDP_BATCH; i++) {
+    for (; batch->ready < BH_UDP_BATCH; batch->ready++) {
+        unsigned i = batch->ready;
         struct msghdr *header = &batch->messages[i].msg_hdr;
 
         batch->vectors[i] =
@@ -190,6 +198,19 @@ static bool honest(const struct bh_udp *udp, const struct bh_udp_route *route)
            !IN6_ARE_ADDR_EQUAL(peer, &route->local);
 }
 
+static struct bh_datagrams take(const struct bh_udp *udp,
+                                struct mmsghdr *message, uint8_t *bytes)
+{
+    size_t piece = bh_segments_get(&message->msg_hdr);
+
+    return (struct bh_datagrams){
+        .route = read_route(udp, &message->msg_hdr),
+        .bytes = bytes,
+        .len = message->msg_len,
+        .piece = piece > 0 ? piece : message->msg_len,
+    };
+}
+
 int bh_udp_receive(struct bh_udp *udp, struct bh_udp_batch *batch)
 {
     int taken;
@@ -200,13 +221,12 @@ int bh_udp_receive(struct bh_udp *udp, struct bh_udp_batch *batch)
     if (taken < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
     for (int i = 0; i < taken; i++) {
-        struct bh_datagram datagram = {
-            read_route(udp, &batch->messages[i].msg_hdr), batch->buffers[i],
-            batch->messages[i].msg_len};
+        struct bh_datagrams *at = &batch->of[batch->count];
 
-        if (honest(udp, &datagram.route))
-            batch->of[batch->count++] = datagram;
+        *at = take(udp, &batch->messages[i], batch->buffers[i]);
+        batch->count += honest(udp, &at->route);
     }
+    batch->ready = 0;
     return taken;
 }
 
@@ -214,23 +234,27 @@ int bh_udp_receive(struct bh_udp *udp, struct bh_udp_batch *batch)
  * Sending.
  */
 
-struct outgoing {
-    struct iovec vector;
+#define CONTROL_LEN (CMSG_SPACE(sizeof(struct in6_pktinfo)) + BH_SEGMENTS_SPACE)
+
+/* Messages on their way to sendmmsg(). */
+struct outbox {
+    struct mmsghdr messages[BH_UDP_BATCH];
+    struct iovec vectors[BH_UDP_BATCH];
     union {
         struct sockaddr_in v4;
         struct sockaddr_in6 v6;
-    } name;
-    _Alignas(
-        struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+    } names[BH_UDP_BATCH];
+    _Alignas(struct cmsghdr) uint8_t control[BH_UDP_BATCH][CONTROL_LEN];
+    unsigned count, vector_count;
 };
 
-static void put_local(struct msghdr *header, struct outgoing *out, int level,
+static void put_local(struct msghdr *header, uint8_t *control, int level,
                       int type, const void *info, size_t len)
 {
     struct cmsghdr *at;
 
-    header->msg_control = out->control;
     header->msg_controllen = CMSG_SPACE(len);
+    memset(control, 0, CMSG_SPACE(len));
     at = CMSG_FIRSTHDR(header);
     at->cmsg_level = level;
     at->cmsg_type = type;
@@ -239,69 +263,193 @@ static void put_local(struct msghdr *header, struct outgoing *out, int level,
 }
 
 /* From the address that the request was sent to. */
-static void write_local(struct msghdr *header, struct outgoing *out,
+static void write_local(struct msghdr *header, uint8_t *control,
                         const struct bh_udp_route *route)
 {
+    header->msg_control = control;
     if (!route->has_local)
         return;
     if (IN6_IS_ADDR_V4MAPPED(&route->peer)) {
         struct in_pktinfo info = {.ipi_spec_dst = unmap_v4(&route->local)};
 
-        put_local(header, out, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+        put_local(header, control, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
     } else {
         struct in6_pktinfo info = {.ipi6_addr = route->local};
 
-        put_local(header, out, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
+        put_local(header, control, IPPROTO_IPV6, IPV6_PKTINFO, &info,
+                  sizeof info);
     }
 }
 
-static void address_to(const struct bh_udp *udp, struct msghdr *header,
-                       struct outgoing *out, const struct bh_udp_route *route)
+/* A message without bytes yet. */
+static struct msghdr *open_message(const struct bh_udp *udp, struct outbox *box,
+                                   const struct bh_udp_route *route)
 {
-    header->msg_name = &out->name;
+    unsigned at = box->count++;
+    struct msghdr *header = &box->messages[at].msg_hdr;
+
+    *header = (struct msghdr){.msg_name = &box->names[at],
+                              .msg_iov = &box->vectors[box->vector_count]};
     if (udp->family == AF_INET) {
-        out->name.v4 = (struct sockaddr_in){.sin_family = AF_INET,
-                                            .sin_port = htons(route->port),
-                                            .sin_addr = unmap_v4(&route->peer)};
-        header->msg_namelen = sizeof out->name.v4;
+        box->names[at].v4 =
+            (struct sockaddr_in){.sin_family = AF_INET,
+                                 .sin_port = htons(route->port),
+                                 .sin_addr = unmap_v4(&route->peer)};
+        header->msg_namelen = sizeof box->names[at].v4;
     } else {
-        out->name.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
-                                             .sin6_port = htons(route->port),
-                                             .sin6_addr = route->peer,
-                                             .sin6_scope_id = route->scope};
-        header->msg_namelen = sizeof out->name.v6;
+        box->names[at].v6 =
+            (struct sockaddr_in6){.sin6_family = AF_INET6,
+                                  .sin6_port = htons(route->port),
+                                  .sin6_addr = route->peer,
+                                  .sin6_scope_id = route->scope};
+        header->msg_namelen = sizeof box->names[at].v6;
     }
+    write_local(header, box->control[at], route);
+    return header;
 }
 
-unsigned bh_udp_send(struct bh_udp *udp, const struct bh_datagram *datagrams,
-                     unsigned count)
+static void add_bytes(struct outbox *box, struct msghdr *header, uint8_t *bytes,
+                      size_t len)
 {
-    struct outgoing out[BH_UDP_BATCH];
-    struct mmsghdr messages[BH_UDP_BATCH] = {0};
-    unsigned at = 0, sent = 0;
+    box->vectors[box->vector_count++] = (struct iovec){bytes, len};
+    header->msg_iovlen++;
+}
 
-    for (unsigned i = 0; i < count; i++) {
-        struct msghdr *header = &messages[i].msg_hdr;
+/* One that cannot be sent is lost; the client asks again. */
+static bool send_each_message(const struct bh_udp *udp, struct outbox *box)
+{
+    unsigned at = 0;
+    bool some = box->count == 0;
 
-        out[i].vector = (struct iovec){datagrams[i].bytes, datagrams[i].len};
-        header->msg_iov = &out[i].vector;
-        header->msg_iovlen = 1;
-        address_to(udp, header, &out[i], &datagrams[i].route);
-        write_local(header, &out[i], &datagrams[i].route);
-    }
-    while (at < count) {
-        int done = sendmmsg(udp->fd, messages + at, count - at, 0);
+    while (at < box->count) {
+        int done = sendmmsg(udp->fd, box->messages + at, box->count - at, 0);
 
         if (done < 0 && errno == EINTR)
             continue;
-        if (done <= 0) {
-            at++; /* this one is lost; the client asks again */
-            continue;
-        }
-        at += (unsigned)done;
-        sent += (unsigned)done;
+        some |= done > 0;
+        at += done > 0 ? (unsigned)done : 1;
     }
-    return sent;
+    box->count = box->vector_count = 0;
+    return some;
+}
+
+/* One message for each datagram. Whether any has left. */
+static bool send_singly(const struct bh_udp *udp, struct outbox *box,
+                        const struct bh_datagrams *datagrams)
+{
+    uint8_t *at = datagrams->bytes, *end = at + datagrams->len;
+    bool some = false;
+
+    while (at < end) {
+        size_t left = (size_t)(end - at);
+        size_t len = left < datagrams->piece ? left : datagrams->piece;
+
+        if (box->count == BH_UDP_BATCH)
+            some |= send_each_message(udp, box);
+        add_bytes(box, open_message(udp, box, &datagrams->route), at, len);
+        at += len;
+    }
+    return some;
+}
+
+static bool send_all_singly(const struct bh_udp *udp, struct outbox *box,
+                            const struct bh_datagrams *datagrams,
+                            unsigned count, uint64_t which)
+{
+    bool some = false;
+
+    for (unsigned i = 0; i < count; i++)
+        if (which >> i & 1)
+            some |= send_singly(udp, box, &datagrams[i]);
+    return send_each_message(udp, box) || some;
+}
+
+static bool same_route(const struct bh_udp_route *a,
+                       const struct bh_udp_route *b)
+{
+    return a->port == b->port && memcmp(a, b, sizeof *a) == 0;
+}
+
+/* Those of datagrams[first...] that go to the first one's peer and are of its
+ * length, as many as one call takes. */
+static uint64_t group_of(const struct bh_datagrams *datagrams, unsigned count,
+                         unsigned first, uint64_t sent)
+{
+    const struct bh_datagrams *head = &datagrams[first];
+    uint64_t group = (uint64_t)1 << first;
+    size_t len = head->len, most = BH_SEGMENTS_MAX * head->piece;
+
+    if (most > BH_SEGMENTS_LEN_MAX)
+        most = BH_SEGMENTS_LEN_MAX;
+    for (unsigned i = first + 1; i < count; i++) {
+        const struct bh_datagrams *at = &datagrams[i];
+
+        if (sent >> i & 1 || at->piece != head->piece || len + at->len > most ||
+            !same_route(&at->route, &head->route))
+            continue;
+        group |= (uint64_t)1 << i;
+        len += at->len;
+    }
+    return group;
+}
+
+static void put_group(const struct bh_udp *udp, struct outbox *box,
+                      const struct bh_datagrams *datagrams, uint64_t group)
+{
+    const struct bh_datagrams *head = &datagrams[__builtin_ctzll(group)];
+    struct msghdr *header = open_message(udp, box, &head->route);
+
+    for (uint64_t left = group; left != 0; left &= left - 1) {
+        const struct bh_datagrams *at = &datagrams[__builtin_ctzll(left)];
+
+        add_bytes(box, header, at->bytes, at->len);
+    }
+    if ((group & (group - 1)) != 0 || head->len > head->piece)
+        bh_segments_put(header, (uint16_t)head->piece);
+}
+
+/* The groups that the kernel would not cut. */
+static uint64_t send_groups(const struct bh_udp *udp, struct outbox *box,
+                            const uint64_t groups[BH_UDP_BATCH])
+{
+    uint64_t refused = 0;
+    unsigned at = 0;
+
+    while (at < box->count) {
+        int done = sendmmsg(udp->fd, box->messages + at, box->count - at, 0);
+
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0 && bh_segments_refused(errno))
+            refused |= groups[at];
+        at += done > 0 ? (unsigned)done : 1;
+    }
+    box->count = box->vector_count = 0;
+    return refused;
+}
+
+bool bh_udp_send(struct bh_udp *udp, const struct bh_datagrams *datagrams,
+                 unsigned count)
+{
+    struct outbox box;
+    uint64_t groups[BH_UDP_BATCH] = {0}, sent = 0, refused;
+
+    box.count = box.vector_count = 0;
+    if (!udp->cuts) {
+        send_all_singly(udp, &box, datagrams, count, UINT64_MAX);
+        return true;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (sent >> i & 1)
+            continue;
+        groups[box.count] = group_of(datagrams, count, i, sent);
+        sent |= groups[box.count];
+        put_group(udp, &box, datagrams, groups[box.count]);
+    }
+    refused = send_groups(udp, &box, groups);
+    if (refused != 0 && send_all_singly(udp, &box, datagrams, count, refused))
+        udp->cuts = false;
+    return udp->cuts;
 }
 
 /*

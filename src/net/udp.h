@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * UDP sockets for a server: datagrams in and out in batches, each answered
- * from the address that it was sent to, never fragmented.
+ * from the address that it was sent to, never fragmented. What a peer sends or
+ * is sent in one go is handed to the kernel in one piece (net/segments.h) where
+ * it can do that.
  */
 #ifndef BH_NET_UDP_H
 #define BH_NET_UDP_H
@@ -18,11 +20,13 @@
 
 #define BH_UDP_BATCH 64u
 
-/* A longer datagram than any of the protocol is cut here: padding. */
-#define BH_UDP_BUFFER_LEN (BH_DATAGRAM_MAX_LEN + 64u)
+/* What is merged has room in it. Of most buffers only the first page is ever
+ * touched. */
+#define BH_UDP_BUFFER_LEN 65536u
 
 struct bh_udp {
     int fd;
+    bool cuts;               /* the kernel cuts what is sent into datagrams */
     int family;              /* AF_INET, or AF_INET6 also for IPv4 */
     struct bh_address local; /* as bound, with the real port */
 };
@@ -35,16 +39,19 @@ struct bh_udp_route {
     uint16_t has_local;
 };
 
-struct bh_datagram {
+/* One datagram, or several of one peer, one behind the other. */
+struct bh_datagrams {
     struct bh_udp_route route;
     uint8_t *bytes;
-    size_t len;
+    size_t len;   /* of all */
+    size_t piece; /* of each; the last may be shorter */
 };
 
-/* Room for one batch of datagrams to receive. */
+/* Room for one batch to receive. */
 struct bh_udp_batch {
-    struct bh_datagram of[BH_UDP_BATCH];
+    struct bh_datagrams of[BH_UDP_BATCH];
     unsigned count;
+    unsigned ready; /* messages that are prepared */
     struct mmsghdr messages[BH_UDP_BATCH];
     struct iovec vectors[BH_UDP_BATCH];
     union {
@@ -62,13 +69,17 @@ void bh_udp_close(struct bh_udp *udp);
 
 /* Takes what has arrived, without waiting, into batch->of[0..count-1]; what can
  * have no honest sender (our own address, a broadcast or multicast one) is
- * left out. The number of datagrams taken from the socket, or an error. */
+ * left out. The number of messages taken from the socket, BH_UDP_BATCH if there
+ * may be more, or an error. `batch` is zero before its first use, and used with
+ * one family of sockets. */
 int bh_udp_receive(struct bh_udp *udp, struct bh_udp_batch *batch);
 
-/* Sends `count` datagrams, at most BH_UDP_BATCH. One that cannot be sent is
- * skipped: it counts as lost in the network. The number that were sent. */
-unsigned bh_udp_send(struct bh_udp *udp, const struct bh_datagram *datagrams,
-                     unsigned count);
+/* Sends them, `count` being at most BH_UDP_BATCH, each with pieces of one
+ * length. A datagram that cannot be sent is skipped: it counts as lost in the
+ * network. False: the kernel or the device does not cut, which has just been
+ * found out; all is sent one by one from now on. */
+bool bh_udp_send(struct bh_udp *udp, const struct bh_datagrams *datagrams,
+                 unsigned count);
 
 /* The longest datagram, in bytes of payload, that reaches the peer whole as far
  * as the routing table knows; 0 if it has no route. */

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -27,13 +28,30 @@ static struct file *file_of(struct bh_medium *medium)
     return (struct file *)(void *)medium;
 }
 
-static int file_read(struct bh_medium *medium, uint64_t offset, uint8_t *data,
-                     uint32_t len)
+/* What is left when `got` bytes of the pieces are there. */
+static void advance(struct iovec **pieces, unsigned *count, size_t got)
+{
+    while (*count > 0 && got >= (*pieces)->iov_len) {
+        got -= (*pieces)->iov_len;
+        ++*pieces;
+        --*count;
+    }
+    if (*count > 0) {
+        (*pieces)->iov_base = (uint8_t *)(*pieces)->iov_base + got;
+        (*pieces)->iov_len -= got;
+    }
+}
+
+static int file_read(struct bh_medium *medium, uint64_t offset,
+                     const struct iovec *pieces, unsigned count)
 {
     struct file *file = file_of(medium);
+    struct iovec copies[BH_PIECES_MAX], *left = copies;
 
-    while (len > 0) {
-        ssize_t got = pread(file->fd, data, len, (off_t)(file->first + offset));
+    memcpy(copies, pieces, count * sizeof *pieces);
+    while (count > 0) {
+        ssize_t got =
+            preadv(file->fd, left, (int)count, (off_t)(file->first + offset));
 
         if (got < 0 && errno == EINTR)
             continue;
@@ -41,23 +59,25 @@ static int file_read(struct bh_medium *medium, uint64_t offset, uint8_t *data,
             return -errno;
         if (got == 0) /* the file was truncated under us */
             return -ENODATA;
-        data += got;
         offset += (uint64_t)got;
-        len -= (uint32_t)got;
+        advance(&left, &count, (size_t)got);
     }
     return 0;
 }
 
 static int file_read_now(struct bh_medium *medium, uint64_t offset,
-                         uint8_t *data, uint32_t len)
+                         const struct iovec *pieces, unsigned count)
 {
     struct file *file = file_of(medium);
-    struct iovec iov = {data, len};
+    size_t len = 0;
     ssize_t got;
 
     if (!file->no_wait)
         return -EAGAIN;
-    got = preadv2(file->fd, &iov, 1, (off_t)(file->first + offset), RWF_NOWAIT);
+    for (unsigned i = 0; i < count; i++)
+        len += pieces[i].iov_len;
+    got = preadv2(file->fd, pieces, (int)count, (off_t)(file->first + offset),
+                  RWF_NOWAIT);
     if (got < 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
         file->no_wait = false;
     return got == (ssize_t)len ? 0 : -EAGAIN;

@@ -105,12 +105,12 @@ static struct list *list_of(struct bh_medium *medium)
     return (struct list *)(void *)medium;
 }
 
-static int list_read(struct bh_medium *medium, uint64_t offset, uint8_t *data,
-                     uint32_t len)
+static int list_read(struct bh_medium *medium, uint64_t offset,
+                     const struct iovec *pieces, unsigned count)
 {
     struct bh_medium *text = list_of(medium)->text;
 
-    return text->ops->read(text, offset, data, len);
+    return text->ops->read(text, offset, pieces, count);
 }
 
 static int list_write(struct bh_medium *medium, uint64_t offset,

@@ -11,19 +11,24 @@
 #define BH_VOLUME_MEDIUM_H
 
 #include <stdint.h>
+#include <sys/uio.h>
 
 struct bh_medium;
 
 /* Who is in the way, and why: for the log. */
 #define BH_CAUSE_LEN 200u
 
+/* Sectors that one READ job brings. */
+#define BH_PIECES_MAX 64u
+
 struct bh_medium_ops {
-    /* All of `len` bytes at `offset`, or an error. */
-    int (*read)(struct bh_medium *medium, uint64_t offset, uint8_t *data,
-                uint32_t len);
+    /* Fills `count` pieces, at most BH_PIECES_MAX, from `offset` on, or an
+     * error. */
+    int (*read)(struct bh_medium *medium, uint64_t offset,
+                const struct iovec *pieces, unsigned count);
     /* The same if it needs no waiting, else -EAGAIN. */
-    int (*read_now)(struct bh_medium *medium, uint64_t offset, uint8_t *data,
-                    uint32_t len);
+    int (*read_now)(struct bh_medium *medium, uint64_t offset,
+                    const struct iovec *pieces, unsigned count);
     int (*write)(struct bh_medium *medium, uint64_t offset, const uint8_t *data,
                  uint32_t len);
     /* Returns when every finished write is on stable storage. */

@@ -23,14 +23,19 @@ static int check_span(const struct bh_medium *medium, uint64_t offset,
     return offset > size || size - offset < len ? -ENODATA : 0;
 }
 
-static int memory_read(struct bh_medium *medium, uint64_t offset, uint8_t *data,
-                       uint32_t len)
+static int memory_read(struct bh_medium *medium, uint64_t offset,
+                       const struct iovec *pieces, unsigned count)
 {
-    int error = check_span(medium, offset, len);
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t len = (uint32_t)pieces[i].iov_len;
+        int error = check_span(medium, offset, len);
 
-    if (error == 0)
-        memcpy(data, memory_of(medium)->bytes + offset, len);
-    return error;
+        if (error != 0)
+            return error;
+        memcpy(pieces[i].iov_base, memory_of(medium)->bytes + offset, len);
+        offset += len;
+    }
+    return 0;
 }
 
 static int memory_write(struct bh_medium *medium, uint64_t offset,

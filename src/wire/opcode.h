@@ -9,6 +9,7 @@
 #define BH_OP_LSN 1u
 #define BH_OP_CHANGES 2u
 #define BH_OP_DATA 4u
+#define BH_OP_STRICT 8u
 
 enum bh_opcode {
 #define BH_OPCODE(code, NAME, name, body, flags) BH_OP_##NAME = code,

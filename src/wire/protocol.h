@@ -36,6 +36,7 @@ enum bh_packet_type {
 #define BH_STRICT_DISCON_LEN 5u
 #define BH_STRICT_KEEP_LEN 5u
 #define BH_STRICT_REPLY_HEADER_LEN 6u
+#define BH_READ_RUN_LEN 11u /* a COMMAND and the number of sectors */
 
 /* CONNECT flags. Bits 0 to 2 are n: a sector holds 128 << n bytes. */
 #define BH_FLAG_SECTOR_MASK 0x07u
@@ -55,6 +56,10 @@ enum bh_packet_type {
 
 /* The longest datagram of the protocol: a WRITE of the largest sector. */
 #define BH_DATAGRAM_MAX_LEN (BH_COMMAND_HEADER_LEN + BH_SECTOR_LEN_MAX)
+
+/* The replies to a READ_RUN leave together: at most what one UDP datagram over
+ * IPv4 may hold. */
+#define BH_RUN_MAX_LEN 65507u
 
 /* The status byte of a reply. Each value's text is in wire/status.c. */
 enum bh_status {

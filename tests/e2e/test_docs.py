@@ -23,7 +23,7 @@ def test_there_are_opcodes_and_examples():
 @pytest.mark.parametrize("code, name", OPCODES)
 def test_opcode_has_a_section_and_a_vector(code, name):
     assert f"\n### {name} (opcode {code})\n" in PROTOCOL
-    assert any(v["means"].startswith("COMMAND") and f" opcode {code} " in v["means"] and "reply" in v
+    assert any(v["means"].startswith("COMMAND") and f" opcode {code} " in v["means"] and "replies" in v
                for v in ALL.values())
 
 
@@ -56,7 +56,7 @@ def test_the_record_of_list_has_64_bytes():
 
 
 def test_links_lead_somewhere():
-    anchors = {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
+    anchors = {re.sub(r"[^a-z0-9 _-]", "", title.lower()).replace(" ", "-")
                for title in re.findall(r"^#+ (.*)$", PROTOCOL, re.M)}
     assert set(re.findall(r"\]\(#([^)]*)\)", PROTOCOL)) <= anchors
 

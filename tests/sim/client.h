@@ -82,6 +82,8 @@ enum pane_state { PANE_FREE, PANE_OUT, PANE_LEFT };
 /* A number of a window. LEFT: given up, but still under way. */
 struct pane {
     uint8_t state, tries;
+    uint8_t run;    /* READs asked for together with this one; else 1 */
+    uint16_t first; /* number of the first of them */
     uint16_t number;
     uint32_t request;
     uint32_t wait_ms;

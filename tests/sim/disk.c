@@ -252,7 +252,7 @@ static void read_up(const struct world *world, const struct slot *slot)
     uint32_t at = first_granule(world, slot);
 
     for (uint32_t i = 0; i < slot->job->len; i += GRANULE_LEN)
-        memcpy(slot->job->data + i,
+        memcpy(bh_job_at(slot->job, i),
                world->disks.of[index].of[at + i / GRANULE_LEN].now,
                GRANULE_LEN);
 }
@@ -424,7 +424,8 @@ static void carry_out(struct world *world, struct slot *slot)
     else if (slot->kind == BH_JOB_READ && slot->status == BH_OK)
         read_up(world, slot);
     else if (slot->kind == BH_JOB_READ)
-        memset(slot->job->data, 0xEE, slot->job->len);
+        for (uint32_t i = 0; i < slot->job->len; i += GRANULE_LEN)
+            memset(bh_job_at(slot->job, i), 0xEE, GRANULE_LEN);
 }
 
 static void data_job_over(struct world *world, struct slot *slot)

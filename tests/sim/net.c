@@ -164,6 +164,9 @@ static bool stale(const struct world *world, const struct datagram *d)
         return true; /* the register has forgotten what it tells of */
     if (memcmp(&d->peer, &client->peer, sizeof d->peer) != 0)
         return true; /* to a port that nobody listens at any more */
+    if (client->kind == CLIENT_STRICT && client->padded && !d->connect &&
+        client->op.kind == OP_CONNECT)
+        return true;
     if (client->strict)
         return d->connect && (age >= NET_COUNTING || d->request < client->born);
     if (d->request < client->born)

@@ -13,7 +13,9 @@
  *  - of one that counts, nothing is older than NET_COUNTING requests, and
  *    nothing is of an earlier session that lives on beside its present one;
  *  - a machine that was reset is not answered what it had asked before: it
- *    might have used the same number for another volume.
+ *    might have used the same number for another volume;
+ *  - on a path that pads, a strict client that does not look at IDENTIFY's name
+ *    is answered nothing else while it connects.
  */
 #ifndef BH_SIM_NET_H
 #define BH_SIM_NET_H

@@ -448,13 +448,15 @@ static void check_form(struct world *world, const struct receipt *receipt,
         return;
     }
     if (send->len < 3 || send->bytes[0] != BH_PACKET_REPLY ||
-        send->bytes[1] != receipt->head[1])
+        send->bytes[1] != receipt->head[1] ||
+        (send->count > 1 && receipt->head[4] != BH_OP_READ_RUN))
         world_fail(world, "a reply does not fit its request");
     if (send->len <= receipt->len || strict_answer(receipt, send))
         return;
     if (receipt->head[0] != BH_PACKET_COMMAND || send->bytes[2] != BH_OK ||
         id == 0 || !world->node.ids[id].was_proven ||
-        (receipt->head[4] != BH_OP_READ && receipt->head[4] != BH_OP_IDENTIFY))
+        (receipt->head[4] != BH_OP_READ && receipt->head[4] != BH_OP_READ_RUN &&
+         receipt->head[4] != BH_OP_IDENTIFY))
         world_fail(world, "a reply of %u bytes to a request of %u",
                    (unsigned)send->len, (unsigned)receipt->len);
 }
@@ -565,7 +567,7 @@ static void command_ok(struct world *world, const struct receipt *receipt,
         break;
     case BH_OP_IDENTIFY:
         if (id != 0)
-            check_counter(world, receipt->volume,
+            check_counter(world, world->node.ids[id].volume,
                           send->bytes + send->len - BH_IDENTIFY_LEN);
         break;
     default:
@@ -597,10 +599,22 @@ static void check_meaning(struct world *world, const struct receipt *receipt,
     }
 }
 
+static void pass_on(struct world *world, const struct receipt *receipt,
+                    const struct bh_send *send, unsigned i)
+{
+    struct datagram *d = net_new(world, receipt->client);
+
+    d->request = receipt->request;
+    d->connect = receipt->head[0] == BH_PACKET_CONNECT;
+    d->peer = receipt->peer;
+    d->len = (uint16_t)send->len;
+    memcpy(d->bytes, send->bytes + i * send->len, send->len);
+    net_send(world, d, false);
+}
+
 static void reply(struct world *world, const struct bh_send *send)
 {
     struct receipt *receipt;
-    struct datagram *d;
     uint64_t serial;
 
     memcpy(&serial, send->path->route, sizeof serial);
@@ -616,15 +630,8 @@ static void reply(struct world *world, const struct bh_send *send)
     check_meaning(world, receipt, send);
     world_note(world, "  reply to client %: $", receipt->client,
                send->len < 4 ? send->bytes[2] : BH_GET32(send->bytes), 0);
-    if (receipt->replay)
-        return;
-    d = net_new(world, receipt->client);
-    d->request = receipt->request;
-    d->connect = receipt->head[0] == BH_PACKET_CONNECT;
-    d->peer = receipt->peer;
-    d->len = (uint16_t)send->len;
-    memcpy(d->bytes, send->bytes, send->len);
-    net_send(world, d, false);
+    for (unsigned i = 0; !receipt->replay && i < send->count; i++)
+        pass_on(world, receipt, send, i);
 }
 
 /*

@@ -15,6 +15,7 @@
     X(flushes_checked, "flushes and disconnects checked")                      \
     X(identified, "identifications checked")                                   \
     X(sessions, "sessions proven")                                             \
+    X(runs, "runs of READs")                                                   \
     X(longest, "requests of the longest session")                              \
     X(takeovers, "takeovers")                                                  \
     X(received, "datagrams to the server")                                     \

@@ -18,6 +18,7 @@
 #define WAIT_MS 150u
 #define WAIT_MAX_MS 3000u
 #define KEEP_MS 10000u /* a third of the lease */
+#define RUN_MAX 9u
 #define MOST_TRIES 80u /* to find something that may be under way, too */
 
 static struct pane *pane_of(struct client *client, uint16_t number)
@@ -28,6 +29,25 @@ static struct pane *pane_of(struct client *client, uint16_t number)
 /*
  * Out.
  */
+
+/* Whether nothing of its run has been answered: then the run is sent again, and
+ * else what is missing, by READs. */
+static bool whole(const struct client *client, const struct pane *pane)
+{
+    for (uint16_t i = 0; i < pane->run; i++) {
+        const struct pane *at =
+            &client->panes[(uint16_t)(pane->first + i) % WINDOW];
+
+        if (at->state != PANE_OUT || at->first != pane->first)
+            return false;
+    }
+    return true;
+}
+
+static bool leads(const struct client *client, const struct pane *pane)
+{
+    return pane->run > 1 && pane->number == pane->first && whole(client, pane);
+}
 
 static uint16_t encode(struct world *world, const struct client *client,
                        const struct pane *pane, uint8_t *bytes)
@@ -53,7 +73,11 @@ static uint16_t encode(struct world *world, const struct client *client,
     if (op->kind == OP_KEEP)
         return (uint16_t)bh_strict_keep_encode(bytes, &discon);
     command.opcode = opcodes[op->kind];
+    if (leads(client, pane))
+        command.opcode = BH_OP_READ_RUN;
     len = bh_command_encode(bytes, &command);
+    if (command.opcode == BH_OP_READ_RUN)
+        bytes[len++] = pane->run;
     for (uint32_t i = 0; op->kind == OP_WRITE && i < 1u << client->exponent;
          i++, len += GRANULE_LEN)
         granule_fill(bytes + len, disk, op->at + i, op->value);
@@ -62,13 +86,15 @@ static uint16_t encode(struct world *world, const struct client *client,
 
 static void send(struct world *world, struct client *client, struct pane *pane)
 {
-    struct datagram *d =
-        client_datagram(world, client, pane->request, &pane->op);
+    struct datagram *d;
 
-    d->len = encode(world, client, pane, d->bytes);
     pane->sent_ms = client->sent_ms = world->now_ms;
     pane->tries--;
-    net_send(world, d, true);
+    if (pane->run == 1 || leads(client, pane) || !whole(client, pane)) {
+        d = client_datagram(world, client, pane->request, &pane->op);
+        d->len = encode(world, client, pane, d->bytes);
+        net_send(world, d, true);
+    } /* else the first one speaks for it */
     if (world->now_ms + pane->wait_ms < client->due_ms)
         client->due_ms = world->now_ms + pane->wait_ms;
 }
@@ -124,13 +150,15 @@ static bool clashes(const struct client *client, const struct op *op)
     return false;
 }
 
-static void open_pane(struct world *world, struct client *client,
-                      const struct op *op)
+static struct pane *open_pane(struct world *world, struct client *client,
+                              const struct op *op)
 {
     struct pane *pane = pane_of(client, client->next);
 
     *pane = (struct pane){.state = PANE_OUT,
                           .tries = client->tries,
+                          .run = 1,
+                          .first = client->next,
                           .number = client->next++,
                           .request = ++client->request,
                           .wait_ms = client->polite ? WAIT_MS : 8 * WAIT_MS,
@@ -141,13 +169,57 @@ static void open_pane(struct world *world, struct client *client,
     client->out++;
     if (++client->numbers > world->stats.longest)
         world->stats.longest = client->numbers;
-    send(world, client, pane);
+    return pane;
+}
+
+static void start(struct world *world, struct client *client,
+                  const struct op *op)
+{
+    send(world, client, open_pane(world, client, op));
 }
 
 static bool room(const struct client *client)
 {
     return client->out < client->depth &&
            (uint16_t)(client->next - client->oldest) < client->window;
+}
+
+/* The READ of the sector behind; false: there is none. */
+static bool next_read(const struct world *world, const struct client *client,
+                      struct op *op)
+{
+    const struct volume *volume = &world->disks.volumes[client->volume];
+    uint32_t end =
+        volume->first + (uint32_t)(volume->facts.byte_count / GRANULE_LEN);
+
+    op->lsn++;
+    op->at += op->count;
+    return op->count == 1u << client->exponent && op->at + op->count <= end;
+}
+
+/* The sectors of a READ and of some behind it, asked for together. */
+static void start_run(struct world *world, struct client *client,
+                      const struct op *op)
+{
+    uint16_t first = client->next;
+    uint32_t wanted = rng_between(&world->rng, 1, RUN_MAX);
+    struct op at = *op;
+    uint8_t run = 0;
+
+    do {
+        open_pane(world, client, &at);
+        run++;
+    } while (run < wanted && room(client) && !op->outside &&
+             next_read(world, client, &at) && !clashes(client, &at));
+    for (uint8_t i = 0; i < run; i++) {
+        struct pane *pane = pane_of(client, (uint16_t)(first + i));
+
+        pane->first = first;
+        pane->run = run;
+    }
+    world->stats.runs += run > 1;
+    for (uint8_t i = 0; i < run; i++)
+        send(world, client, pane_of(client, (uint16_t)(first + i)));
 }
 
 /* The first request is a harmless one: docs/protocol.md 3.2. */
@@ -161,7 +233,7 @@ static void prove(struct world *world, struct client *client)
     client->numbers = 0;
     client->out = 0;
     client->due_ms = UINT64_MAX;
-    open_pane(world, client, &op);
+    start(world, client, &op);
 }
 
 static void fill_working(struct world *world, struct client *client)
@@ -172,7 +244,10 @@ static void fill_working(struct world *world, struct client *client)
         client_choose(world, client, &op);
         if (clashes(client, &op))
             continue;
-        open_pane(world, client, &op);
+        if (op.kind == OP_READ)
+            start_run(world, client, &op);
+        else
+            start(world, client, &op);
     }
 }
 
@@ -198,13 +273,13 @@ void window_fill(struct world *world, struct client *client)
     if (client->phase == WORKING && client->wake_ms > world->now_ms &&
         client->out == 0 && room(client) &&
         world->now_ms - client->sent_ms > KEEP_MS)
-        open_pane(world, client, &keep);
+        start(world, client, &keep);
     if (client->phase == PROVING && client->id != 0 && client->next == 0)
         prove(world, client);
     else if (client->phase == WORKING && !held(world, client))
         fill_working(world, client);
     else if (client->phase == LEAVING && client->out == 0 && room(client))
-        open_pane(world, client, &discon);
+        start(world, client, &discon);
     if (client->out == 0 && client->phase != RESTING && !held(world, client))
         stuck(world, client);
     if (client->phase < PROVING)
@@ -378,6 +453,13 @@ static bool is_answer(const struct client *client, const struct pane *pane,
     return fits(client, d->len, len) && BH_GET16(d->bytes + 4) == client->id;
 }
 
+/* Where the path pads, a late answer to a request of an earlier session may
+ * have passed for that to the CONNECT. */
+static bool is_mine(const struct client *client, const uint8_t *data)
+{
+    return strcmp((const char *)data + BH_IDENTIFY_AT_NAME, client->name) == 0;
+}
+
 static void answered(struct world *world, struct client *client,
                      struct pane *pane, const struct datagram *d)
 {
@@ -391,11 +473,35 @@ static void answered(struct world *world, struct client *client,
         window_fill(world, client);
         return;
     }
+    if (op.kind == OP_IDENTIFY && d->bytes[2] == BH_OK &&
+        !is_mine(client, d->bytes + BH_STRICT_REPLY_HEADER_LEN)) {
+        op_given_up(world, client, &op);
+        stuck(world, client);
+        return;
+    }
     if (op.kind == OP_IDENTIFY && d->bytes[2] == BH_OK)
         client->window = BH_GET16(d->bytes + BH_STRICT_REPLY_HEADER_LEN +
                                   BH_IDENTIFY_AT_WINDOW);
     client_answered(world, client, &op, d->bytes[2],
                     d->bytes + BH_STRICT_REPLY_HEADER_LEN);
+}
+
+/* An error answers all of a run, if nothing of it has come before. */
+static void run_answered(struct world *world, struct client *client,
+                         const struct pane *pane, const struct datagram *d)
+{
+    uint16_t first = pane->first;
+    uint8_t run = pane->run;
+
+    if (d->bytes[2] == BH_OK || !leads(client, pane))
+        run = 1;
+    for (uint16_t i = 0; i < run; i++) {
+        struct pane *at =
+            waiting(client, run == 1 ? pane->number : (uint16_t)(first + i));
+
+        if (at != NULL)
+            answered(world, client, at, d);
+    }
 }
 
 void window_received(struct world *world, struct client *client,
@@ -419,5 +525,5 @@ void window_received(struct world *world, struct client *client,
     /* An id that nobody knows may be an earlier one of this client: what is
      * not waited for any more is not answered by that. */
     if (pane->state == PANE_OUT || d->bytes[2] != BH_ERR_SESSION)
-        answered(world, client, pane, d);
+        run_answered(world, client, pane, d);
 }

@@ -317,8 +317,8 @@ static uint8_t move(struct fx *fx, struct bh_job *job)
     struct fx_disk *disk = medium->disk;
 
     if (disk == NULL) { /* `:list` */
-        if (job->kind == BH_JOB_READ)
-            memset(job->data, ':', job->len);
+        for (uint32_t i = 0; job->kind == BH_JOB_READ && i < job->len; i++)
+            *bh_job_at(job, i) = ':';
         return BH_OK;
     }
     if (job->kind == BH_JOB_WRITE)
@@ -332,7 +332,8 @@ static uint8_t move(struct fx *fx, struct bh_job *job)
     assert_true(job->len > 0 && job->offset + job->len <= FX_DISK_LEN);
     if (job->kind == BH_JOB_READ) {
         assert_true(job->offset + job->len <= disk->facts.byte_count);
-        memcpy(job->data, disk->bytes + job->offset, job->len);
+        for (uint32_t i = 0; i < job->len; i++)
+            *bh_job_at(job, i) = disk->bytes[job->offset + i];
         return BH_OK;
     }
     memcpy(disk->bytes + job->offset, job->data, job->len);
@@ -475,13 +476,28 @@ static void check_reply(struct fx *fx, const struct bh_send *send)
     }
     assert_int_equal(send->bytes[0], BH_PACKET_REPLY);
     assert_int_equal(send->bytes[1], request->head[1]);
+    assert_true(send->count == 1 || request->head[4] == BH_OP_READ_RUN);
     if (send->len <= request->len || strict_answer(request, send))
         return;
     assert_int_equal(request->head[0], BH_PACKET_COMMAND);
     assert_int_equal(send->bytes[2], BH_OK);
     assert_true(BH_GET16(request->head + 2) != 0);
     assert_true(request->head[4] == BH_OP_READ ||
+                request->head[4] == BH_OP_READ_RUN ||
                 request->head[4] == BH_OP_IDENTIFY);
+}
+
+static void take_reply(struct fx *fx, const struct bh_send *send,
+                       const uint8_t *bytes)
+{
+    struct fx_reply *reply = &fx->replies[fx->reply_count++];
+
+    assert_true(fx->reply_count < FX_REPLIES_MAX);
+    reply->path = *send->path;
+    reply->len = send->len;
+    reply->bytes = malloc(send->len);
+    assert_non_null(reply->bytes);
+    memcpy(reply->bytes, bytes, send->len);
 }
 
 static void take_replies(struct fx *fx)
@@ -489,15 +505,9 @@ static void take_replies(struct fx *fx)
     struct bh_send send;
 
     while (bh_server_next_send(fx->server, &send)) {
-        struct fx_reply *reply = &fx->replies[fx->reply_count++];
-
-        assert_true(fx->reply_count < FX_REPLIES_MAX);
         check_reply(fx, &send);
-        reply->path = *send.path;
-        reply->len = send.len;
-        reply->bytes = malloc(send.len);
-        assert_non_null(reply->bytes);
-        memcpy(reply->bytes, send.bytes, send.len);
+        for (unsigned i = 0; i < send.count; i++)
+            take_reply(fx, &send, send.bytes + i * send.len);
         bh_server_sent(fx->server, &send);
     }
 }

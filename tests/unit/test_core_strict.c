@@ -306,7 +306,7 @@ static void an_identify_again_is_answered_in_full(void **state)
         assert_int_equal(bh_identify_decode(fx->data, &it), BH_OK);
         assert_int_equal(it.window, 64);
         assert_int_equal(it.lease_seconds, 30);
-        assert_int_equal(it.preferred_run, 1);
+        assert_int_equal(it.preferred_run, 64);
     }
 }
 

@@ -100,7 +100,8 @@ static int move(struct rig *rig, uint8_t kind, void *medium, uint64_t offset,
                                .medium = medium,
                                .offset = offset,
                                .len = len,
-                               .data = rig->data};
+                               .data = rig->data,
+                               .piece = len};
     return bh_storage_do(rig->catalogue, &rig->job, NULL, rig->cause);
 }
 
@@ -232,8 +233,11 @@ static void only_reads_are_done_without_waiting(void **state)
     assert_int_equal(attach(rig, NULL, BH_ACCESS_WRITER), BH_OK);
     assert_false(bh_storage_do_now(&rig->job));
     medium = rig->job.medium;
-    rig->job = (struct bh_job){
-        .kind = BH_JOB_WRITE, .medium = medium, .len = 1, .data = rig->data};
+    rig->job = (struct bh_job){.kind = BH_JOB_WRITE,
+                               .medium = medium,
+                               .len = 1,
+                               .data = rig->data,
+                               .piece = 1};
     assert_false(bh_storage_do_now(&rig->job));
     rig->job.kind = BH_JOB_SYNC;
     assert_false(bh_storage_do_now(&rig->job));

@@ -14,6 +14,22 @@
 
 #include "volume/file.h"
 
+static int read_at(struct bh_medium *medium, uint64_t offset, void *bytes,
+                   size_t len)
+{
+    struct iovec piece = {bytes, len};
+
+    return medium->ops->read(medium, offset, &piece, 1);
+}
+
+static int read_now_at(struct bh_medium *medium, uint64_t offset, void *bytes,
+                       size_t len)
+{
+    struct iovec piece = {bytes, len};
+
+    return medium->ops->read_now(medium, offset, &piece, 1);
+}
+
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 
 struct rig {
@@ -80,7 +96,7 @@ static void offset_and_size_cut_the_volume_out(void **state)
         medium = open_medium(rig);
         assert_int_equal(medium->byte_count, rows[i].len);
         if (rows[i].len > 0) {
-            assert_int_equal(medium->ops->read(medium, 0, &byte, 1), 0);
+            assert_int_equal(read_at(medium, 0, &byte, 1), 0);
             assert_int_equal(byte, rows[i].first % 251);
         }
         medium->ops->close(medium);
@@ -143,10 +159,10 @@ static void a_file_truncated_under_us_is_short(void **state)
     uint8_t out[100];
 
     assert_int_equal(truncate(rig->path, 550), 0);
-    assert_int_equal(medium->ops->read(medium, 400, out, 100), 0);
-    assert_int_equal(medium->ops->read(medium, 500, out, 100), -ENODATA);
-    assert_int_equal(medium->ops->read(medium, 600, out, 100), -ENODATA);
-    assert_int_equal(medium->ops->read_now(medium, 500, out, 100), -EAGAIN);
+    assert_int_equal(read_at(medium, 400, out, 100), 0);
+    assert_int_equal(read_at(medium, 500, out, 100), -ENODATA);
+    assert_int_equal(read_at(medium, 600, out, 100), -ENODATA);
+    assert_int_equal(read_now_at(medium, 500, out, 100), -EAGAIN);
     medium->ops->close(medium);
 }
 
@@ -159,10 +175,10 @@ static void read_now_reads_the_same_or_nothing(void **state)
     rig->facts.first = 10;
     medium = open_medium(rig);
     for (uint64_t at = 0; at + 100 < 990; at += 33) {
-        int error = medium->ops->read_now(medium, at, now, sizeof now);
+        int error = read_now_at(medium, at, now, sizeof now);
 
         assert_true(error == 0 || error == -EAGAIN);
-        assert_int_equal(medium->ops->read(medium, at, later, sizeof later), 0);
+        assert_int_equal(read_at(medium, at, later, sizeof later), 0);
         if (error == 0)
             assert_memory_equal(now, later, sizeof now);
     }

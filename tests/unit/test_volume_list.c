@@ -16,6 +16,14 @@
 
 #include "volume/list.h"
 
+static int read_at(struct bh_medium *medium, uint64_t offset, void *bytes,
+                   size_t len)
+{
+    struct iovec piece = {bytes, len};
+
+    return medium->ops->read(medium, offset, &piece, 1);
+}
+
 #define RECORDS_MAX 16
 
 struct rig {
@@ -79,9 +87,8 @@ static struct bh_medium *open_list(struct rig *rig)
     assert_int_equal(bh_list_open(rig->catalogue, &rig->open, &medium), 0);
     assert_true(medium->byte_count < sizeof rig->text);
     memset(rig->text, 0, sizeof rig->text);
-    assert_int_equal(medium->ops->read(medium, 0, (uint8_t *)rig->text,
-                                       (uint32_t)medium->byte_count),
-                     0);
+    assert_int_equal(
+        read_at(medium, 0, rig->text, (uint32_t)medium->byte_count), 0);
     return medium;
 }
 
@@ -165,7 +172,7 @@ static void what_is_in_use_is_marked(void **state)
         bh_catalogue_lookup(rig->catalogue, "b", NULL, &facts, cause), 0);
     medium = open_list(rig);
     bh_list_mark(medium, is_it, &facts.inode);
-    medium->ops->read(medium, 0, (uint8_t *)rig->text, 3 * BH_LIST_RECORD_LEN);
+    read_at(medium, 0, rig->text, 3 * BH_LIST_RECORD_LEN);
     assert_int_equal(rig->text[62], '-');
     assert_int_equal(rig->text[64 + 62], 'U');
     assert_int_equal(rig->text[128 + 62], '-');
@@ -185,7 +192,7 @@ static void a_listing_is_a_snapshot_that_cannot_be_written(void **state)
     medium = open_list(rig);
     make_file(rig, "b", 1);
     assert_int_equal(medium->byte_count, BH_LIST_RECORD_LEN);
-    assert_int_equal(medium->ops->read(medium, 64, &byte, 1), -ENODATA);
+    assert_int_equal(read_at(medium, 64, &byte, 1), -ENODATA);
     assert_int_equal(medium->ops->write(medium, 0, &byte, 1), -EROFS);
     assert_int_equal(medium->ops->lock(medium, BH_ACCESS_READER, cause), 0);
     assert_int_equal(medium->ops->sync(medium), 0);

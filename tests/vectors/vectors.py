@@ -53,7 +53,7 @@ def parse_file(path):
 
 
 def load():
-    """All vectors, by name; `bytes` and, for a client's, `reply` are parsed."""
+    """All vectors, by name; `bytes` and, for a client's, `replies` are parsed."""
     vectors = {}
     for path in sorted(HERE.glob("*.txt")):
         for vector in parse_file(path):
@@ -61,7 +61,7 @@ def load():
                 raise ValueError(f"{path}: {vector['name']} is there twice")
             vector["bytes"] = parse_bytes(vector["hex"])
             if vector["from"] == "client" and vector["expect"] != "silence":
-                vector["reply"] = parse_pattern(vector["expect"])
+                vector["replies"] = [parse_pattern(reply) for reply in vector["expect"].split("|")]
             vectors[vector["name"]] = vector
     return vectors
 
