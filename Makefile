@@ -45,6 +45,11 @@ model:
 	tools/install-packages test
 	tests/model/run
 
+# Instructions for each request; ARGS=--functions says where they are.
+instructions: all
+	tools/install-packages test
+	tests/bench/instructions/count --build $(BUILD) $(ARGS)
+
 lint: all
 	tools/install-packages build test
 	tools/lint $(BUILD)
@@ -58,4 +63,4 @@ install: all
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all run test test-long torture sim sim-bugs model lint format install clean
+.PHONY: all run test test-long torture sim sim-bugs model instructions lint format install clean
