@@ -47,9 +47,9 @@ int interrupt_poll(struct interrupt *interrupt, int fd, short events,
         {.fd = fd, .events = events},
     };
 
-    if (interrupt_came(interrupt))
+    if (interrupt->signal != 0)
         return -EINTR;
     if (poll(fds, 2, timeout_ms) < 0 && errno != EINTR)
         return -errno;
-    return interrupt_came(interrupt) ? -EINTR : 0;
+    return fds[0].revents != 0 && interrupt_came(interrupt) ? -EINTR : 0;
 }
