@@ -3,42 +3,27 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "cli/clock.h"
 #include "cli/size.h"
 #include "cli/text.h"
 
-#define NS_PER_SECOND UINT64_C(1000000000)
-#define DRAW_EVERY_NS (NS_PER_SECOND / 10)
 #define SAMPLE_EVERY_NS (NS_PER_SECOND / 4)
 #define BAR_COLUMNS_MIN 8
 #define BAR_COLUMNS_MAX 40
-#define COLUMNS_MIN 20
-#define COLUMNS_MAX 200
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
-}
 
 void progress_begin(struct progress *progress, const char *label,
                     uint64_t total, bool quiet)
 {
-    const uint64_t now = now_ns();
+    const uint64_t now = clock_ns();
 
     *progress = (struct progress){
         .label = label,
         .total = total,
         .start_ns = now,
-        .drawn_ns = now,
         .sampled_ns = now,
-        .enabled = !quiet && isatty(STDERR_FILENO),
     };
+    status_line_begin(&progress->status, now, quiet);
 }
 
 /* The rate of the last quarter second counts for a third of the new one: calm
@@ -133,44 +118,19 @@ void progress_line(const struct progress *progress, size_t columns,
         line[columns] = '\0';
 }
 
-static size_t terminal_columns(void)
-{
-    struct winsize size;
-    size_t columns = 80;
-
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0)
-        columns = size.ws_col;
-    if (columns < COLUMNS_MIN)
-        columns = COLUMNS_MIN;
-    return columns > COLUMNS_MAX ? COLUMNS_MAX : columns;
-}
-
-/* Then the terminal's last line is somebody else's. A terminal that does not
- * control this process says -1. */
-static bool in_background(void)
-{
-    const pid_t foreground = tcgetpgrp(STDERR_FILENO);
-
-    return foreground != -1 && foreground != getpgrp();
-}
-
 void progress_tick(struct progress *progress)
 {
     char line[PROGRESS_LINE_LEN];
     uint64_t now;
 
-    if (!progress->enabled)
+    if (!progress->status.enabled)
         return;
-    now = now_ns();
+    now = clock_ns();
     sample_rate(progress, now);
-    if (now - progress->drawn_ns < DRAW_EVERY_NS)
+    if (!status_line_due(&progress->status, now))
         return;
-    progress->drawn_ns = now;
-    if (in_background())
-        return;
-    progress_line(progress, terminal_columns() - 1, line);
-    fprintf(stderr, "\r%s\033[K", line);
-    progress->shown = true;
+    progress_line(progress, status_line_columns(), line);
+    status_line_draw(&progress->status, line);
 }
 
 void progress_advance(struct progress *progress, uint64_t bytes)
@@ -183,12 +143,10 @@ void progress_advance(struct progress *progress, uint64_t bytes)
 
 void progress_clear(struct progress *progress)
 {
-    if (progress->shown)
-        fputs("\r\033[K", stderr);
-    progress->shown = false;
+    status_line_clear(&progress->status);
 }
 
 uint64_t progress_elapsed_ns(const struct progress *progress)
 {
-    return now_ns() - progress->start_ns;
+    return clock_ns() - progress->start_ns;
 }

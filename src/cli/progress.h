@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * One line on a terminal that says how far a copy has come. It is drawn at
- * most ten times a second, at the width that the terminal has at that moment,
- * and only while this program is in the foreground. Elsewhere than on a
- * terminal nothing is drawn.
- */
+/* The status line of a copy: how far it has come. */
 #ifndef BH_CLI_PROGRESS_H
 #define BH_CLI_PROGRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "cli/status_line.h"
 
 #define PROGRESS_LINE_LEN 512
 
@@ -19,12 +16,10 @@ struct progress {
     uint64_t total;    /* bytes; PROGRESS_UNKNOWN */
     uint64_t done;     /* bytes */
     uint64_t start_ns;
-    uint64_t drawn_ns;     /* when the line was last drawn */
     uint64_t sampled_ns;   /* when `rate` was last brought up to date, */
     uint64_t sampled_done; /* and `done` at that time */
     double rate;           /* bytes per second, smoothed */
-    bool enabled;
-    bool shown; /* there is a line to clear */
+    struct status_line status;
 };
 
 #define PROGRESS_UNKNOWN UINT64_MAX
