@@ -26,6 +26,7 @@ struct command {
 };
 
 /* Each in the file of its name. They return an enum exit_code. */
+int run_bench(const struct options *options, char *const operands[], int count);
 int run_cmp(const struct options *options, char *const operands[], int count);
 int run_find(const struct options *options, char *const operands[], int count);
 int run_get(const struct options *options, char *const operands[], int count);

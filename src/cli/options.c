@@ -18,14 +18,19 @@ static const struct option_row {
     const char *help;
 } rows[] = {
     {'c', "count", "N", "stop after N; 0: go on until interrupted"},
+    {'d', "seconds", "SECONDS", "how long to go on"},
     {'j', "json", NULL, "print JSON on standard output"},
     {'l', "look", NULL, "read without a lock, also while a machine writes"},
     {'P', "pad", NULL, "fill the last sector up with zeros"},
     {'p', "port", "PORT", "UDP port to ask (4444)"},
     {'q', "quiet", NULL, "no progress, no summary; errors only"},
+    {'R', "random", NULL, "sectors at random, as without this option"},
+    {'S', "sequential", NULL, "one sector after the other"},
     {'r', "raw", NULL, "plain bytes, also to a terminal"},
     {'s', "sector", "N", "sector length: 128 to 16384, a power of two"},
     {'t', "timeout", "SECONDS", "how long to wait for an answer"},
+    {'w', "writes", NULL, "write what is there already, do not read"},
+    {'W', "window", "N", "requests at a time: 1 to 64"},
     {'x', "hex", NULL, "a hex dump, also to a pipe"},
     {'h', "help", NULL, "print this and stop"},
 };
@@ -39,9 +44,11 @@ static bool takes(const struct command *command, const struct option_row *row)
 static bool refuse(const struct option_row *row, const char *value)
 {
     complain("\"%s\" does not do for --%s: %s", value, row->name,
-             row->letter == 't' ? "seconds, 0.001 to 3600, are wanted"
+             row->letter == 't' || row->letter == 'd'
+                 ? "seconds, 0.001 to 3600, are wanted"
              : row->letter == 's'
                  ? "128, 256, 512, 1024, 2048, 4096, 8192 or 16384 is wanted"
+             : row->letter == 'W' ? "a number from 1 to 64 is wanted"
              : row->letter == 'p' ? "a number from 1 to 65535 is wanted"
                                   : "a number from 0 to 4294967295 is wanted");
     return false;
@@ -63,6 +70,13 @@ static bool apply_value(const struct option_row *row, const char *text,
             return refuse(row, text);
         out->port = (uint16_t)number;
         return true;
+    case 'W':
+        if (!number_parse(text, 1, 64, &number))
+            return refuse(row, text);
+        out->window = (uint32_t)number;
+        return true;
+    case 'd':
+        return seconds_parse(text, &out->duration_ms) || refuse(row, text);
     case 's':
         if (!number_parse(text, 128, 16384, &number) ||
             (number & (number - 1)) != 0)
@@ -91,6 +105,15 @@ static void apply_switch(char letter, struct options *out)
         break;
     case 'r':
         out->raw = true;
+        break;
+    case 'R':
+        out->sequential = false;
+        break;
+    case 'S':
+        out->sequential = true;
+        break;
+    case 'w':
+        out->writes = true;
         break;
     case 'x':
         out->hex = true;

@@ -10,16 +10,20 @@
 struct command;
 
 struct options {
-    uint32_t sector_len; /* bytes; 0: not said */
-    uint32_t timeout_ms; /* 0: not said, the command's own default */
-    uint32_t count;      /* 0: not said */
-    uint16_t port;       /* 0: not said */
+    uint32_t sector_len;  /* bytes; 0: not said */
+    uint32_t timeout_ms;  /* 0: not said, the command's own default */
+    uint32_t count;       /* 0: not said */
+    uint32_t duration_ms; /* 0: not said */
+    uint32_t window;      /* requests at a time; 0: not said */
+    uint16_t port;        /* 0: not said */
     bool quiet;
     bool json;
     bool look;
     bool hex;
     bool raw;
     bool pad;
+    bool writes;
+    bool sequential;
     bool help;
 };
 

@@ -14,7 +14,7 @@ from client import error_of
 from conftest import BUILD, make_image, wait_until
 
 NEGATIVE, TROUBLE, USAGE = 1, 2, 64
-COMMANDS = "ping find ls info get put cmp read write".split()
+COMMANDS = "ping find ls info get put cmp read write bench".split()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 
-static const struct command command = {.name = "get", .options = "cjqst"};
+static const struct command command = {.name = "get", .options = "cdjqRsStW"};
 
 static int parse(struct options *out, char **argv)
 {
@@ -80,6 +80,9 @@ static void values_are_strict(void **state)
     assert_int_equal(PARSE(&options, "-t", "0"), -1);
     assert_int_equal(PARSE(&options, "-t", "soon"), -1);
     assert_int_equal(PARSE(&options, "-c", "4294967296"), -1);
+    assert_int_equal(PARSE(&options, "-W", "0"), -1);
+    assert_int_equal(PARSE(&options, "--window", "65"), -1);
+    assert_int_equal(PARSE(&options, "--seconds=never"), -1);
     assert_int_equal(PARSE(&options, "--json=yes"), -1);
 }
 
@@ -92,6 +95,17 @@ static void no_limit_is_the_largest_count(void **state)
     assert_int_equal(options.count, UINT32_MAX);
 }
 
+static void the_last_of_two_opposites_wins(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, "--sequential"), 2);
+    assert_true(options.sequential);
+    assert_int_equal(PARSE(&options, "-S", "-R"), 3);
+    assert_false(options.sequential);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -101,6 +115,7 @@ int main(void)
         cmocka_unit_test(a_command_takes_only_its_own_options),
         cmocka_unit_test(values_are_strict),
         cmocka_unit_test(no_limit_is_the_largest_count),
+        cmocka_unit_test(the_last_of_two_opposites_wins),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
