@@ -200,7 +200,7 @@ static uint8_t check(const struct bh_request *request)
 {
     const struct bh_session *session = request->session;
     const struct bh_volume *volume = session->volume;
-    const struct bh_opcode_row *row = bh_opcode_find(request->command.opcode);
+    const struct bh_opcode_row *row = request->row;
     uint64_t end = row->flags & BH_OP_CHANGES ? write_limit(volume)
                                               : volume->facts.byte_count;
 
@@ -218,13 +218,14 @@ static uint8_t check(const struct bh_request *request)
     return BH_OK;
 }
 
-/* What a strict request's number is by now: SEEN if it was a WRITE in doubt and
- * was examined while this retransmission was parked; OLD if its client has had
- * the answer to another one since, and has gone on. */
+/* What the number of a strict request that was parked is by now: SEEN if it was
+ * a WRITE in doubt and was examined while this retransmission was parked; OLD
+ * if its client has had the answer to another one since, and has gone on. */
 static enum bh_number number_by_now(const struct bh_request *request,
                                     uint8_t *status)
 {
-    if (!request->strict || request->again || request->session->window == NULL)
+    if (!request->strict || request->again ||
+        request->state != BH_REQUEST_PARKED)
         return BH_NUMBER_NEW;
     return bh_window_check(request->session->window, request->number, status);
 }
@@ -336,22 +337,24 @@ static void refuse(struct bh_server *server, const struct bh_path *path,
             bh_command_reply_encode(bytes, command->seq, status, command->pad));
 }
 
-static size_t body_len(uint8_t opcode, uint8_t exponent)
-{
-    uint16_t len = bh_opcode_find(opcode)->body_len;
-
-    return len == BH_BODY_SECTOR ? BH_SECTOR_LEN(exponent) : len;
-}
-
-/* IDENTIFY has a magic number where others have an LSN: whoever happens to use
- * this opcode for something else is told that it is unknown. */
-static bool known_opcode(const struct bh_command *command, bool strict)
+/* The row of a COMMAND's opcode; NULL: it is unknown. IDENTIFY has a magic
+ * number where others have an LSN: whoever happens to use this opcode for
+ * something else is told that it is unknown. */
+static const struct bh_opcode_row *row_of(const struct bh_command *command,
+                                          bool strict)
 {
     const struct bh_opcode_row *row = bh_opcode_find(command->opcode);
 
-    return row != NULL && (strict || (row->flags & BH_OP_STRICT) == 0) &&
-           (command->opcode != BH_OP_IDENTIFY ||
-            command->lsn == BH_IDENTIFY_MAGIC);
+    if (row == NULL || (row->flags & BH_OP_STRICT && !strict) ||
+        (row->code == BH_OP_IDENTIFY && command->lsn != BH_IDENTIFY_MAGIC))
+        return NULL;
+    return row;
+}
+
+static size_t body_len(const struct bh_opcode_row *row, uint8_t exponent)
+{
+    return row->body_len == BH_BODY_SECTOR ? BH_SECTOR_LEN(exponent)
+                                           : row->body_len;
 }
 
 /* Sectors and numbers that a COMMAND takes. */
@@ -361,17 +364,18 @@ static uint8_t count_of(const struct bh_command *command, const uint8_t *bytes)
 }
 
 /* Opcode and body: what can be said of a COMMAND by itself. */
-static uint8_t well_formed(const struct bh_command *command,
-                           const uint8_t *bytes, size_t len, uint8_t exponent,
-                           bool strict)
+static uint8_t well_formed(const struct bh_opcode_row *row,
+                           const uint8_t *bytes, size_t len, uint8_t exponent)
 {
     uint32_t count;
 
-    if (!known_opcode(command, strict))
+    if (row == NULL)
         return BH_ERR_OPCODE;
-    if (len - BH_COMMAND_HEADER_LEN < body_len(command->opcode, exponent))
+    if (len - BH_COMMAND_HEADER_LEN < body_len(row, exponent))
         return BH_ERR_FORMAT;
-    count = count_of(command, bytes);
+    if (row->code != BH_OP_READ_RUN)
+        return BH_OK;
+    count = bytes[BH_COMMAND_HEADER_LEN];
     return count >= 1 && count <= run_max(exponent) ? BH_OK : BH_ERR_FORMAT;
 }
 
@@ -385,7 +389,7 @@ static void identify_server(struct bh_server *server,
     uint8_t status = BH_OK;
     size_t reply_len;
 
-    if (!known_opcode(command, false))
+    if (row_of(command, false) == NULL)
         status = BH_ERR_OPCODE;
     else if (len < BH_IDENTIFY_SERVER_REQUEST_LEN)
         status = BH_ERR_FORMAT;
@@ -402,17 +406,21 @@ static void identify_server(struct bh_server *server,
 /* A request slot with the command and its body in it, or NULL. */
 static struct bh_request *take_request(struct bh_server *server,
                                        const struct bh_path *path,
+                                       struct bh_host *host,
                                        const struct bh_command *command,
+                                       const struct bh_opcode_row *row,
                                        const uint8_t *bytes, uint8_t exponent)
 {
-    struct bh_request *request = bh_request_new(server, path);
+    struct bh_request *request = bh_request_new(server, path, host);
 
     if (request == NULL)
         return NULL;
     request->command = *command;
+    request->row = row;
     request->count = count_of(command, bytes);
-    memcpy(request->buffer + BH_COMMAND_HEADER_LEN,
-           bytes + BH_COMMAND_HEADER_LEN, body_len(command->opcode, exponent));
+    if (row->body_len > 0)
+        memcpy(request->buffer + BH_COMMAND_HEADER_LEN,
+               bytes + BH_COMMAND_HEADER_LEN, body_len(row, exponent));
     return request;
 }
 
@@ -427,7 +435,7 @@ static bool same_request(const struct bh_request *request,
     /* A body of no bytes compares equal: a READ's buffer is not looked at. */
     return memcmp(request->buffer + BH_COMMAND_HEADER_LEN,
                   bytes + BH_COMMAND_HEADER_LEN,
-                  body_len(old->opcode, request->session->exponent)) == 0;
+                  body_len(request->row, request->session->exponent)) == 0;
 }
 
 /* Whether the same request is still under way: then this one is its
@@ -485,8 +493,8 @@ static void strict_received(struct bh_server *server,
                             const struct bh_command *command,
                             const uint8_t *bytes, size_t len)
 {
-    const struct bh_opcode_row *row = bh_opcode_find(command->opcode);
-    uint8_t status = well_formed(command, bytes, len, session->exponent, true);
+    const struct bh_opcode_row *row = row_of(command, true);
+    uint8_t status = well_formed(row, bytes, len, session->exponent);
     struct bh_request *request;
     uint64_t number;
     bool again;
@@ -503,7 +511,8 @@ static void strict_received(struct bh_server *server,
         refuse(server, path, command, status, true);
         return;
     }
-    request = take_request(server, path, command, bytes, session->exponent);
+    request = take_request(server, path, session->host, command, row, bytes,
+                           session->exponent);
     if (request != NULL) {
         request->strict = true;
         request->number = number;
@@ -519,7 +528,8 @@ static void default_received(struct bh_server *server,
                              const struct bh_command *command,
                              const uint8_t *bytes, size_t len)
 {
-    uint8_t status = well_formed(command, bytes, len, session->exponent, false);
+    const struct bh_opcode_row *row = row_of(command, false);
+    uint8_t status = well_formed(row, bytes, len, session->exponent);
     uint8_t newest = session->count.highest;
     struct bh_request *request;
 
@@ -527,18 +537,18 @@ static void default_received(struct bh_server *server,
         refuse(server, path, command, status, false);
         return;
     }
-    bh_session_heard(session, &path->peer, server->now);
+    bh_session_heard(server, session, &path->peer);
     if (session->request_count > 0 && repeated(session, command, bytes)) {
         server->counters.repeated++;
         return;
     }
-    switch (
-        bh_count_check(&session->count, command->seq,
-                       bh_opcode_find(command->opcode)->flags & BH_OP_CHANGES,
-                       newest_unanswered(session), server->now)) {
+    switch (bh_count_check(&session->count, command->seq,
+                           row->flags & BH_OP_CHANGES,
+                           newest_unanswered(session), server->now)) {
     case BH_COUNT_RUN:
-        bh_keep_session(server, session);
-        request = take_request(server, path, command, bytes, session->exponent);
+        bh_keep_numbers(server, session);
+        request = take_request(server, path, session->host, command, row, bytes,
+                               session->exponent);
         if (request != NULL)
             request->late = session->count.highest == newest;
         start(server, session, request);
@@ -586,7 +596,8 @@ static void pending_received(struct bh_server *server,
 {
     uint8_t exponent = pending->flags & BH_FLAG_SECTOR_MASK;
     bool strict = (pending->flags & BH_FLAG_STRICT) != 0;
-    uint8_t status = well_formed(command, bytes, len, exponent, strict);
+    const struct bh_opcode_row *row = row_of(command, strict);
+    uint8_t status = well_formed(row, bytes, len, exponent);
     struct bh_request *request;
 
     if (strict && pending->request != NULL) { /* its number is not recorded */
@@ -606,7 +617,8 @@ static void pending_received(struct bh_server *server,
         server->counters.repeated++;
         return;
     }
-    request = take_request(server, path, command, bytes, exponent);
+    request = take_request(server, path, pending->host, command, row, bytes,
+                           exponent);
     if (request == NULL)
         return;
     request->strict = strict;

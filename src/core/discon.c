@@ -38,7 +38,7 @@ static void close_session(struct bh_server *server, struct bh_session *session,
         !bh_number_passes(server, session, path, &command, false, &number,
                           &again))
         return;
-    request = bh_request_new(server, path);
+    request = bh_request_new(server, path, session->host);
     if (request == NULL)
         return;
     request->discon = true;
@@ -46,7 +46,7 @@ static void close_session(struct bh_server *server, struct bh_session *session,
     request->number = number;
     request->command = command;
     if (session->window == NULL)
-        bh_session_heard(session, &path->peer, server->now);
+        bh_session_heard(server, session, &path->peer);
     bh_session_close(server, session, request);
 }
 

@@ -5,7 +5,16 @@
 
 #include <string.h>
 
-enum kind { VOLUMES, CLOSED, SESSIONS, INTENTS, PENDINGS };
+enum kind {
+    VOLUMES,
+    CLOSED,
+    SESSIONS,
+    WINDOWS,
+    STATUSES,
+    COUNTS,
+    INTENTS,
+    PENDINGS
+};
 
 /* Contents. What is zero stands for a free slot. */
 
@@ -25,11 +34,11 @@ struct kept_closed {
     uint8_t status, unproven, strict, pad[5];
 };
 
+/* Its numbers change with each request: they are in WINDOWS or in COUNTS. So
+ * are statuses that are not BH_OK, which are rare, in STATUSES. */
 struct kept_session {
     struct bh_peer peer;
-    struct bh_window window; /* strict */
-    struct bh_count count;   /* not strict */
-    uint32_t volume;         /* slot */
+    uint32_t volume; /* slot */
     uint32_t owner;
     uint16_t id; /* 0: the slot is free */
     uint8_t access, flags, pad[4];
@@ -56,6 +65,10 @@ void bh_keep_shape(const struct bh_server_config *config,
         (struct bh_table_shape){BH_ID_COUNT, sizeof(struct kept_closed)};
     shapes[SESSIONS] =
         (struct bh_table_shape){sessions, sizeof(struct kept_session)};
+    shapes[WINDOWS] =
+        (struct bh_table_shape){sessions, offsetof(struct bh_window, status)};
+    shapes[STATUSES] = (struct bh_table_shape){sessions, BH_WINDOW_MAX};
+    shapes[COUNTS] = (struct bh_table_shape){sessions, sizeof(struct bh_count)};
     shapes[INTENTS] =
         (struct bh_table_shape){sessions, sizeof(struct bh_intents)};
     shapes[PENDINGS] =
@@ -130,6 +143,27 @@ void bh_keep_closed(struct bh_server *server, uint16_t id)
     bh_table_store(&server->table, CLOSED, id, &kept);
 }
 
+void bh_keep_numbers(struct bh_server *server, const struct bh_session *session)
+{
+    uint32_t slot = (uint32_t)(session - server->sessions);
+
+    if (!is_kept(server, session->volume))
+        return;
+    if (session->window != NULL)
+        bh_table_store(&server->table, WINDOWS, slot, session->window);
+    else
+        bh_table_store(&server->table, COUNTS, slot, &session->count);
+}
+
+void bh_keep_statuses(struct bh_server *server,
+                      const struct bh_session *session)
+{
+    if (is_kept(server, session->volume))
+        bh_table_store(&server->table, STATUSES,
+                       (uint32_t)(session - server->sessions),
+                       session->window->status);
+}
+
 void bh_keep_session(struct bh_server *server, const struct bh_session *session)
 {
     struct kept_session kept;
@@ -139,10 +173,6 @@ void bh_keep_session(struct bh_server *server, const struct bh_session *session)
     memset(&kept, 0, sizeof kept);
     if (session->state != BH_SESSION_FREE && !session->over) {
         kept.peer = session->peer;
-        if (session->window != NULL)
-            kept.window = *session->window;
-        else
-            kept.count = session->count;
         kept.volume = volume_slot(server, session->volume);
         kept.owner = server->ids.of[session->id].owner;
         kept.id = session->id;
@@ -276,6 +306,24 @@ static void restore_id(struct bh_server *server, uint16_t id,
                                         .owner = owner};
 }
 
+static void restore_numbers(struct bh_server *server,
+                            struct bh_session *session, uint32_t slot)
+{
+    const struct bh_table *table = &server->table;
+    const void *statuses = bh_table_find(table, STATUSES, slot);
+
+    if ((session->flags & BH_FLAG_STRICT) == 0) {
+        memcpy(&session->count, bh_table_find(table, COUNTS, slot),
+               sizeof session->count);
+        return;
+    }
+    session->window = &server->windows[slot];
+    memcpy(session->window, bh_table_find(table, WINDOWS, slot),
+           offsetof(struct bh_window, status));
+    if (statuses != NULL)
+        memcpy(session->window->status, statuses, BH_WINDOW_MAX);
+}
+
 static void restore_session(struct bh_server *server, uint32_t slot,
                             const struct kept_session *kept)
 {
@@ -284,12 +332,7 @@ static void restore_session(struct bh_server *server, uint32_t slot,
     restore_id(server, kept->id, BH_ID_PROVEN, slot, kept->flags, kept->owner);
     bh_list_remove(&session->of_volume); /* of the free ones */
     bh_session_init(session, kept->id, &kept->peer, kept->access, kept->flags);
-    if (kept->flags & BH_FLAG_STRICT) {
-        session->window = &server->windows[slot];
-        *session->window = kept->window;
-    } else {
-        session->count = kept->count;
-    }
+    restore_numbers(server, session, slot);
     bh_session_seat(server, session, &server->volumes[kept->volume],
                     bh_host_find(&server->hosts, &kept->peer));
     bh_doubt_begin(server, session);

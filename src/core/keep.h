@@ -7,7 +7,8 @@
  * Each function stores what its argument is now. When it must be called:
  *  1. before anything that follows from it leaves the server or begins;
  *  2. a volume before the session that has raised its counter;
- *  3. a closed id before its session's slot is free, and a proven session
+ *  3. a session's numbers before the session, when it is proven;
+ *  4. a closed id before its session's slot is free, and a proven session
  *     before its pending one is: of an id that stands in two places, the first
  *     of proven, pending, closed counts.
  *
@@ -44,6 +45,12 @@ void bh_keep_shape(const struct bh_server_config *config,
 
 void bh_keep_session(struct bh_server *server,
                      const struct bh_session *session);
+void bh_keep_numbers(struct bh_server *server,
+                     const struct bh_session *session);
+/* Before the numbers that have them. What a status may take the place of, that
+ * of a number 64 lower, its client has had. */
+void bh_keep_statuses(struct bh_server *server,
+                      const struct bh_session *session);
 void bh_keep_pending(struct bh_server *server,
                      const struct bh_pending *pending);
 void bh_keep_volume(struct bh_server *server, const struct bh_volume *volume);

@@ -40,7 +40,7 @@ bool bh_number_passes(struct bh_server *server, struct bh_session *session,
     *again = false;
     switch (bh_window_check(session->window, *number, &status)) {
     case BH_NUMBER_NEW:
-        bh_session_heard(session, &path->peer, server->now);
+        bh_session_heard(server, session, &path->peer);
         if (!bh_number_runs(session, *number))
             return true;
         break;
@@ -48,7 +48,7 @@ bool bh_number_passes(struct bh_server *server, struct bh_session *session,
         bh_strict_answer(server, path, command, BH_ERR_AHEAD);
         return false;
     case BH_NUMBER_SEEN:
-        bh_session_heard(session, &path->peer, server->now);
+        bh_session_heard(server, session, &path->peer);
         *again = data && status == BH_OK && !bh_number_runs(session, *number);
         if (!data || status != BH_OK)
             bh_strict_answer(server, path, command, status);

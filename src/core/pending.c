@@ -147,9 +147,12 @@ static void become_proven(struct bh_server *server, struct bh_pending *pending)
         return;
     }
     bh_session_request_began(session, request);
-    bh_session_heard(session, &request->path.peer, server->now);
     bh_count_check(&session->count, request->command.seq, false, false,
                    server->now);
+    if (session->window != NULL && session->window->failed != 0)
+        bh_keep_statuses(server, session);
+    bh_keep_numbers(server, session);
+    bh_session_heard(server, session, &request->path.peer);
     bh_keep_session(server, session);
     release(server, pending);
     bh_command_admit(server, request);

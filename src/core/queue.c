@@ -63,9 +63,10 @@ static void run(struct bh_server *server, struct bh_volume *volume,
         bh_volume_commit(server, volume, request);
         return;
     }
-    if (!changes(request)) /* the volume may have grown while it waited */
-        bh_command_fit(request);
-    else if (request->strict && volume->facts.mode == BH_MODE_SHARED)
+    if (request->state == BH_REQUEST_WAITING && !changes(request))
+        bh_command_fit(request); /* the volume may have grown */
+    if (changes(request) && request->strict &&
+        volume->facts.mode == BH_MODE_SHARED)
         bh_keep_intent(server, request);
     request->state = BH_REQUEST_RUNNING;
     volume->running++;

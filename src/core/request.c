@@ -4,9 +4,9 @@
 #include <string.h>
 
 struct bh_request *bh_request_new(struct bh_server *server,
-                                  const struct bh_path *path)
+                                  const struct bh_path *path,
+                                  struct bh_host *host)
 {
-    struct bh_host *host = bh_host_find(&server->hosts, &path->peer);
     struct bh_request *request;
 
     if (bh_list_empty(&server->free_requests) ||
@@ -104,7 +104,8 @@ void bh_request_reply_status(struct bh_server *server,
 void bh_reply(struct bh_server *server, const struct bh_path *path,
               const uint8_t *bytes, size_t len)
 {
-    struct bh_request *request = bh_request_new(server, path);
+    struct bh_request *request =
+        bh_request_new(server, path, bh_host_find(&server->hosts, &path->peer));
 
     if (request == NULL)
         return;

@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 struct bh_host;
+struct bh_opcode_row;
 struct bh_server;
 struct bh_session;
 
@@ -52,10 +53,11 @@ struct bh_request {
     struct bh_host *host;       /* who owns the slot */
     struct bh_session *session; /* NULL: an answer without a session */
     struct bh_command command;  /* DISCON uses seq, pad and session alone */
-    uint8_t state;              /* enum bh_request_state */
-    bool discon;                /* a DISCON, not a COMMAND */
-    bool strict;                /* of a strict session, and so is its reply */
-    bool queued;                /* in bh_volume.queue */
+    const struct bh_opcode_row *row; /* of a COMMAND */
+    uint8_t state;                   /* enum bh_request_state */
+    bool discon;                     /* a DISCON, not a COMMAND */
+    bool strict;     /* of a strict session, and so is its reply */
+    bool queued;     /* in bh_volume.queue */
     bool again;      /* strict: recorded before, and runs again to bring data */
     bool mute;       /* superseded: its reply is not sent */
     bool late;       /* default: not the newest of its session on arrival */
@@ -66,10 +68,11 @@ struct bh_request {
     struct bh_path path;
 };
 
-/* A free slot, owned by the path's host, or NULL: then the datagram is dropped,
- * and the client's retransmission finds a better moment. */
+/* A free slot, owned by `host`, or NULL: then the datagram is dropped, and the
+ * client's retransmission finds a better moment. */
 struct bh_request *bh_request_new(struct bh_server *server,
-                                  const struct bh_path *path);
+                                  const struct bh_path *path,
+                                  struct bh_host *host);
 void bh_request_free(struct bh_server *server, struct bh_request *request);
 
 /* Queues the first `len` bytes of the buffer as the reply. */

@@ -21,11 +21,14 @@ struct bh_session *bh_session_find(struct bh_server *server, uint16_t id,
     return NULL;
 }
 
-void bh_session_heard(struct bh_session *session, const struct bh_peer *peer,
-                      uint64_t now)
+void bh_session_heard(struct bh_server *server, struct bh_session *session,
+                      const struct bh_peer *peer)
 {
-    session->heard_ms = now;
+    session->heard_ms = server->now;
+    if (bh_peer_same(&session->peer, peer))
+        return;
     session->peer = *peer;
+    bh_keep_session(server, session);
 }
 
 /* When others may take the session's place; UINT64_MAX: never. */
@@ -120,7 +123,7 @@ static void begin_counting(struct bh_server *server, struct bh_session *session,
             continue;
         session->count.naive = true;
         other->count.naive = true;
-        bh_keep_session(server, other);
+        bh_keep_numbers(server, other);
     }
 }
 
@@ -311,7 +314,8 @@ static void record(struct bh_session *session, uint64_t number, uint8_t status)
 {
     uint8_t old;
 
-    if (bh_window_check(session->window, number, &old) != BH_NUMBER_NEW)
+    if (number <= session->window->highest &&
+        bh_window_check(session->window, number, &old) != BH_NUMBER_NEW)
         return;
     bh_window_record(session->window, number, status);
     session->doubts &= ~((uint64_t)1 << number % BH_WINDOW_MAX);
@@ -322,7 +326,9 @@ void bh_session_record(struct bh_server *server, struct bh_session *session,
 {
     for (uint32_t i = 0; i < count; i++)
         record(session, number + i, status);
-    bh_keep_session(server, session);
+    if (status != BH_OK)
+        bh_keep_statuses(server, session);
+    bh_keep_numbers(server, session);
 }
 
 /* The session has one request less. */

@@ -144,8 +144,8 @@ void bh_session_end(struct bh_server *server, struct bh_session *session,
                     enum bh_end_reason reason);
 
 /* The session was heard from. */
-void bh_session_heard(struct bh_session *session, const struct bh_peer *peer,
-                      uint64_t now);
+void bh_session_heard(struct bh_server *server, struct bh_session *session,
+                      const struct bh_peer *peer);
 
 /* A request of the session begins. */
 void bh_session_request_began(struct bh_session *session,

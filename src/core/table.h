@@ -32,8 +32,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BH_TABLE_KINDS 5u
-#define BH_TABLE_VERSION 1u /* of contents and layout */
+#define BH_TABLE_KINDS 8u
+#define BH_TABLE_VERSION 2u /* of contents and layout */
 #define BH_TABLE_MARK 0xFFu
 
 struct bh_table_shape {

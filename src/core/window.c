@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/window.h"
 
+#include "wire/protocol.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -52,7 +54,9 @@ enum bh_number bh_window_check(const struct bh_window *window, uint64_t number,
         return BH_NUMBER_OLD;
     if ((window->seen >> back & 1) == 0)
         return BH_NUMBER_NEW;
-    *status = window->status[number % BH_WINDOW_MAX];
+    *status = window->failed >> back & 1
+                  ? window->status[number % BH_WINDOW_MAX]
+                  : BH_OK;
     return BH_NUMBER_SEEN;
 }
 
@@ -63,9 +67,13 @@ void bh_window_record(struct bh_window *window, uint64_t number, uint8_t status)
 
         assert(step <= BH_WINDOW_MAX);
         window->seen = step == BH_WINDOW_MAX ? 0 : window->seen << step;
+        window->failed = step == BH_WINDOW_MAX ? 0 : window->failed << step;
         window->highest = number;
     }
     assert(window->highest - number < BH_WINDOW_MAX);
     window->seen |= (uint64_t)1 << (window->highest - number);
+    if (status == BH_OK)
+        return;
+    window->failed |= (uint64_t)1 << (window->highest - number);
     window->status[number % BH_WINDOW_MAX] = status;
 }

@@ -33,10 +33,13 @@ enum bh_number {
     BH_NUMBER_AHEAD /* error 17 */
 };
 
+/* What changes with each request comes first: only that is stored with each
+ * request (core/keep.h). */
 struct bh_window {
     uint64_t highest;              /* H; 0 before the first */
     uint64_t seen;                 /* bit i: number H - i is recorded */
-    uint8_t status[BH_WINDOW_MAX]; /* of number n, at n mod W */
+    uint64_t failed;               /* bit i: with a status that is not BH_OK */
+    uint8_t status[BH_WINDOW_MAX]; /* that one, of number n at n mod W */
 };
 
 /* No number is recorded yet; the first is 1. */

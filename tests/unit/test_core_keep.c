@@ -51,7 +51,7 @@ static void a_pending_session_goes_on_too(void **state)
 /* A kill between the store of the session and that of the slot that it left. */
 static void a_pending_session_that_was_proven_does_not_come_back(void **state)
 {
-    enum { PENDINGS = 4 };
+    enum { PENDINGS = 7 };
     struct fx *fx = *state;
     struct bh_table_shape shapes[BH_TABLE_KINDS];
     uint8_t pending[256];

@@ -108,7 +108,9 @@ static void work(struct rig *rig, struct bh_job *job)
         job->byte_count = SECTORS * SECTOR_LEN;
         break;
     case BH_JOB_READ:
-        memcpy(job->data, rig->disk + job->offset, job->len);
+        for (uint32_t at = 0; at < job->len; at += job->piece)
+            memcpy(bh_job_at(job, at), rig->disk + job->offset + at,
+                   job->piece);
         break;
     case BH_JOB_WRITE:
         memcpy(rig->disk + job->offset, job->data, job->len);
@@ -154,7 +156,7 @@ static void pump(struct rig *rig)
         memcpy(rig->reply, send.bytes, BH_DISCON_REPLY_LEN);
         if (send.len >= BH_CONNECT_REPLY_LEN)
             memcpy(rig->reply, send.bytes, BH_CONNECT_REPLY_LEN);
-        rig->replied += send.len;
+        rig->replied += send.len * send.count;
         bh_server_sent(rig->server, &send);
     }
     while (bh_server_next_event(rig->server, &event))
