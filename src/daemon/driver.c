@@ -56,6 +56,10 @@ struct bh_driver {
     struct bh_catalogue *catalogue;
     struct bh_pool *pool;
     struct bh_log log;
+    uint64_t now;     /* when the loop last woke up */
+    uint64_t done_ns; /* when the last requests were answered */
+    bool brisk;       /* the one before them came soon after an answer */
+    bool can_look;    /* there is another processor for whoever sends */
 
     struct bh_udp udp[BH_LISTEN_MAX];
     struct listener listeners[BH_LISTEN_MAX];
@@ -66,7 +70,7 @@ struct bh_driver {
     bool stopping;
 };
 
-static uint64_t now_ms(void)
+static uint64_t clock_ms(void)
 {
     struct timespec now;
 
@@ -105,9 +109,10 @@ static void job_finished(void *context, struct bh_job *job, uint8_t status,
 {
     struct bh_driver *driver = context;
 
+    driver->now = clock_ms();
     complete(driver, job, status);
-    bh_log_storage(&driver->log, now_ms(), job, cause);
-    bh_server_finish(driver->server, now_ms(), job, status);
+    bh_log_storage(&driver->log, driver->now, job, cause);
+    bh_server_finish(driver->server, driver->now, job, status);
     pump(driver);
 }
 
@@ -133,7 +138,7 @@ static void do_jobs(struct bh_driver *driver)
 
     while ((job = bh_server_next_job(driver->server)) != NULL) {
         if (bh_storage_do_now(job))
-            bh_server_finish(driver->server, now_ms(), job, BH_OK);
+            bh_server_finish(driver->server, driver->now, job, BH_OK);
         else
             bh_pool_start(driver->pool, job, default_image_of(driver, job));
     }
@@ -203,7 +208,7 @@ static void bring_time(struct bh_driver *driver)
     if (now == driver->calendar_s)
         return;
     driver->calendar_s = now;
-    bh_log_flush(&driver->log, now_ms());
+    bh_log_flush(&driver->log, driver->now);
     localtime_r(&now, &local);
     bh_server_set_time(driver->server, (uint64_t)now,
                        (int16_t)(local.tm_gmtoff / 60));
@@ -213,13 +218,14 @@ static void timer_due(uv_timer_t *uv)
 {
     struct bh_driver *driver = uv->data;
 
-    bh_server_expire(driver->server, now_ms());
+    driver->now = clock_ms();
+    bh_server_expire(driver->server, driver->now);
     pump(driver);
 }
 
 static void set_timer(struct bh_driver *driver)
 {
-    uint64_t deadline = bh_server_deadline(driver->server), now = now_ms();
+    uint64_t deadline = bh_server_deadline(driver->server), now = driver->now;
 
     if (deadline == UINT64_MAX)
         uv_timer_stop(&driver->timer);
@@ -242,7 +248,7 @@ static void pump(struct bh_driver *driver)
     do_jobs(driver);
     send_replies(driver);
     while (bh_server_next_event(driver->server, &event))
-        bh_log_event(&driver->log, now_ms(), &event);
+        bh_log_event(&driver->log, driver->now, &event);
     bring_random(driver);
     set_timer(driver);
     stop_when_idle(driver);
@@ -258,7 +264,7 @@ static void receive_each(struct bh_driver *driver, size_t index,
         size_t left = (size_t)(end - at);
         size_t len = left < datagrams->piece ? left : datagrams->piece;
 
-        bh_server_receive(driver->server, now_ms(), &path, at, len);
+        bh_server_receive(driver->server, driver->now, &path, at, len);
         do_jobs(driver); /* at once: what the page cache has needs no queue */
         at += len;
     } while (at < end);
@@ -270,6 +276,33 @@ static void receive_batch(struct bh_driver *driver, size_t index)
         receive_each(driver, index, &driver->batch.of[i]);
 }
 
+/* A client that sends its next request as soon as it has an answer sends it
+ * within this time. To look for it so long costs less than to be woken, for
+ * both. */
+#define LOOK_NS 40000u
+
+static uint64_t clock_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* What has arrived; if the last request came soon after the answers before it,
+ * what arrives soon. */
+static int receive(struct bh_driver *driver, size_t index)
+{
+    struct bh_udp *udp = &driver->udp[index];
+    int taken = bh_udp_receive(udp, &driver->batch);
+
+    while (taken == 0 && driver->brisk) {
+        driver->brisk = clock_ns() - driver->done_ns < LOOK_NS;
+        taken = bh_udp_receive(udp, &driver->batch);
+    }
+    return taken;
+}
+
 /* A busy socket gives the loop a chance after this many batches. */
 #define BATCHES_AT_ONCE 16
 
@@ -278,17 +311,18 @@ static void readable(uv_poll_t *uv, int status, int events)
     struct listener *listener = uv->data;
     struct bh_driver *driver = listener->driver;
     size_t index = (size_t)(listener - driver->listeners);
-    int taken = BH_UDP_BATCH;
 
     (void)status; /* an error on a UDP socket is read away below */
     (void)events;
     bring_time(driver);
-    for (int i = 0; i < BATCHES_AT_ONCE && taken == BH_UDP_BATCH; i++) {
-        taken = bh_udp_receive(&driver->udp[index], &driver->batch);
-        if (taken <= 0)
+    driver->brisk = driver->can_look && clock_ns() - driver->done_ns < LOOK_NS;
+    for (int i = 0; i < BATCHES_AT_ONCE; i++) {
+        if (receive(driver, index) <= 0)
             break;
+        driver->now = clock_ms();
         receive_batch(driver, index);
         pump(driver);
+        driver->done_ns = clock_ns();
     }
 }
 
@@ -312,7 +346,8 @@ static void stop(uv_signal_t *uv, int number)
                                          : "end");
     for (size_t i = 0; i < driver->listener_count; i++)
         uv_poll_stop(&driver->listeners[i].uv);
-    bh_server_stop(driver->server, now_ms());
+    driver->now = clock_ms();
+    bh_server_stop(driver->server, driver->now);
     pump(driver);
 }
 
@@ -389,7 +424,8 @@ static void reload(uv_signal_t *uv, int number)
         bh_log_say("still reading the configuration; send SIGHUP again later");
         return;
     }
-    bh_server_reopen(driver->server, now_ms());
+    driver->now = clock_ms();
+    bh_server_reopen(driver->server, driver->now);
     pump(driver);
     reloading->config = driver->reload(driver->context, reloading->problem);
     if (reloading->config == NULL) {
@@ -409,10 +445,10 @@ static void reload(uv_signal_t *uv, int number)
  * come back from the disk. */
 static int open_patiently(const struct bh_address *address, struct bh_udp *udp)
 {
-    uint64_t due = now_ms() + BIND_WAIT_MS;
+    uint64_t due = clock_ms() + BIND_WAIT_MS;
     int error = bh_udp_open(address, udp);
 
-    while (error == -EADDRINUSE && now_ms() < due) {
+    while (error == -EADDRINUSE && clock_ms() < due) {
         uv_sleep(BIND_PAUSE_MS);
         error = bh_udp_open(address, udp);
     }
@@ -518,8 +554,9 @@ static void start_server(struct bh_driver *driver,
 {
     uint32_t count;
 
-    driver->server = bh_server_init(driver->memory, config, now_ms(),
+    driver->server = bh_server_init(driver->memory, config, clock_ms(),
                                     bh_state_table(&driver->state));
+    bh_state_rest(&driver->state);
     count = bh_server_session_count(driver->server);
     if (count > 0)
         bh_log_say("%u sessions of an earlier server go on", (unsigned)count);
@@ -576,6 +613,8 @@ static void start_loop(struct bh_driver *driver)
         listener->uv.data = listener;
         uv_poll_start(&listener->uv, UV_READABLE, readable);
     }
+    driver->can_look = sysconf(_SC_NPROCESSORS_ONLN) > 1;
+    driver->now = clock_ms();
     bring_random(driver);
     bring_time(driver);
 }
@@ -643,7 +682,7 @@ void bh_driver_free(struct bh_driver *driver)
 {
     const struct bh_counters *counters = bh_server_counters(driver->server);
 
-    bh_log_flush(&driver->log, now_ms() + BH_LOG_PERIOD_MS);
+    bh_log_flush(&driver->log, clock_ms() + BH_LOG_PERIOD_MS);
     bh_log_say("ended; %llu datagrams received, %llu replies, %llu reads, "
                "%llu writes",
                (unsigned long long)counters->received,

@@ -427,6 +427,12 @@ void *bh_state_table(const struct bh_state *state)
     return state->map == NULL ? NULL : (uint8_t *)state->map + PAGE_LEN;
 }
 
+void bh_state_rest(const struct bh_state *state)
+{
+    if (state->map != NULL)
+        (void)madvise(state->map, state->len, MADV_DONTNEED);
+}
+
 void bh_state_close(struct bh_state *state)
 {
     if (state->path == NULL)

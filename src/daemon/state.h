@@ -46,6 +46,10 @@ int bh_state_open(struct bh_state *state, const char *path,
 /* The table: for bh_server_init(). */
 void *bh_state_table(const struct bh_state *state);
 
+/* All of the table has been looked at: what is not used need not stay in this
+ * process's memory. */
+void bh_state_rest(const struct bh_state *state);
+
 /* Also for one that was never opened, but zero. */
 void bh_state_close(struct bh_state *state);
 

@@ -168,10 +168,15 @@ uint8_t bh_storage_do(struct bh_catalogue *catalogue, struct bh_job *job,
 
 bool bh_storage_do_now(struct bh_job *job)
 {
-    struct bh_medium *medium = job->medium;
+    const struct bh_medium_ops *ops;
     struct iovec pieces[BH_PIECES_MAX];
 
-    return job->kind == BH_JOB_READ &&
-           medium->ops->read_now(medium, job->offset, pieces,
-                                 pieces_of(job, pieces)) == 0;
+    if (job->kind != BH_JOB_READ && job->kind != BH_JOB_WRITE)
+        return false;
+    ops = ((struct bh_medium *)job->medium)->ops;
+    if (job->kind == BH_JOB_READ)
+        return ops->read_now(job->medium, job->offset, pieces,
+                             pieces_of(job, pieces)) == 0;
+    return ops->write_now != NULL &&
+           ops->write_now(job->medium, job->offset, job->data, job->len) == 0;
 }

@@ -15,7 +15,8 @@
 uint8_t bh_storage_do(struct bh_catalogue *catalogue, struct bh_job *job,
                       const char *default_image, char cause[BH_CAUSE_LEN]);
 
-/* Does `job` if that needs no waiting. */
+/* Does `job` if that needs no waiting. If not, or if it fails, it is still to
+ * be done. */
 bool bh_storage_do_now(struct bh_job *job);
 
 #endif

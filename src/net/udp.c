@@ -117,6 +117,9 @@ void bh_udp_close(struct bh_udp *udp)
 /* Only the messages that the last batch has used need it again. */
 static void prepare(const struct bh_udp *udp, struct bh_udp_batch *batch)
 {
+    if (batch->family != udp->family)
+        batch->ready = 0;
+    batch->family = udp->family;
     for (; batch->ready < BH_UDP_BATCH; batch->ready++) {
         unsigned i = batch->ready;
         struct msghdr *header = &batch->messages[i].msg_hdr;

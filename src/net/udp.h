@@ -51,7 +51,8 @@ struct bh_datagrams {
 struct bh_udp_batch {
     struct bh_datagrams of[BH_UDP_BATCH];
     unsigned count;
-    unsigned ready; /* messages that are prepared */
+    unsigned ready; /* messages that are prepared, and for which family */
+    int family;
     struct mmsghdr messages[BH_UDP_BATCH];
     struct iovec vectors[BH_UDP_BATCH];
     union {
@@ -70,8 +71,7 @@ void bh_udp_close(struct bh_udp *udp);
 /* Takes what has arrived, without waiting, into batch->of[0..count-1]; what can
  * have no honest sender (our own address, a broadcast or multicast one) is
  * left out. The number of messages taken from the socket, BH_UDP_BATCH if there
- * may be more, or an error. `batch` is zero before its first use, and used with
- * one family of sockets. */
+ * may be more, or an error. `batch` is zero before its first use. */
 int bh_udp_receive(struct bh_udp *udp, struct bh_udp_batch *batch);
 
 /* Sends them, `count` being at most BH_UDP_BATCH, each with pieces of one

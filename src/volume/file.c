@@ -12,16 +12,31 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 struct file {
     struct bh_medium medium; /* first: the medium is the file */
     int fd;
-    uint64_t first;      /* byte of the file where the volume begins */
-    uint64_t lock_len;   /* bytes that are locked */
-    bool fixed_end;      /* a regular file that may not grow */
-    atomic_bool no_wait; /* whether RWF_NOWAIT works here */
+    uint64_t first;       /* byte of the file where the volume begins */
+    uint64_t lock_len;    /* bytes that are locked */
+    bool fixed_end;       /* a regular file that may not grow */
+    atomic_bool no_wait;  /* whether RWF_NOWAIT works here */
+    atomic_int syncing;   /* calls of fdatasync under way */
+    uint64_t slow_until;  /* write_now: a write has waited; ns */
+    uint64_t whole_until; /* write_now: the file's end was looked at; ns */
 };
+
+/* A write to the page cache takes microseconds. One that took SLOW_NS may have
+ * waited for the disk, and then others may. So that only a part of the time is
+ * spent in waiting, the next ones go elsewhere for so many times as long. */
+#define SLOW_NS 500000u
+#define SLOW_REST 20u
+
+/* For so long a file's length is believed. */
+#define WHOLE_NS 1000000u
+#define PAGE_LEN 4096u /* at least */
+#define SLOW_REST_NS 1000000000u
 
 static struct file *file_of(struct bh_medium *medium)
 {
@@ -97,14 +112,9 @@ static int check_end(const struct file *file, uint64_t offset, uint32_t len)
     return end > (uint64_t)st.st_size ? -ENODATA : 0;
 }
 
-static int file_write(struct bh_medium *medium, uint64_t offset,
-                      const uint8_t *data, uint32_t len)
+static int write_all(const struct file *file, uint64_t offset,
+                     const uint8_t *data, uint32_t len)
 {
-    struct file *file = file_of(medium);
-    int error = check_end(file, offset, len);
-
-    if (error != 0)
-        return error;
     while (len > 0) {
         ssize_t put =
             pwrite(file->fd, data, len, (off_t)(file->first + offset));
@@ -122,12 +132,72 @@ static int file_write(struct bh_medium *medium, uint64_t offset,
     return 0;
 }
 
+static int file_write(struct bh_medium *medium, uint64_t offset,
+                      const uint8_t *data, uint32_t len)
+{
+    struct file *file = file_of(medium);
+    int error = check_end(file, offset, len);
+
+    return error != 0 ? error : write_all(file, offset, data, len);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Whether the pages that a write would fill in part are in the page cache. */
+static bool in_memory(struct file *file, uint64_t offset, uint32_t len)
+{
+    uint64_t first = file->first + offset;
+    uint8_t byte;
+    struct iovec one = {&byte, 1};
+
+    if ((first | len) % PAGE_LEN == 0)
+        return true;
+    return first % PAGE_LEN + len <= PAGE_LEN &&
+           preadv2(file->fd, &one, 1, (off_t)first, RWF_NOWAIT) == 1;
+}
+
+/* As check_end(), but the file's length is known for a moment. */
+static bool is_whole(struct file *file, uint64_t now)
+{
+    if (now >= file->whole_until) {
+        if (check_end(file, file->medium.byte_count, 0) != 0)
+            return false;
+        file->whole_until = now + WHOLE_NS;
+    }
+    return true;
+}
+
+/* There is no way to ask whether a write will wait: hardly any file system
+ * takes RWF_NOWAIT for one. It does where reads do (FUSE, network file systems
+ * know neither), while pages are on their way to the disk, and when there are
+ * too many of them; the last is found out by waiting once. */
+static int file_write_now(struct bh_medium *medium, uint64_t offset,
+                          const uint8_t *data, uint32_t len)
+{
+    struct file *file = file_of(medium);
+    uint64_t began = now_ns(), ended;
+    int error;
+
+    if (!file->no_wait || file->syncing > 0 || began < file->slow_until ||
+        !is_whole(file, began) || !in_memory(file, offset, len))
+        return -EAGAIN;
+    error = write_all(file, offset, data, len);
+    ended = now_ns();
+    if (ended - began > SLOW_NS)
+        file->slow_until = ended + (ended - began) * SLOW_REST;
+    return error;
+}
+
 /* A file system that nobody can write to, such as squashfs or ISO 9660, may
  * know no fdatasync; then there is nothing that it could lose. */
-static int file_sync(struct bh_medium *medium)
+static int sync_data(int fd)
 {
-    int fd = file_of(medium)->fd;
-
     while (fdatasync(fd) != 0) {
         if (errno == EINVAL && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
             return 0;
@@ -135,6 +205,17 @@ static int file_sync(struct bh_medium *medium)
             return -errno;
     }
     return 0;
+}
+
+static int file_sync(struct bh_medium *medium)
+{
+    struct file *file = file_of(medium);
+    int error;
+
+    file->syncing++;
+    error = sync_data(file->fd);
+    file->syncing--;
+    return error;
 }
 
 /* Open file description locks: they go with the descriptor, and a second
@@ -191,6 +272,7 @@ static const struct bh_medium_ops file_ops = {
     .read = file_read,
     .read_now = file_read_now,
     .write = file_write,
+    .write_now = file_write_now,
     .sync = file_sync,
     .lock = file_lock,
     .close = file_close,
@@ -222,6 +304,16 @@ int bh_file_span(const struct bh_volume_facts *facts, uint64_t size,
     return 0;
 }
 
+/* When an image was last read is of use to nobody, and costs as much as the
+ * read. Only the file's owner may say so. */
+static void keep_atime(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags >= 0)
+        (void)fcntl(fd, F_SETFL, flags | O_NOATIME);
+}
+
 int bh_file_open(int fd, const struct bh_volume_facts *facts,
                  struct bh_medium **out, char cause[BH_CAUSE_LEN])
 {
@@ -251,6 +343,7 @@ int bh_file_open(int fd, const struct bh_volume_facts *facts,
         byte_count > facts->grow_limit ? byte_count : facts->grow_limit;
     file->fixed_end = S_ISREG(st.st_mode) && facts->grow_limit == 0;
     file->no_wait = true;
+    keep_atime(fd);
     *out = &file->medium;
     return 0;
 }

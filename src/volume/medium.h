@@ -31,6 +31,10 @@ struct bh_medium_ops {
                     const struct iovec *pieces, unsigned count);
     int (*write)(struct bh_medium *medium, uint64_t offset, const uint8_t *data,
                  uint32_t len);
+    /* The same if it is not likely to wait, else -EAGAIN. NULL: it always is.
+     * Only one thread calls it. */
+    int (*write_now)(struct bh_medium *medium, uint64_t offset,
+                     const uint8_t *data, uint32_t len);
     /* Returns when every finished write is on stable storage. */
     int (*sync)(struct bh_medium *medium);
     /* Holds the medium against other programs as `access` (enum bh_access)

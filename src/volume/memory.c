@@ -72,6 +72,7 @@ static const struct bh_medium_ops memory_ops = {
     .read = memory_read,
     .read_now = memory_read,
     .write = memory_write,
+    .write_now = memory_write,
     .sync = memory_sync,
     .lock = memory_lock,
     .close = memory_close,

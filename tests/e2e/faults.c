@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -158,29 +159,68 @@ static void note(enum kind kind, uint32_t call, uint64_t file, uint64_t offset,
     errno = saved;
 }
 
-static void note_datagram(enum kind kind, const struct mmsghdr *message)
+/* At most `room` bytes of a message from byte `from` on; their number. */
+static size_t peek(const struct msghdr *head, size_t from, uint8_t *bytes,
+                   size_t room)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < head->msg_iovlen && len < room; i++) {
+        const struct iovec *piece = &head->msg_iov[i];
+        size_t take;
+
+        if (from >= piece->iov_len) {
+            from -= piece->iov_len;
+            continue;
+        }
+        take = piece->iov_len - from < room - len ? piece->iov_len - from
+                                                  : room - len;
+        memcpy(bytes + len, (const uint8_t *)piece->iov_base + from, take);
+        len += take;
+        from = 0;
+    }
+    return len;
+}
+
+/* The length of the datagrams that the kernel is to make of what is sent. */
+static size_t segment_of(const struct msghdr *head, size_t total)
+{
+    struct msghdr copy = *head;
+    struct cmsghdr *at;
+    uint16_t len;
+
+    for (at = CMSG_FIRSTHDR(&copy); at != NULL; at = CMSG_NXTHDR(&copy, at)) {
+        if (at->cmsg_level != SOL_UDP || at->cmsg_type != UDP_SEGMENT)
+            continue;
+        memcpy(&len, CMSG_DATA(at), sizeof len);
+        return len;
+    }
+    return total;
+}
+
+static void note_datagrams(enum kind kind, const struct mmsghdr *message)
 {
     const struct msghdr *head = &message->msg_hdr;
     uint8_t bytes[DATAGRAM_KEPT];
-    size_t len = 0, total = 0;
+    size_t total = 0, each, from = 0;
     struct sockaddr_in6 peer = {0};
 
     if (head->msg_name != NULL)
         memcpy(&peer, head->msg_name,
                head->msg_namelen < sizeof peer ? head->msg_namelen
                                                : sizeof peer);
-    for (size_t i = 0; i < head->msg_iovlen; i++) {
-        size_t piece = head->msg_iov[i].iov_len;
-        size_t kept = piece < sizeof bytes - len ? piece : sizeof bytes - len;
-
-        memcpy(bytes + len, head->msg_iov[i].iov_base, kept);
-        len += kept;
-        total += piece;
-    }
+    for (size_t i = 0; i < head->msg_iovlen; i++)
+        total += head->msg_iov[i].iov_len;
     if (kind == ARRIVED)
         total = message->msg_len;
-    note(kind, 0, ntohs(peer.sin6_port), 0, (int64_t)total, bytes,
-         total < len ? total : len);
+    each = kind == ARRIVED ? total : segment_of(head, total);
+    do {
+        size_t len = total - from < each ? total - from : each;
+
+        note(kind, 0, ntohs(peer.sin6_port), 0, (int64_t)len, bytes,
+             peek(head, from, bytes, len < sizeof bytes ? len : sizeof bytes));
+        from += len;
+    } while (from < total);
 }
 
 /*
@@ -239,22 +279,42 @@ static int fail(enum op op)
     return -1;
 }
 
-ssize_t pread64(int fd, void *data, size_t len, off_t offset)
+/* The pieces' first half. */
+static ssize_t read_half(int fd, const struct iovec *pieces, int count,
+                         off_t offset)
+{
+    size_t total = 0;
+
+    for (int i = 0; i < count; i++)
+        total += pieces[i].iov_len;
+    total = (total + 1) / 2;
+    return real_pread(fd, pieces[0].iov_base,
+                      total < pieces[0].iov_len ? total : pieces[0].iov_len,
+                      offset);
+}
+
+ssize_t preadv64(int fd, const struct iovec *pieces, int count, off_t offset)
 {
     uint64_t inode;
 
     if (!meant(fd, &inode))
-        return real_pread(fd, data, len, offset);
+        return real_preadv2(fd, pieces, count, offset, 0);
     switch (draw(OP_READ)) {
     case FAULT_ERROR:
         return fail(OP_READ);
     case FAULT_HALF:
-        return real_pread(fd, data, (len + 1) / 2, offset);
+        return read_half(fd, pieces, count, offset);
     case FAULT_ZERO:
         return 0;
     default:
-        return real_pread(fd, data, len, offset);
+        return real_preadv2(fd, pieces, count, offset, 0);
     }
+}
+
+/* Whether the daemon only asks if a page is in memory, before a write. */
+static bool is_probe(const struct iovec *pieces, int count)
+{
+    return count == 1 && pieces[0].iov_len == 1;
 }
 
 ssize_t preadv64v2(int fd, const struct iovec *pieces, int count, off_t offset,
@@ -264,7 +324,10 @@ ssize_t preadv64v2(int fd, const struct iovec *pieces, int count, off_t offset,
 
     if (!meant(fd, &inode))
         return real_preadv2(fd, pieces, count, offset, flags);
-    if (control->rules[OP_READ].fault != FAULT_NONE) {
+    if (control->rules[OP_READ].fault != FAULT_NONE ||
+        (is_probe(pieces, count) &&
+         (control->rules[OP_WRITE].fault != FAULT_NONE ||
+          control->rules[OP_WRITE].delay_ms > 0))) {
         errno = EAGAIN; /* the call that waits will meet the fault */
         return -1;
     }
@@ -332,7 +395,7 @@ int fdatasync(int fd)
 int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
     for (unsigned i = 0; i < count; i++)
-        note_datagram(REPLIED, &messages[i]);
+        note_datagrams(REPLIED, &messages[i]);
     return real_sendmmsg(fd, messages, count, flags);
 }
 
@@ -342,19 +405,19 @@ int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
     int got = real_recvmmsg(fd, messages, count, flags, timeout);
 
     for (int i = 0; i < got; i++)
-        note_datagram(ARRIVED, &messages[i]);
+        note_datagrams(ARRIVED, &messages[i]);
     return got;
 }
 
 /* The same calls under the names that programs without large files use. */
-ssize_t pread(int fd, void *data, size_t len, off_t offset)
-{
-    return pread64(fd, data, len, offset);
-}
-
 ssize_t pwrite(int fd, const void *data, size_t len, off_t offset)
 {
     return pwrite64(fd, data, len, offset);
+}
+
+ssize_t preadv(int fd, const struct iovec *pieces, int count, off_t offset)
+{
+    return preadv64(fd, pieces, count, offset);
 }
 
 ssize_t preadv2(int fd, const struct iovec *pieces, int count, off_t offset,

@@ -185,6 +185,42 @@ static void read_now_reads_the_same_or_nothing(void **state)
     medium->ops->close(medium);
 }
 
+static void write_now_writes_all_or_nothing(void **state)
+{
+    struct rig *rig = *state;
+    struct bh_medium *medium;
+    uint8_t old[100], after[100], data[100];
+
+    rig->facts.first = 10;
+    medium = open_medium(rig);
+    memset(data, 0xAB, sizeof data);
+    for (uint64_t at = 0; at + 100 < 990; at += 133) {
+        int error;
+
+        assert_int_equal(read_at(medium, at, old, sizeof old), 0);
+        error = medium->ops->write_now(medium, at, data, sizeof data);
+        assert_true(error == 0 || error == -EAGAIN);
+        assert_int_equal(read_at(medium, at, after, sizeof after), 0);
+        assert_memory_equal(after, error == 0 ? data : old, sizeof after);
+    }
+    medium->ops->close(medium);
+}
+
+static void write_now_does_not_lengthen_what_was_truncated(void **state)
+{
+    struct rig *rig = *state;
+    struct bh_medium *medium = open_medium(rig);
+    uint8_t data[100] = {0};
+    struct stat st;
+
+    assert_int_equal(truncate(rig->path, 550), 0);
+    assert_int_equal(medium->ops->write_now(medium, 500, data, 100), -EAGAIN);
+    assert_int_equal(medium->ops->write(medium, 500, data, 100), -ENODATA);
+    assert_int_equal(stat(rig->path, &st), 0);
+    assert_int_equal(st.st_size, 550);
+    medium->ops->close(medium);
+}
+
 /* Two opens of one file, as of two servers: which locks go together. */
 static void locks_of_two_opens_conflict(void **state)
 {
@@ -301,6 +337,8 @@ int main(void)
         TEST(another_file_under_the_name_is_refused),
         TEST(a_file_truncated_under_us_is_short),
         TEST(read_now_reads_the_same_or_nothing),
+        TEST(write_now_writes_all_or_nothing),
+        TEST(write_now_does_not_lengthen_what_was_truncated),
         TEST(locks_of_two_opens_conflict),
         TEST(a_lock_can_be_changed_and_a_failed_change_keeps_it),
         TEST(volumes_side_by_side_in_one_file_do_not_conflict),
