@@ -102,7 +102,7 @@ CASES = (
          (blockheadd("--window 32 --sector 1024"), echo("batch", "--window 32 --sector 1024", "echo, batched", 1024),
           nbdkit("--window 32 --sector 1024")), drawn=True),
     Case("eight", "512-byte random reads, 8 clients (connections) with 16 in flight each, without GSO",
-         (blockheadd("--window 16 --lanes 8"), nbdkit("--window 16 --lanes 8"), nbd_server("--window 16 --lanes 8")),
+         (blockheadd("--window 16 --lanes 8"), nbdkit("--window 16 --lanes 8")),
          drawn=True),
     Case("sessions", "512-byte random reads of N sessions from 10 addresses, 80 in flight in all",
          (blockheadd(f"--sessions 10 {HOSTS}", "10 sessions", sessions=20000),

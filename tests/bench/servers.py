@@ -6,7 +6,6 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
@@ -30,11 +29,15 @@ def pinned(cpus):
     return ["taskset", "-c", ",".join(map(str, cpus))] if cpus else []
 
 
-def cpu_seconds(pid):
-    """User and system time of a process so far."""
-    with open(f"/proc/{pid}/stat") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def cpu_seconds(group):
+    """User and system time of a process group so far, with that of the children that it has lost."""
+    ticks = 0
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group:
+                ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def resident_kib(pid):
@@ -95,13 +98,10 @@ def wait_until(ready, process, what):
         time.sleep(0.005)
 
 
-def answers(path):
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return False
-        return True
+def listens(path):
+    """As the kernel's list has it: flags 00010000 are those of a listening socket."""
+    lines = pathlib.Path("/proc/net/unix").read_text().splitlines()
+    return any(line.endswith(f" {path}") and line.split()[3] == "00010000" for line in lines)
 
 
 @contextlib.contextmanager
@@ -144,7 +144,7 @@ def on_socket(place, cpus, name, command, path):
     process = spawn([*pinned(cpus), *command], place.directory / f"{name}.log", stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL)
     try:
-        wait_until(lambda: answers(path), process, name)
+        wait_until(lambda: listens(path), process, name)
         yield Server(process, f"unix:{path}")
     finally:
         end(process)
@@ -158,6 +158,7 @@ def nbdkit(place, cpus, threads=16, plugin=(), filters=(), name="nbdkit"):
 
 
 def nbd_server(place, cpus):
+    """In the foreground it serves one client and ends; otherwise it would leave our process group."""
     path = place.directory / "nbd-server.sock"
     config = place.directory / "nbd-server.conf"
     config.write_text(f"[generic]\nunixsock = {path}\nlistenaddr = 127.0.0.1\nport = {PORT + 1}\n"
