@@ -91,6 +91,7 @@ class Bench:
         self.result["notes"].append(text)
 
     def measure(self, case, contender, seconds, **form):
+        self.settle()
         cpus = self.place.server_cpus
         if form:
             cpus = self.place.all_cpus if form.pop("free") else cpus
@@ -114,9 +115,12 @@ class Bench:
         return {"threads": threads, "free": free}
 
     def settle(self):
-        """What one measurement has written must not be written back during the next."""
-        with open(self.place.image, "rb") as file:
+        """What one measurement has written must not be written back during the next; and the whole image is in the
+        page cache: some machines take back what nobody has touched for a while."""
+        with open(self.place.image, "rb", buffering=0) as file:
             os.fsync(file.fileno())
+            while file.read(1 << 20):
+                pass
 
     def entrants(self, case):
         """Contenders that are there, with the forms that they are measured in."""
@@ -138,8 +142,6 @@ class Bench:
                 entrants.remove((contender, form))
                 results.pop(contender.name, None)
                 continue
-            finally:
-                self.settle()
             if one["retransmissions"]:
                 self.note(f"{case.name}, {contender.name}: requests were sent again.")
             results.setdefault(contender.name, []).append(one)
@@ -216,7 +218,6 @@ def main():
     place = servers.Place(arguments.build, directory, directory / "image")
     subprocess.run([place.program("bench_image"), place.image, str(IMAGE_LEN)], check=True)
     bench = Bench(arguments, place)
-    bench.settle()
     try:
         for case in cases:
             bench.run_case(case)
