@@ -15,7 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OP_READ_RUN 11u
 #define RUN_LEN (BH_COMMAND_HEADER_LEN + 1u)
 #define PORT_FIRST 2000u /* of sessions that share a lane's socket */
 
@@ -103,7 +102,7 @@ static void put(struct load *load, struct lane *lane, struct session *session,
     struct bh_command command = {
         .seq = (uint8_t)number,
         .opcode = write           ? BH_OP_WRITE
-                  : slot->run > 0 ? OP_READ_RUN
+                  : slot->run > 0 ? BH_OP_READ_RUN
                                   : BH_OP_READ,
         .pad = load->options->form == FORM_DEFAULT ? 0 : (uint8_t)(number >> 8),
         .session = session->id,
@@ -243,7 +242,7 @@ static void check_session(struct load *load, const struct connected *connected)
 
     if (connected->window < options->window)
         load_fail("the server's window is %u", connected->window);
-    if (options->run > 0 && (connected->features >> OP_READ_RUN & 1) == 0)
+    if (options->run > 0 && (connected->features >> BH_OP_READ_RUN & 1) == 0)
         load_fail("the server does not know READ_RUN");
     load->sectors = connected->sectors;
 }

@@ -25,7 +25,6 @@
 #include <unistd.h>
 
 #define REQUEST_MAX (BH_DATAGRAM_MAX_LEN + 64u)
-#define OP_READ_RUN 11u
 
 struct echo {
     int fd, file;
@@ -148,7 +147,7 @@ static uint8_t *place(struct echo *echo, const struct sockaddr_in *peer,
 static void answer(struct echo *echo, const struct sockaddr_in *peer,
                    const uint8_t *request, size_t request_len)
 {
-    bool run = echo->gso && request[4] == OP_READ_RUN &&
+    bool run = echo->gso && request[4] == BH_OP_READ_RUN &&
                request_len > BH_COMMAND_HEADER_LEN;
     unsigned count = run ? request[BH_COMMAND_HEADER_LEN] : 1;
     size_t len = reply_len(echo, request);
