@@ -50,6 +50,19 @@ instructions: all
 	tools/install-packages test
 	tests/bench/instructions/count --build $(BUILD) $(ARGS)
 
+# How fast it is, beside other servers and bare echoes: about a quarter of an
+# hour on a quiet machine; bench-quick says less, and less surely. ARGS="--only
+# window,gso" picks cases. RECORD=1 puts the run into docs/performance.md.
+bench: all
+	tools/install-packages build bench
+	/usr/bin/python3 tests/bench/bench.py --build $(BUILD) \
+	    --json $(BUILD)/bench.json --svg $(BUILD)/bench.svg \
+	    $(if $(RECORD),--record docs/performance.md) $(ARGS)
+
+bench-quick: all
+	tools/install-packages build bench
+	/usr/bin/python3 tests/bench/bench.py --build $(BUILD) --quick $(ARGS)
+
 lint: all
 	tools/install-packages build test
 	tools/lint $(BUILD)
@@ -63,4 +76,5 @@ install: all
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all run test test-long torture sim sim-bugs model instructions lint format install clean
+.PHONY: all run test test-long torture sim sim-bugs model instructions bench \
+    bench-quick lint format install clean

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Measures blockheadd, other block servers and bare echoes in turn, and prints how they compare.
 
-    bench.py --build DIR [--quick] [--only CASE,...] [--rounds N] [--seconds S] [--json FILE] [--svg FILE] [--markdown FILE]
+    bench.py --build DIR [--quick] [--only CASE,...] [--rounds N] [--seconds S] [--json FILE] [--svg FILE] [--record FILE]
 
 Each measurement starts its server anew on the same image, lets the load generator run (its CPU is the first, the
 server's the second), and ends it. Contenders take turns, so that what disturbs the machine disturbs all of them. nbdkit
@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import statistics
@@ -25,11 +26,14 @@ import servers
 from cases import CASES, HOSTS
 from servers import Failed
 
+HERE = pathlib.Path(__file__).resolve().parent
 IMAGE_LEN = 64 << 20
 # nbdkit over TCP, with structured replies or with fewer threads was slower in every case.
 NBDKIT_FORMS = tuple((threads, free) for threads in (4, 16) for free in (False, True))
 IDLE_SESSIONS = 10000
-IDLE_SLOW = "--name slow.img --window 16 --unchecked --timeout 10000"
+INSTRUCTIONS_OF = "read strict"
+MARKS = ("<!-- last run -->", "<!-- end of the last run -->")
+SLOW_LOAD = "--name slow.img --window 16 --unchecked --timeout 10000"
 
 
 def parse_arguments():
@@ -41,7 +45,8 @@ def parse_arguments():
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--svg", type=pathlib.Path)
-    parser.add_argument("--markdown", type=pathlib.Path)
+    parser.add_argument("--record", type=pathlib.Path, help="a Markdown file whose tables, and the plot beside it, are "
+                                                            "replaced by this run's")
     arguments = parser.parse_args()
     arguments.build = arguments.build.resolve()
     arguments.rounds = arguments.rounds or (3 if arguments.quick else 6)
@@ -68,7 +73,7 @@ def run_load(place, server, options, seconds):
 @contextlib.contextmanager
 def slow_client(place, server, seconds):
     """Somebody who waits 50 ms for each READ."""
-    process = servers.spawn(load_command(place, server, f"{IDLE_SLOW} --seconds {seconds}"),
+    process = servers.spawn(load_command(place, server, f"{SLOW_LOAD} --seconds {seconds}"),
                             place.directory / "slow-client.log", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     try:
         time.sleep(0.3)
@@ -184,34 +189,57 @@ class Bench:
                                  "more": IDLE_SESSIONS, "per_session": (after - before) * 1024 / IDLE_SESSIONS}
         print(f"memory: {self.result['memory']}", file=sys.stderr)
 
+    def run_instructions(self):
+        """What tests/bench/instructions counts, if valgrind is there."""
+        done = subprocess.run([HERE / "instructions/count", "--build", self.arguments.build, INSTRUCTIONS_OF],
+                              text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        found = re.search(rf"^{INSTRUCTIONS_OF} +([0-9.]+)", done.stdout, re.MULTILINE)
+        if not found:
+            raise Failed((done.stdout.strip() or "nothing was counted").splitlines()[-1])
+        self.result["instructions"] = float(found[1])
+        print(f"instructions: {found[1]} for one READ", file=sys.stderr)
+
+
+FIGURES = {"memory": Bench.run_memory, "instructions": Bench.run_instructions}
+
 
 def choose(arguments):
-    """The cases to run, and whether memory is one of them."""
-    names = arguments.only.split(",") if arguments.only else [case.name for case in CASES] + ["memory"]
-    unknown = set(names) - {case.name for case in CASES} - {"memory"}
-    if unknown:
-        sys.exit(f"bench: no case {', '.join(sorted(unknown))}; there are "
-                 f"{', '.join(case.name for case in CASES)}, memory")
-    return [case for case in CASES if case.name in names], "memory" in names
+    """The cases to run, and which of the figures that are not rates."""
+    known = [case.name for case in CASES] + list(FIGURES)
+    names = arguments.only.split(",") if arguments.only else known
+    if not set(names) <= set(known):
+        sys.exit(f"bench: there are the cases {', '.join(known)}")
+    return [case for case in CASES if case.name in names], [name for name in FIGURES if name in names]
+
+
+def record(path, text):
+    """Between the two marks of the file."""
+    before, _, rest = path.read_text().partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    if not after:
+        sys.exit(f"bench: {path} has no lines {MARKS[0]} and {MARKS[1]}")
+    path.write_text(f"{before}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after}")
 
 
 def write(arguments, cases, result):
     text = report.markdown(cases, result)
     print(text)
-    if arguments.markdown:
-        arguments.markdown.write_text(text)
+    plots = [arguments.svg] if arguments.svg else []
+    if arguments.record:
+        record(arguments.record, text)
+        plots.append(arguments.record.with_suffix(".svg"))
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n")
-    if arguments.svg:
+    for path in plots:
         try:
-            report.plot(cases, result, arguments.svg)
+            report.plot(cases, result, path)
         except ImportError:
             print("No plot: python3-matplotlib is not installed.", file=sys.stderr)
 
 
 def main():
     arguments = parse_arguments()
-    cases, memory = choose(arguments)
+    cases, figures = choose(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended by a signal"))
     directory = arguments.build / "bench"
     directory.mkdir(exist_ok=True)
@@ -221,11 +249,11 @@ def main():
     try:
         for case in cases:
             bench.run_case(case)
-        if memory:
+        for name in figures:
             try:
-                bench.run_memory()
+                FIGURES[name](bench)
             except Failed as failure:
-                bench.note(f"memory: {failure}.")
+                bench.note(f"{name}: {failure}.")
     except KeyboardInterrupt:
         sys.exit("bench: interrupted")
     write(arguments, cases, bench.result)

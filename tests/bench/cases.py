@@ -67,6 +67,7 @@ def others(load):
 
 
 HOSTS = "--lanes 10 --hosts --window 8"
+RUNS = "--window 64 --gso --sequential"
 
 CASES = (
     Case("one", "512-byte reads, 1 in flight (a default session)",
@@ -82,10 +83,10 @@ CASES = (
          (blockheadd("--window 64 --gso"), echo("gso", "--window 64 --gso", "echo, GSO"), nbdkit("--window 64")),
          (Target("random reads, 64 in flight, GSO client, against nbdkit with 64 in flight", "blockheadd", "nbdkit",
                  least=2.5),), drawn=True),
-    Case("run", "sequential reads: READ_RUN of 64 sectors, client with GSO; nbdkit: 64 requests in flight",
-         (blockheadd("--window 64 --run 64 --gso --sequential"),
-          echo("gso", "--window 64 --run 64 --gso --sequential", "echo, GSO runs"),
-          nbdkit("--window 64 --sequential")),
+    Case("run", "sequential 512-byte reads, client with GSO: a READ_RUN of 64 in flight; nbdkit: 64 requests",
+         (blockheadd(f"--run 64 {RUNS}"), echo("gso", f"--run 64 {RUNS}", "echo, GSO runs"),
+          nbdkit("--window 64 --sequential"), blockheadd(f"--run 32 {RUNS}", "two runs of 32"),
+          echo("gso", f"--run 32 {RUNS}", "echo, two of 32")),
          (Target("sequential reads by READ_RUN, GSO client, against nbdkit with 64 in flight", "blockheadd", "nbdkit",
                  least=5.0),
           Target("the same against the bare GSO echo of the same datagrams", "blockheadd", "echo, GSO runs",

@@ -51,6 +51,15 @@ def target_rows(cases, result):
             first, third = quartiles([a / b for a, b in zip(of, to)])
             good = ratio >= target.least and (not target.most or ratio <= target.most)
             yield (target.text, wanted, f"{ratio:.2f}", f"{first:.2f} to {third:.2f}", "yes" if good else "**no**")
+    yield from figure_rows(result)
+
+
+def figure_rows(result):
+    """What is counted and not timed."""
+    count = result.get("instructions")
+    if count:
+        yield ("user-space instructions for one READ, core and wire", "600 at most", rounded(count), "",
+               "yes" if count <= 600 else "**no**")
     memory = result.get("memory")
     if memory:
         yield ("resident memory at 16 sessions", "6 MiB at most", f"{memory['at_16_kib'] / 1024:.1f} MiB", "",
