@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define RUN_LEN (BH_COMMAND_HEADER_LEN + 1u)
@@ -258,18 +259,28 @@ static void open_sessions(struct load *load, struct lane *lane)
         struct session *session = &lane->sessions[i];
         struct connected connected;
         bool shares = lane->session_count > 1;
+        uint32_t index = (uint32_t)(session - load->sessions);
         int fd = shares ? connect_socket(load->options, lane->index,
-                                         (uint16_t)(PORT_FIRST + i))
+                                         (uint16_t)(PORT_FIRST + index))
                         : lane->fd;
 
         connect_session(load->options, fd, &connected);
         check_session(load, &connected);
         session->id = connected.id;
         session->next = connected.next;
-        link->by_id[session->id] = (uint32_t)(session - load->sessions);
+        link->by_id[session->id] = index;
         if (shares)
             close(fd);
     }
+}
+
+/* So that what is lost is looked for in time. */
+static void set_patience(const struct load *load, int fd)
+{
+    unsigned ms = load->options->timeout_ms;
+    struct timeval wait = {ms / 2000, ms / 2 % 1000 * 1000 + 1};
+
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
 }
 
 static void open_lane(struct load *load, struct lane *lane)
@@ -281,6 +292,7 @@ static void open_lane(struct load *load, struct lane *lane)
     lane->fd = connect_socket(options, lane->index, 0);
     if (options->form != FORM_BARE) {
         open_sessions(load, lane);
+        set_patience(load, lane->fd);
         return;
     }
     load->sectors = options->size / options->sector_len;

@@ -201,8 +201,7 @@ static void check(struct options *options)
         load_fail("a READ_RUN is Blockhead's, and no longer than the window");
     if (options->once && options->writes % 100 != 0)
         load_fail("--once either reads or writes");
-    if ((options->form == FORM_NBD || options->hosts == false) ||
-        options->target.ss_family == AF_INET)
+    if (options->form == FORM_NBD || options->target.ss_family == AF_INET)
         return;
     load_fail("Blockhead has no Unix sockets");
 }
