@@ -3,6 +3,7 @@
 import pathlib
 import platform
 import statistics
+import textwrap
 
 
 def quartiles(values):
@@ -108,38 +109,47 @@ def markdown(cases, result):
     return "\n\n".join(parts) + "\n"
 
 
-COLOURS = {"blockheadd": "#1f5fa8", "echo": "#b9c4cf", "plain loop": "#8a97a5"}
+COLOURS = {"ours": "#1f5fa8", "bare": "#b9c4cf", "plain": "#8a97a5", "other": "#d98c3f"}
+KINDS = {"ours": "blockheadd", "bare": "bare echo, without storage", "plain": "recvfrom, pread, sendto",
+         "other": "other servers"}
+COLUMNS = 3
 
 
-def colour(name):
-    return COLOURS.get(name) or COLOURS.get(name.split(",")[0], "#d98c3f")
+def draw(panel, case, result, most):
+    """A bar a contender: the median, with the quartiles as a line."""
+    bars = [(one, [rate / 1000 for rate in values_of(result, case, one.name, "ops_per_s")])
+            for one in case.contenders]
+    bars = [(one, values) for one, values in bars if values]
+    for at, (one, values) in enumerate(bars):
+        middle = statistics.median(values)
+        low, high = quartiles(values)
+        low, high = min(low, middle), max(high, middle)
+        panel.barh(at, middle, color=COLOURS[one.kind], xerr=[[middle - low], [high - middle]],
+                   error_kw={"linewidth": 0.8})
+        panel.annotate(f" {middle:,.0f}", (high, at), va="center")
+    panel.set_yticks(range(len(bars)), [one.name for one, _ in bars])
+    panel.set_ylim(most - 0.4, -0.6)
+    panel.set_title(textwrap.fill(case.title, 46), fontsize=8, loc="left")
+    panel.margins(x=0.15)
+    panel.spines[["top", "right"]].set_visible(False)
 
 
 def plot(cases, result, path):
-    """One panel a case, a bar a contender: the median, with the quartiles as a line."""
+    """A panel a case, and one for what the colours mean."""
     import matplotlib
     matplotlib.use("svg")
-    from matplotlib import pyplot
+    from matplotlib import patches, pyplot
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "blockhead", "font.size": 8})
     drawn = [case for case in cases if case.drawn and result["cases"].get(case.name)]
-    rows = -(-len(drawn) // 3)
-    figure, panels = pyplot.subplots(rows, 3, figsize=(11, 2.1 * rows), squeeze=False)
+    rows = -(-(len(drawn) + 1) // COLUMNS)
+    figure, panels = pyplot.subplots(rows, COLUMNS, figsize=(11, 2.2 * rows), squeeze=False)
+    most = max(len(case.contenders) for case in drawn)
+    for panel, case in zip(panels.flat, drawn):
+        draw(panel, case, result, most)
     for panel in panels.flat[len(drawn):]:
         panel.axis("off")
-    for panel, case in zip(panels.flat, drawn):
-        bars = [(one.name, values_of(result, case, one.name, "ops_per_s")) for one in case.contenders]
-        bars = [(name, [value / 1000 for value in values]) for name, values in bars if values][::-1]
-        for at, (name, values) in enumerate(bars):
-            middle = statistics.median(values)
-            low, high = quartiles(values)
-            panel.barh(at, middle, color=colour(name), xerr=[[middle - low], [high - middle]],
-                       error_kw={"linewidth": 0.8})
-            panel.annotate(f" {middle:,.0f}", (high, at), va="center")
-        panel.set_yticks(range(len(bars)), [name for name, _ in bars])
-        panel.set_title(case.title.replace(", client", "\nclient").replace("; nbdkit", "\nnbdkit"), fontsize=8,
-                        loc="left")
-        panel.margins(x=0.15)
-        panel.spines[["top", "right"]].set_visible(False)
-    figure.suptitle("thousand requests a second", x=0.01, ha="left", fontsize=9)
+    panels.flat[-1].legend(handles=[patches.Patch(color=COLOURS[kind], label=text) for kind, text in KINDS.items()],
+                           title="thousand requests a second", loc="center left", frameon=False, alignment="left")
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
