@@ -76,6 +76,7 @@ struct bh_info {
     uint32_t features;       /* bit n: opcode n is known */
     uint16_t window;         /* requests that may be started at a time: 1 to
                                 64, and 1 in default sessions */
+    uint16_t preferred_run;  /* sectors that the server reads at one request */
     uint16_t lease_seconds;  /* 0: none */
     unsigned read_only : 1, removable : 1, locked : 1, shared : 1, scratch : 1,
         may_grow : 1, keyed : 1;
@@ -141,6 +142,14 @@ int bh_disk_identify(struct bh_disk *disk);
 int bh_disk_read(struct bh_disk *disk, uint32_t lsn, void *data);
 int bh_disk_write(struct bh_disk *disk, uint32_t lsn, const void *data);
 
+/* Likewise `count` sectors from `lsn` on, as many at a time as window and path
+ * allow. The result is that of the first that failed, which bh_disk_error()
+ * names; the others may have been moved or not. */
+int bh_disk_read_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
+                     void *data);
+int bh_disk_write_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
+                      const void *data);
+
 /* Returns when everything acknowledged is on the server's stable storage. */
 int bh_disk_flush(struct bh_disk *disk);
 
@@ -191,6 +200,10 @@ int bh_disk_start_read(struct bh_disk *disk, uint32_t lsn, void *data,
                        void *tag);
 int bh_disk_start_write(struct bh_disk *disk, uint32_t lsn, const void *data,
                         void *tag);
+int bh_disk_start_read_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
+                           void *data, void *tag);
+int bh_disk_start_write_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
+                            const void *data, void *tag);
 int bh_disk_start_flush(struct bh_disk *disk, void *tag);
 int bh_disk_start_close(struct bh_disk *disk, void *tag);
 

@@ -39,14 +39,28 @@ int bh_disk_identify(struct bh_disk *disk)
     return finish(disk, bh_disk_start_identify(alone(disk), NULL));
 }
 
+int bh_disk_read_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
+                     void *data)
+{
+    return finish(disk,
+                  bh_disk_start_read_run(alone(disk), lsn, count, data, NULL));
+}
+
+int bh_disk_write_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
+                      const void *data)
+{
+    return finish(disk,
+                  bh_disk_start_write_run(alone(disk), lsn, count, data, NULL));
+}
+
 int bh_disk_read(struct bh_disk *disk, uint32_t lsn, void *data)
 {
-    return finish(disk, bh_disk_start_read(alone(disk), lsn, data, NULL));
+    return bh_disk_read_run(disk, lsn, 1, data);
 }
 
 int bh_disk_write(struct bh_disk *disk, uint32_t lsn, const void *data)
 {
-    return finish(disk, bh_disk_start_write(alone(disk), lsn, data, NULL));
+    return bh_disk_write_run(disk, lsn, 1, data);
 }
 
 int bh_disk_flush(struct bh_disk *disk)

@@ -42,7 +42,8 @@ struct bh_disk *bh_disk_new(void)
     /* Failing leaves 0, which works: the seq only makes old lives unlikely. */
     if (getrandom(&disk->last.packet[1], 1, GRND_NONBLOCK) != 1)
         disk->last.packet[1] = 0;
-    disk->window = 1;
+    disk->width = 1;
+    disk->run = 1;
     disk->timeout_ms = BH_DEFAULT_TIMEOUT_MS;
     disk->now_us = system_clock;
     return disk;
@@ -107,7 +108,7 @@ static struct bh_attempt attempt(const struct bh_disk *disk,
         .verb = verbs[kind],
         .target = disk->name,
         .has_lsn = kind == BH_REQUEST_READ || kind == BH_REQUEST_WRITE,
-        .lsn = request->lsn,
+        .lsn = request->failed_lsn,
         .sector_len = kind == BH_REQUEST_OPEN ? disk->info.sector_len : 0};
 
     return made;
@@ -158,20 +159,11 @@ static void take_on(struct bh_disk *disk, const struct bh_request *wanted)
 
     request->deadline_us =
         bh_session_now_us(disk) + 1000u * (uint64_t)disk->timeout_ms;
+    disk->started = true;
     if (disk->requests.count > 1)
         return;
     disk->path.trouble = 0;
     disk->connects = 0;
-}
-
-/* Sends at once what may be sent; but what came after a KEEP is taken first,
- * because it may be about the session. */
-static void set_off(struct bh_disk *disk)
-{
-    if (bh_exchange_runs(&disk->control))
-        bh_session_process(disk);
-    else
-        bh_session_send(disk);
 }
 
 static int start(struct bh_disk *disk, const struct bh_request *wanted)
@@ -183,52 +175,77 @@ static int start(struct bh_disk *disk, const struct bh_request *wanted)
     if (disk->requests.count >= (disk->alone ? 1 : room(disk)))
         return refuse_busy(disk, wanted);
     take_on(disk, wanted);
-    set_off(disk);
     return 0;
 }
 
 int bh_disk_start_identify(struct bh_disk *disk, void *tag)
 {
-    return start(disk,
-                 &(struct bh_request){.kind = BH_REQUEST_IDENTIFY, .tag = tag});
+    return start(disk, &(struct bh_request){.kind = BH_REQUEST_IDENTIFY,
+                                            .count = 1,
+                                            .tag = tag});
+}
+
+static int start_run(struct bh_disk *disk, const struct bh_request *wanted)
+{
+    if (wanted->count == 0 || wanted->count - 1 > UINT32_MAX - wanted->lsn)
+        return say(disk, wanted, -EINVAL, BH_OK,
+                   "a run has one sector at least, and none beyond the last "
+                   "number");
+    return start(disk, wanted);
+}
+
+int bh_disk_start_read_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
+                           void *data, void *tag)
+{
+    return start_run(disk, &(struct bh_request){.kind = BH_REQUEST_READ,
+                                                .lsn = lsn,
+                                                .count = count,
+                                                .in = data,
+                                                .tag = tag,
+                                                .failed_lsn = lsn});
+}
+
+int bh_disk_start_write_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
+                            const void *data, void *tag)
+{
+    return start_run(disk, &(struct bh_request){.kind = BH_REQUEST_WRITE,
+                                                .lsn = lsn,
+                                                .count = count,
+                                                .out = data,
+                                                .tag = tag,
+                                                .failed_lsn = lsn});
 }
 
 int bh_disk_start_read(struct bh_disk *disk, uint32_t lsn, void *data,
                        void *tag)
 {
-    return start(
-        disk, &(struct bh_request){
-                  .kind = BH_REQUEST_READ, .lsn = lsn, .in = data, .tag = tag});
+    return bh_disk_start_read_run(disk, lsn, 1, data, tag);
 }
 
 int bh_disk_start_write(struct bh_disk *disk, uint32_t lsn, const void *data,
                         void *tag)
 {
-    return start(disk, &(struct bh_request){.kind = BH_REQUEST_WRITE,
-                                            .lsn = lsn,
-                                            .out = data,
-                                            .tag = tag});
+    return bh_disk_start_write_run(disk, lsn, 1, data, tag);
 }
 
 int bh_disk_start_flush(struct bh_disk *disk, void *tag)
 {
-    return start(disk,
-                 &(struct bh_request){.kind = BH_REQUEST_FLUSH, .tag = tag});
+    return start(disk, &(struct bh_request){
+                           .kind = BH_REQUEST_FLUSH, .count = 1, .tag = tag});
 }
 
 /* What is not open, or lost, closes without the server. */
 int bh_disk_start_close(struct bh_disk *disk, void *tag)
 {
-    const struct bh_request wanted = {.kind = BH_REQUEST_CLOSE, .tag = tag};
+    const struct bh_request wanted = {
+        .kind = BH_REQUEST_CLOSE, .count = 1, .tag = tag};
 
     if (disk->requests.count > 0)
         return refuse_busy(disk, &wanted);
     take_on(disk, &wanted);
     if (disk->state == BH_SESSION_CLOSED || disk->state == BH_SESSION_LOST) {
         disk->state = BH_SESSION_CLOSED;
-        bh_requests_at(&disk->requests, 0)->state = BH_REQUEST_OVER;
-    } else {
-        set_off(disk);
+        bh_requests_end(&disk->requests, bh_requests_at(&disk->requests, 0));
     }
     return 0;
 }
@@ -279,7 +296,8 @@ static void prepare(struct bh_disk *disk, const struct bh_url *url,
 int bh_disk_start_open(struct bh_disk *disk, const char *url, unsigned flags,
                        void *tag)
 {
-    const struct bh_request wanted = {.kind = BH_REQUEST_OPEN, .tag = tag};
+    const struct bh_request wanted = {
+        .kind = BH_REQUEST_OPEN, .count = 1, .tag = tag};
     const char *why;
     struct bh_url parsed;
     int rc;
@@ -299,6 +317,7 @@ int bh_disk_start_open(struct bh_disk *disk, const char *url, unsigned flags,
         return say(disk, &wanted, rc, BH_OK, why);
     take_on(disk, &wanted); /* after the resolver, which takes its own time */
     bh_session_open(disk);
+    bh_session_flush(disk);
     return 0;
 }
 
@@ -319,8 +338,7 @@ int bh_disk_wait_ms(const struct bh_disk *disk)
 int bh_disk_process(struct bh_disk *disk)
 {
     bh_session_process(disk);
-    return (int)(disk->requests.count -
-                 bh_requests_in(&disk->requests, BH_REQUEST_OVER));
+    return (int)(disk->requests.count - disk->requests.over);
 }
 
 int bh_disk_next(struct bh_disk *disk, struct bh_done *out)
@@ -328,9 +346,9 @@ int bh_disk_next(struct bh_disk *disk, struct bh_done *out)
     const struct bh_request *request;
     unsigned i;
 
-    for (i = 0; i < disk->requests.count; i++) {
+    for (i = 0; i < disk->requests.count && disk->requests.over > 0; i++) {
         request = bh_requests_at(&disk->requests, i);
-        if (request->state != BH_REQUEST_OVER)
+        if (!request->over)
             continue;
         out->tag = request->tag;
         out->result = request->result;

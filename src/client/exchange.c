@@ -8,27 +8,14 @@ static uint16_t tick_of(uint64_t now_us)
     return (uint16_t)(now_us / 1000u);
 }
 
-static int send_now(struct bh_exchange *exchange, struct bh_path *path,
-                    uint64_t now_us)
-{
-    int rc = bh_path_send(path, &exchange->tiny, now_us);
-
-    exchange->sent_us = now_us;
-    if (rc < 0)
-        exchange->tiny.status = BH_TINY_SILENT;
-    return rc;
-}
-
-static int send_again(struct bh_exchange *exchange, struct bh_path *path,
+void bh_exchange_send(struct bh_exchange *exchange, struct bh_path *path,
                       uint64_t now_us)
 {
-    exchange->resent = true;
-    path->retransmissions++;
-    return send_now(exchange, path, now_us);
+    bh_path_send(path, &exchange->tiny, &exchange->too_long, now_us);
 }
 
-int bh_exchange_begin(struct bh_exchange *exchange, struct bh_path *path,
-                      void *data, size_t data_len, bool quick, uint64_t now_us)
+void bh_exchange_begin(struct bh_exchange *exchange, const struct bh_path *path,
+                       void *data, size_t data_len, bool quick, uint64_t now_us)
 {
     uint32_t wait_us = path->rto.rto_us;
 
@@ -38,18 +25,56 @@ int bh_exchange_begin(struct bh_exchange *exchange, struct bh_path *path,
     exchange->data_len = data_len;
     exchange->measured = quick;
     exchange->resent = false;
+    exchange->too_long = false;
     exchange->held = false;
     exchange->refusals = 0;
     exchange->begun_us = now_us;
+    exchange->sent_us = now_us;
     /* One more: both ends of the wait are cut to whole milliseconds. */
     exchange->tiny.wait = (uint16_t)(wait_us / 1000u + 1);
     bh_tiny_due(&exchange->tiny, tick_of(now_us));
-    return send_now(exchange, path, now_us);
 }
 
 bool bh_exchange_runs(const struct bh_exchange *exchange)
 {
     return exchange->held || BH_TINY_RUNS(&exchange->tiny);
+}
+
+static uint16_t elapsed_ms(const struct bh_exchange *exchange, uint64_t now_us)
+{
+    return (uint16_t)(tick_of(now_us) - exchange->tiny.sent);
+}
+
+bool bh_exchange_due(const struct bh_exchange *exchange, uint64_t now_us)
+{
+    if (exchange->held)
+        return now_us >= exchange->resume_us;
+    return BH_TINY_RUNS(&exchange->tiny) &&
+           elapsed_ms(exchange, now_us) >= exchange->tiny.wait;
+}
+
+/* The patience is the caller's, so tiny never runs out of tries. One that is
+ * not over its time keeps its wait. */
+void bh_exchange_again(struct bh_exchange *exchange, uint64_t now_us)
+{
+    struct bh_tiny *tiny = &exchange->tiny;
+
+    if (exchange->held)
+        bh_tiny_again(tiny);
+    else if (!bh_exchange_due(exchange, now_us))
+        tiny->status = BH_TINY_UNSENT;
+    exchange->held = false;
+    tiny->tries = BH_TINY_TRIES;
+    bh_tiny_due(tiny, tick_of(now_us));
+    exchange->resent = true;
+    exchange->sent_us = now_us;
+}
+
+static void send_again(struct bh_exchange *exchange, struct bh_path *path,
+                       uint64_t now_us)
+{
+    path->retransmissions++;
+    bh_exchange_send(exchange, path, now_us);
 }
 
 void bh_exchange_refused(struct bh_exchange *exchange, struct bh_path *path,
@@ -59,42 +84,25 @@ void bh_exchange_refused(struct bh_exchange *exchange, struct bh_path *path,
         return;
     if (bh_path_move(path) < 0)
         return;
-    exchange->tiny.sent = tick_of(now_us);
+    bh_exchange_again(exchange, now_us);
     send_again(exchange, path, now_us);
 }
 
-static int resume(struct bh_exchange *exchange, struct bh_path *path,
-                  uint64_t now_us)
+void bh_exchange_repeat(struct bh_exchange *exchange, struct bh_path *path,
+                        uint64_t now_us)
 {
-    if (now_us < exchange->resume_us)
-        return 0;
-    exchange->held = false;
-    bh_tiny_again(&exchange->tiny);
-    bh_tiny_due(&exchange->tiny, tick_of(now_us));
-    return send_again(exchange, path, now_us);
-}
+    uint16_t wait = exchange->tiny.wait;
 
-/* The patience is the caller's, so tiny never runs out of tries. */
-int bh_exchange_due(struct bh_exchange *exchange, struct bh_path *path,
-                    uint64_t now_us)
-{
-    struct bh_tiny *tiny = &exchange->tiny;
-    uint16_t wait = tiny->wait;
-    int rc;
-
-    if (exchange->held)
-        return resume(exchange, path, now_us);
-    tiny->tries = BH_TINY_TRIES;
-    if (!bh_tiny_due(tiny, tick_of(now_us)))
-        return 0;
+    if (!bh_exchange_due(exchange, now_us))
+        return;
+    exchange->refusals = 0;
+    bh_exchange_again(exchange, now_us);
     if (bh_path_may_move(path)) {
         if (path->peer_at + 1 < path->peer_count)
-            tiny->wait = wait; /* back-off counts rounds, not addresses */
+            exchange->tiny.wait = wait; /* back-off counts rounds */
         bh_path_move(path);
     }
-    exchange->refusals = 0;
-    rc = send_again(exchange, path, now_us);
-    return rc < 0 ? rc : 1;
+    send_again(exchange, path, now_us);
 }
 
 /* BUSY: nothing has happened, and the same datagram is welcome later. */
@@ -158,14 +166,15 @@ bool bh_exchange_received(struct bh_exchange *exchange, struct bh_path *path,
 uint64_t bh_exchange_wait_ms(const struct bh_exchange *exchange,
                              uint64_t now_us)
 {
-    const struct bh_tiny *tiny = &exchange->tiny;
-    uint16_t elapsed = (uint16_t)(tick_of(now_us) - tiny->sent);
+    uint16_t elapsed = elapsed_ms(exchange, now_us);
 
     if (exchange->held)
         return now_us < exchange->resume_us
                    ? (exchange->resume_us - now_us) / 1000u + 1
                    : 0;
-    return elapsed < tiny->wait ? (uint64_t)(tiny->wait - elapsed) : 0;
+    return elapsed < exchange->tiny.wait
+               ? (uint64_t)(exchange->tiny.wait - elapsed)
+               : 0;
 }
 
 void bh_exchange_give_up(struct bh_exchange *exchange, struct bh_path *path)

@@ -3,8 +3,8 @@
  * One request and its answer: a tiny client, and the measured time-out that
  * drives it over a path which it may share with others. What a status means is
  * the caller's, and so is patience; but for BUSY (16) in a strict session:
- * then the same datagram goes out again when the server wants it, for as long
- * as the caller lets it.
+ * then the same datagram is due again when the server wants it, for as long as
+ * the caller lets it.
  *
  *      begin             received: the answer
  *     -------> running ------------------------> over (`tiny.status`)
@@ -29,6 +29,7 @@ struct bh_exchange {
     size_t data_len;
     bool measured; /* the round trip tells of the path */
     bool resent;
+    bool too_long;   /* the path cannot carry the datagram: it has to end */
     bool held;       /* the server is busy: to be sent again at `resume_us` */
     size_t refusals; /* since the last timed transmission */
     uint64_t resume_us;
@@ -38,14 +39,19 @@ struct bh_exchange {
 };
 
 /*
- * Sends the request that a bh_tiny_ call has just set up in `tiny`. The data
- * of its answer goes to `data`, which nothing else touches. `quick`: the server
- * answers from memory or disk at once, so that the round trip counts; FLUSH
- * and DISCON take as long as storage takes. 0, or a negative errno if the
- * datagram can never be sent.
+ * The request that a bh_tiny_ call has just set up in `tiny` leaves now: by
+ * bh_exchange_send(), or in another datagram. The data of its answer goes to
+ * `data`, which nothing else touches. `quick`: the server answers from memory
+ * or disk at once, so that the round trip counts; FLUSH and DISCON take as long
+ * as storage takes.
  */
-int bh_exchange_begin(struct bh_exchange *exchange, struct bh_path *path,
-                      void *data, size_t data_len, bool quick, uint64_t now_us);
+void bh_exchange_begin(struct bh_exchange *exchange, const struct bh_path *path,
+                       void *data, size_t data_len, bool quick,
+                       uint64_t now_us);
+
+/* Its datagram leaves with the path's next flush. */
+void bh_exchange_send(struct bh_exchange *exchange, struct bh_path *path,
+                      uint64_t now_us);
 
 /* Whether it is neither over nor given up. */
 bool bh_exchange_runs(const struct bh_exchange *exchange);
@@ -59,12 +65,18 @@ bool bh_exchange_received(struct bh_exchange *exchange, struct bh_path *path,
 void bh_exchange_refused(struct bh_exchange *exchange, struct bh_path *path,
                          uint64_t now_us);
 
-/* Sends again if that is due. 1 if it did because an answer was late, 0, or a
- * negative errno if the datagram can never be sent. */
-int bh_exchange_due(struct bh_exchange *exchange, struct bh_path *path,
-                    uint64_t now_us);
+/* Whether the answer is late, or a busy server wants to hear it again. */
+bool bh_exchange_due(const struct bh_exchange *exchange, uint64_t now_us);
 
-/* Milliseconds until bh_exchange_due() has something to do. */
+/* It leaves again now, as in bh_exchange_begin(). */
+void bh_exchange_again(struct bh_exchange *exchange, uint64_t now_us);
+
+/* For one that is alone on its path: sends it again if that is due, to the
+ * next address if no one has answered yet. */
+void bh_exchange_repeat(struct bh_exchange *exchange, struct bh_path *path,
+                        uint64_t now_us);
+
+/* Milliseconds until bh_exchange_due(). */
 uint64_t bh_exchange_wait_ms(const struct bh_exchange *exchange,
                              uint64_t now_us);
 

@@ -33,6 +33,7 @@ int bh_info_decode(const uint8_t bytes[BH_IDENTIFY_LEN], struct bh_info *out)
     out->zone_minutes = identify.zone_minutes;
     out->features = identify.features;
     out->window = identify.window;
+    out->preferred_run = identify.preferred_run;
     out->lease_seconds = identify.lease_seconds;
     set_flags(out, identify.flags);
     memcpy(out->name, identify.name, sizeof(out->name));

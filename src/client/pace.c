@@ -44,7 +44,7 @@ void bh_pace_answered(struct bh_pace *pace)
     pace->allowed++;
 }
 
-void bh_pace_timed_out(struct bh_pace *pace, uint32_t halvings)
+void bh_pace_lost(struct bh_pace *pace, uint32_t halvings)
 {
     if (halvings != pace->halvings)
         return;

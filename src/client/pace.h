@@ -6,13 +6,13 @@
  *
  * Few at first; one more for each answer until it was too much, from then on
  * one more for each round of answers. It was too much when more than a quarter
- * of a round timed out: then half as many go on. TCP halves for a single loss,
+ * of a round was lost: then half as many go on. TCP halves for a single loss,
  * and stays at four under way where a path loses one datagram in twenty by
  * itself, as radio does; we are meant for a local network. What overflows a
  * buffer is lost in rows.
  *
  * A datagram that left before the last halving says nothing about what came of
- * it: its time-out does not count.
+ * it: its loss does not count.
  */
 #ifndef BH_CLIENT_PACE_H
 #define BH_CLIENT_PACE_H
@@ -26,7 +26,7 @@ struct bh_pace {
     unsigned allowed;   /* 1 to `window` */
     unsigned threshold; /* below it each answer allows one more */
     unsigned answers;   /* since the last one more */
-    unsigned outcomes;  /* of this round: answers and time-outs ... */
+    unsigned outcomes;  /* of this round: answers and losses ... */
     unsigned lost;      /* ... and these alone */
     uint32_t halvings;
 };
@@ -40,7 +40,7 @@ void bh_pace_set_window(struct bh_pace *pace, unsigned window);
 /* A request that was sent once was answered. */
 void bh_pace_answered(struct bh_pace *pace);
 
-/* A datagram that had left after so many halvings was not answered in time. */
-void bh_pace_timed_out(struct bh_pace *pace, uint32_t halvings);
+/* A datagram that had left after so many halvings was lost. */
+void bh_pace_lost(struct bh_pace *pace, uint32_t halvings);
 
 #endif

@@ -15,11 +15,19 @@ void bh_path_init(struct bh_path *path)
     bh_rto_init(&path->rto);
 }
 
-void bh_path_close(struct bh_path *path)
+static void close_socket(struct bh_path *path)
 {
+    bh_path_flush(path);
     if (path->fd >= 0)
         close(path->fd);
     path->fd = -1;
+}
+
+void bh_path_close(struct bh_path *path)
+{
+    close_socket(path);
+    bh_inbox_free(path->inbox);
+    path->inbox = NULL;
 }
 
 int bh_path_move(struct bh_path *path)
@@ -31,8 +39,10 @@ int bh_path_move(struct bh_path *path)
         path->peer_at = (path->peer_at + 1) % path->peer_count;
         fd = bh_socket_open(&path->peers[path->peer_at]);
         if (fd >= 0) {
-            bh_path_close(path);
+            close_socket(path);
             path->fd = fd;
+            bh_inbox_start(path->inbox, fd);
+            bh_outbox_start(&path->outbox, fd);
             return 0;
         }
         path->trouble = -fd;
@@ -53,7 +63,9 @@ int bh_path_open(struct bh_path *path, const char *host, uint16_t port,
     path->settled = false;
     path->trouble = 0;
     bh_rto_init(&path->rto);
-    return bh_path_move(path);
+    if (path->inbox == NULL)
+        path->inbox = bh_inbox_new();
+    return path->inbox == NULL ? -ENOMEM : bh_path_move(path);
 }
 
 bool bh_path_may_move(const struct bh_path *path)
@@ -61,24 +73,52 @@ bool bh_path_may_move(const struct bh_path *path)
     return !path->settled && path->peer_count > 1;
 }
 
-int bh_path_send(struct bh_path *path, const struct bh_tiny *tiny,
-                 uint64_t now_us)
+static struct bh_outgoing *add(struct bh_path *path, const uint8_t *head,
+                               size_t head_len, uint64_t now_us)
 {
-    int rc = bh_socket_send(path->fd, tiny->packet, tiny->packet_len,
-                            tiny->body, tiny->body_len);
+    struct bh_outgoing *added = bh_outbox_add(&path->outbox);
 
+    if (added == NULL) {
+        bh_path_flush(path);
+        added = bh_outbox_add(&path->outbox);
+    }
+    *added = (struct bh_outgoing){.head_len = head_len};
+    memcpy(added->head, head, head_len);
     path->sent_us = now_us;
-    if (rc == -EMSGSIZE)
-        return rc;
+    return added;
+}
+
+void bh_path_send(struct bh_path *path, const struct bh_tiny *tiny,
+                  bool *too_long, uint64_t now_us)
+{
+    struct bh_outgoing *added =
+        add(path, tiny->packet, tiny->packet_len, now_us);
+
+    added->body = tiny->body;
+    added->body_len = tiny->body_len;
+    added->too_long = too_long;
+}
+
+void bh_path_send_bytes(struct bh_path *path, const uint8_t *bytes, size_t len,
+                        uint64_t now_us)
+{
+    add(path, bytes, len, now_us);
+}
+
+void bh_path_flush(struct bh_path *path)
+{
+    int rc;
+
+    if (path->outbox.count == 0)
+        return;
+    rc = bh_outbox_send(&path->outbox, path->fd);
     if (rc < 0)
         path->trouble = -rc;
-    return 0;
 }
 
 int bh_path_receive(struct bh_path *path)
 {
-    long len = bh_socket_receive(path->fd, path->datagram,
-                                 sizeof(path->datagram), NULL, 0);
+    long len = bh_inbox_next(path->inbox, path->fd, &path->datagram);
 
     if (len >= 0) {
         path->datagram_len = (uint16_t)len;
@@ -87,6 +127,11 @@ int bh_path_receive(struct bh_path *path)
     if (len != -EAGAIN)
         path->trouble = (int)-len;
     return (int)len;
+}
+
+bool bh_path_holds(const struct bh_path *path)
+{
+    return path->inbox != NULL && bh_inbox_holds(path->inbox);
 }
 
 int bh_path_silence(const struct bh_path *path)

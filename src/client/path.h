@@ -21,15 +21,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/inbox.h"
+#include "client/outbox.h"
 #include "client/rto.h"
 #include "net/address.h"
 #include "tiny/tiny.h"
-#include "wire/protocol.h"
 
 #define BH_PATH_PEERS_MAX 8u
-
-/* The longest reply. */
-#define BH_PATH_DATAGRAM_LEN (BH_STRICT_REPLY_HEADER_LEN + BH_SECTOR_LEN_MAX)
 
 struct bh_path {
     int fd; /* owned; -1: none */
@@ -45,7 +43,9 @@ struct bh_path {
     uint64_t retransmissions;
     uint64_t strays;
     uint16_t datagram_len;
-    uint8_t datagram[BH_PATH_DATAGRAM_LEN]; /* the last one received */
+    const uint8_t *datagram; /* the last one received, in the inbox */
+    struct bh_inbox *inbox;  /* owned; NULL without a socket */
+    struct bh_outbox outbox;
 };
 
 /* Without a socket. Counters start at 0. */
@@ -57,6 +57,7 @@ void bh_path_init(struct bh_path *path);
 int bh_path_open(struct bh_path *path, const char *host, uint16_t port,
                  const char **why);
 
+/* What waits to leave does so. */
 void bh_path_close(struct bh_path *path);
 
 /* Whether the next address may be tried instead of this one. */
@@ -66,15 +67,26 @@ bool bh_path_may_move(const struct bh_path *path);
  * does; then everything is as before. */
 int bh_path_move(struct bh_path *path);
 
-/* Sends what `tiny` holds. 0, or -EMSGSIZE if this path can never carry it:
- * whatever else goes wrong is loss. */
-int bh_path_send(struct bh_path *path, const struct bh_tiny *tiny,
-                 uint64_t now_us);
+/* Has what `tiny` holds leave with the next bh_path_flush():
+ * a copy of it, but for the body, which is borrowed until then. `*too_long`,
+ * borrowed too, is set if this path can never carry it: whatever else goes
+ * wrong is loss. */
+void bh_path_send(struct bh_path *path, const struct bh_tiny *tiny,
+                  bool *too_long, uint64_t now_us);
 
-/* Takes one datagram into `datagram`. 0, -EAGAIN if none is there, or what the
- * network reported, negative. One that is longer than any reply is cut, but
- * `datagram_len` is what it was. */
+/* Likewise with `len` bytes, 16 at most, that are no more than that. */
+void bh_path_send_bytes(struct bh_path *path, const uint8_t *bytes, size_t len,
+                        uint64_t now_us);
+
+/* Sends what waits for it. */
+void bh_path_flush(struct bh_path *path);
+
+/* Takes one datagram: `datagram` is it until the next call. 0, -EAGAIN if none
+ * is there, or what the network reported, negative. */
 int bh_path_receive(struct bh_path *path);
+
+/* Whether one is there that makes the descriptor no more readable. */
+bool bh_path_holds(const struct bh_path *path);
 
 /* What to tell of silence: what the network reported, else -ETIMEDOUT. */
 int bh_path_silence(const struct bh_path *path);

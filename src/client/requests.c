@@ -8,6 +8,8 @@ void bh_requests_init(struct bh_requests *requests)
     unsigned i;
 
     requests->count = 0;
+    requests->over = 0;
+    requests->writes = 0;
     for (i = 0; i < BH_REQUESTS_MAX; i++)
         requests->order[i] = (uint8_t)i;
 }
@@ -29,7 +31,7 @@ struct bh_request *bh_requests_add(struct bh_requests *requests,
     struct bh_request *added = bh_requests_at(requests, requests->count++);
 
     *added = *wanted;
-    added->state = BH_REQUEST_WAITING;
+    requests->writes += added->kind == BH_REQUEST_WRITE;
     return added;
 }
 
@@ -37,20 +39,39 @@ void bh_requests_remove(struct bh_requests *requests, unsigned place)
 {
     uint8_t slot = requests->order[place];
 
+    bh_requests_end(requests, bh_requests_at(requests, place));
+    requests->over--;
     requests->count--;
     memmove(requests->order + place, requests->order + place + 1,
             requests->count - place);
     requests->order[requests->count] = slot;
 }
 
-unsigned bh_requests_in(const struct bh_requests *requests,
-                        enum bh_request_state state)
+unsigned bh_requests_slot(const struct bh_requests *requests,
+                          const struct bh_request *request)
 {
-    unsigned i, found = 0;
+    return (unsigned)(request - requests->slots);
+}
 
-    for (i = 0; i < requests->count; i++)
-        found += bh_requests_look(requests, i)->state == state;
-    return found;
+void bh_requests_end(struct bh_requests *requests, struct bh_request *request)
+{
+    if (request->over)
+        return;
+    request->over = true;
+    requests->over++;
+    requests->writes -= request->kind == BH_REQUEST_WRITE;
+}
+
+static bool moves_sectors(const struct bh_request *request)
+{
+    return request->kind == BH_REQUEST_READ ||
+           request->kind == BH_REQUEST_WRITE;
+}
+
+static bool overlap(const struct bh_request *a, const struct bh_request *b)
+{
+    return a->lsn <= b->lsn ? b->lsn - a->lsn < a->count
+                            : a->lsn - b->lsn < b->count;
 }
 
 /* Invariants 1 and 2. */
@@ -61,11 +82,9 @@ static bool conflict(const struct bh_request *older,
 
     if (younger->kind == BH_REQUEST_FLUSH)
         return older_writes;
-    if (younger->kind == BH_REQUEST_WRITE)
-        return (older_writes || older->kind == BH_REQUEST_READ) &&
-               older->lsn == younger->lsn;
-    return younger->kind == BH_REQUEST_READ && older_writes &&
-           older->lsn == younger->lsn;
+    return moves_sectors(older) && moves_sectors(younger) &&
+           (older_writes || younger->kind == BH_REQUEST_WRITE) &&
+           overlap(older, younger);
 }
 
 bool bh_requests_must_wait(const struct bh_requests *requests, unsigned place)
@@ -74,9 +93,11 @@ bool bh_requests_must_wait(const struct bh_requests *requests, unsigned place)
     const struct bh_request *older;
     unsigned i;
 
+    if (requests->writes == 0)
+        return false;
     for (i = 0; i < place; i++) {
         older = bh_requests_look(requests, i);
-        if (older->state != BH_REQUEST_OVER && conflict(older, younger))
+        if (!older->over && conflict(older, younger))
             return true;
     }
     return false;

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the caller has asked for and not yet been told the end of, in the order
- * in which it asked. It refuses to know sessions, numbers and time-outs: those
- * are disk.c's.
+ * in which it asked. A READ and a WRITE are about a run of sectors, of which
+ * each goes its own way. It refuses to know sessions, numbers and time-outs:
+ * those are traffic.c's.
  *
- *             add             sent             end            remove
- *     (none) -----> WAITING -------> RUNNING ------> OVER ------------> (none)
- *                      ^                |              ^
- *                      +-- the session -+              |
- *                      |    was lost                   |
- *                      +------------- end -------------+
+ *   sector      0 ........ begun ........... count
+ *               have or had a number | not yet
+ *
+ * `under_way` of those begun have no answer, `again` have lost their number,
+ * and want another one; all others have been answered.
  *
  * Invariants
- *   1. Of two requests for one sector of which either is a WRITE, the second is
- *      WAITING until the first is over.
- *   2. A FLUSH is WAITING until every WRITE that was started before it is over.
+ *   1. Of two requests that have a sector in common and of which either is a
+ *      WRITE, the second begins when the first is over.
+ *   2. A FLUSH begins when every WRITE that was started before it is over.
  *   3. Requests that neither rule keeps waiting pass those that it does.
+ *   4. One that has failed begins nothing more, and is over when nothing of it
+ *      is under way.
  */
 #ifndef BH_CLIENT_REQUESTS_H
 #define BH_CLIENT_REQUESTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "client/exchange.h"
 
 #define BH_REQUESTS_MAX 64u /* the largest window */
 
@@ -36,31 +36,29 @@ enum bh_request_kind {
     BH_REQUEST_CLOSE
 };
 
-enum bh_request_state {
-    BH_REQUEST_WAITING,
-    BH_REQUEST_RUNNING,
-    BH_REQUEST_OVER
-};
-
 struct bh_request {
     enum bh_request_kind kind;
-    enum bh_request_state state;
-    uint32_t lsn;
-    uint8_t *in;        /* READ: the caller's buffer */
-    const uint8_t *out; /* WRITE: the caller's data */
-    void *tag;          /* the caller's */
-    uint64_t deadline_us;
-    bool sent;         /* in whatever session */
-    uint32_t halvings; /* of the pace, when its datagram last left */
-    uint64_t covers;   /* FLUSH: `changes` of the disk when it was sent */
-    int result;        /* OVER: 0 or a negative errno, ... */
-    uint8_t status;    /* ... the server's status behind it ... */
-    const char *why;   /* ... and its reason, where those do not tell */
-    struct bh_exchange exchange;
+    uint32_t lsn;         /* READ, WRITE: the first sector ... */
+    uint32_t count;       /* ... of so many; 1 for all others */
+    uint8_t *in;          /* READ: the caller's buffer */
+    const uint8_t *out;   /* WRITE: the caller's data */
+    void *tag;            /* the caller's */
+    uint64_t deadline_us; /* put off with each answer */
+    uint32_t begun;
+    unsigned under_way, again;
+    bool sent; /* any of it, in whatever session */
+    bool over;
+    uint64_t covers;     /* FLUSH: `changes` of the disk when it was sent */
+    int result;          /* 0 or the first negative errno, ... */
+    uint8_t status;      /* ... the server's status behind it ... */
+    const char *why;     /* ... its reason, where those do not tell ... */
+    uint32_t failed_lsn; /* ... and the sector */
 };
 
 struct bh_requests {
     unsigned count;
+    unsigned over;                  /* of them */
+    unsigned writes;                /* WRITEs that are not over */
     uint8_t order[BH_REQUESTS_MAX]; /* of slots: `count` used, then the free */
     struct bh_request slots[BH_REQUESTS_MAX];
 };
@@ -80,10 +78,14 @@ const struct bh_request *bh_requests_look(const struct bh_requests *requests,
 
 void bh_requests_remove(struct bh_requests *requests, unsigned place);
 
-unsigned bh_requests_in(const struct bh_requests *requests,
-                        enum bh_request_state state);
+/* Where its slot is: the same as long as it is there. */
+unsigned bh_requests_slot(const struct bh_requests *requests,
+                          const struct bh_request *request);
 
-/* Whether an older one has to be over before this one is sent. */
+/* It is over. */
+void bh_requests_end(struct bh_requests *requests, struct bh_request *request);
+
+/* Whether an older one has to be over before this one begins. */
 bool bh_requests_must_wait(const struct bh_requests *requests, unsigned place);
 
 #endif

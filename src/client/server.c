@@ -46,22 +46,24 @@ static void receive_all(struct call *call)
 static int ask(struct call *call, void *data, size_t data_len,
                uint32_t timeout_ms)
 {
+    struct bh_exchange *exchange = &call->exchange;
     uint64_t now_us = bh_clock_us();
     uint64_t deadline_us = now_us + 1000u * (uint64_t)timeout_ms;
-    int rc = bh_exchange_begin(&call->exchange, &call->path, data, data_len,
-                               true, now_us);
 
-    while (rc >= 0) {
+    bh_exchange_begin(exchange, &call->path, data, data_len, true, now_us);
+    bh_exchange_send(exchange, &call->path, now_us);
+    for (;;) {
+        bh_path_flush(&call->path);
+        if (exchange->too_long)
+            return -EMSGSIZE;
+        wait_until(call, deadline_us);
         receive_all(call);
-        if (!bh_exchange_runs(&call->exchange))
-            return call->exchange.tiny.status;
+        if (!bh_exchange_runs(exchange))
+            return exchange->tiny.status;
         if (bh_clock_us() >= deadline_us)
             return bh_path_silence(&call->path);
-        rc = bh_exchange_due(&call->exchange, &call->path, bh_clock_us());
-        if (rc >= 0)
-            wait_until(call, deadline_us);
+        bh_exchange_repeat(exchange, &call->path, bh_clock_us());
     }
-    return rc;
 }
 
 /* Opens the way to the server of `url`; else says why not. */
@@ -77,6 +79,7 @@ static int reach(struct call *call, const struct bh_url *url,
     rc = bh_path_open(&call->path, url->host, url->port, &why);
     if (rc >= 0)
         return 0;
+    bh_path_close(&call->path);
     if (why != NULL)
         return bh_say_why(error, error_len, attempt, rc, why);
     return bh_say_errno(error, error_len, attempt, rc);

@@ -9,6 +9,7 @@
 #include "client/error.h"
 #include "client/info.h"
 #include "wire/bytes.h"
+#include "wire/opcode.h"
 #include "wire/protocol.h"
 #include "wire/status.h"
 
@@ -21,10 +22,6 @@
  * answers to a full window, a few times. */
 #define RECEIVE_MAX 256
 
-#define RUNNING BH_REQUEST_RUNNING
-#define WAITING BH_REQUEST_WAITING
-#define OVER BH_REQUEST_OVER
-
 uint64_t bh_session_now_us(const struct bh_disk *disk)
 {
     return disk->now_us(disk->clock);
@@ -35,35 +32,26 @@ static bool is_strict(const struct bh_disk *disk)
     return disk->last.strict != 0;
 }
 
-static unsigned running(const struct bh_disk *disk)
+/* Whether anything is under way in the session, but for a KEEP. */
+static bool runs(const struct bh_disk *disk)
 {
-    return bh_requests_in(&disk->requests, RUNNING);
+    return disk->window.used > 0;
 }
 
-static unsigned waiting(const struct bh_disk *disk)
+static bool is_idle(const struct bh_disk *disk)
 {
-    return bh_requests_in(&disk->requests, WAITING);
+    return disk->requests.over == disk->requests.count;
 }
 
 /*
  * How requests end.
  */
 
-static void end(struct bh_disk *disk, struct bh_request *request, int result,
-                uint8_t status, const char *why)
-{
-    disk->changes += request->kind == BH_REQUEST_WRITE && request->sent;
-    request->state = OVER;
-    request->result = result;
-    request->status = status;
-    request->why = why;
-}
-
 static void end_status(struct bh_disk *disk, struct bh_request *request,
                        uint8_t status)
 {
-    end(disk, request, status == BH_OK ? 0 : bh_status_errno(status), status,
-        NULL);
+    bh_traffic_end(disk, request, status == BH_OK ? 0 : bh_status_errno(status),
+                   status, NULL);
 }
 
 /* In states where there is only one: the OPEN or the CLOSE. */
@@ -80,75 +68,32 @@ static void end_all(struct bh_disk *disk, int result, uint8_t status,
 
     for (i = 0; i < disk->requests.count; i++) {
         request = bh_requests_at(&disk->requests, i);
-        if (request->state != OVER)
-            end(disk, request, result, status, why);
+        if (!request->over)
+            bh_traffic_end(disk, request, result, status, why);
     }
 }
 
 /*
- * Numbers.
+ * What the session itself asks.
  */
 
-static uint16_t number_of(const struct bh_tiny *tiny)
+/* It goes on from the last request, and its number is the next one's base. */
+static struct bh_tiny *prepare(struct bh_disk *disk)
 {
-    return (uint16_t)(tiny->high << 8 | tiny->packet[1]);
+    disk->control.tiny = disk->last;
+    return &disk->control.tiny;
 }
 
-static bool fits_behind(const struct bh_disk *disk, uint16_t oldest,
-                        unsigned spare)
+static void ask(struct bh_disk *disk, void *data, size_t data_len, bool quick)
 {
-    uint16_t next = (uint16_t)(number_of(&disk->last) + 1);
+    uint64_t now_us = bh_session_now_us(disk);
 
-    return (uint16_t)(next - oldest) + spare < disk->window;
-}
-
-/* Whether the window has room for the next number, and `spare` more. */
-static bool number_fits(const struct bh_disk *disk, unsigned spare)
-{
-    const struct bh_request *request;
-    unsigned i;
-
-    if (disk->spoiled && !fits_behind(disk, disk->given_up, spare))
-        return false;
-    if (bh_exchange_runs(&disk->control) &&
-        !fits_behind(disk, number_of(&disk->control.tiny), spare))
-        return false;
-    for (i = 0; i < disk->requests.count; i++) {
-        request = bh_requests_look(&disk->requests, i);
-        if (request->state == RUNNING &&
-            !fits_behind(disk, number_of(&request->exchange.tiny), spare))
-            return false;
-    }
-    return true;
-}
-
-/* This number will be answered no more, or not finally. */
-static void spoil(struct bh_disk *disk, const struct bh_exchange *exchange)
-{
-    uint16_t number = number_of(&exchange->tiny);
-
-    if (!is_strict(disk))
-        return;
-    if (!disk->spoiled || (int16_t)(uint16_t)(number - disk->given_up) < 0)
-        disk->given_up = number;
-    disk->spoiled = true;
-}
-
-/* A request goes on from the last one, and its number is the next one's base.
- */
-static struct bh_tiny *prepare(struct bh_disk *disk,
-                               struct bh_exchange *exchange)
-{
-    exchange->tiny = disk->last;
-    return &exchange->tiny;
-}
-
-static int begin(struct bh_disk *disk, struct bh_exchange *exchange, void *data,
-                 size_t data_len, bool quick)
-{
-    disk->last = exchange->tiny;
-    return bh_exchange_begin(exchange, &disk->path, data, data_len, quick,
-                             bh_session_now_us(disk));
+    disk->last = disk->control.tiny;
+    if (disk->last.packet[0] != BH_PACKET_CONNECT)
+        bh_window_take(&disk->window, bh_traffic_number(&disk->last));
+    bh_exchange_begin(&disk->control, &disk->path, data, data_len, quick,
+                      now_us);
+    bh_exchange_send(&disk->control, &disk->path, now_us);
 }
 
 static void forget_session(struct bh_disk *disk)
@@ -156,14 +101,20 @@ static void forget_session(struct bh_disk *disk)
     bh_exchange_give_up(&disk->control, &disk->path);
     disk->session = 0;
     disk->spoiled = false;
-    disk->window = 1;
+    disk->width = 1;
+    disk->run = 1;
+    bh_window_clear(&disk->window);
 }
 
 void bh_session_leave(struct bh_disk *disk)
 {
-    if (disk->session != 0 && number_fits(disk, 0)) {
+    bool too_long;
+
+    if (disk->session != 0 && bh_window_room(&disk->window, disk->width) > 0) {
         bh_tiny_disconnect(&disk->last);
-        (void)bh_path_send(&disk->path, &disk->last, bh_session_now_us(disk));
+        bh_path_send(&disk->path, &disk->last, &too_long,
+                     bh_session_now_us(disk));
+        bh_path_flush(&disk->path);
     }
     forget_session(disk);
     bh_path_close(&disk->path);
@@ -187,11 +138,9 @@ static void lose(struct bh_disk *disk, int error, uint8_t status,
  */
 
 /* A step that cannot even be sent fails for all that wait for it. */
-static void on_control_sent(struct bh_disk *disk, int rc)
+static void on_control_too_long(struct bh_disk *disk)
 {
-    if (rc >= 0)
-        return;
-    end_all(disk, rc, BH_OK, NULL);
+    end_all(disk, -EMSGSIZE, BH_OK, NULL);
     if (disk->state == BH_SESSION_CONNECTING ||
         disk->state == BH_SESSION_PROVING) {
         bh_session_leave(disk);
@@ -205,7 +154,7 @@ static void on_control_sent(struct bh_disk *disk, int rc)
 static void send_connect(struct bh_disk *disk, enum bh_session_state next)
 {
     static const char no_name[2] = {0, 0};
-    struct bh_tiny *tiny = prepare(disk, &disk->control);
+    struct bh_tiny *tiny = prepare(disk);
     size_t len = strlen(disk->url.image) + 1;
 
     disk->connects++;
@@ -215,7 +164,7 @@ static void send_connect(struct bh_disk *disk, enum bh_session_state next)
     else
         bh_tiny_connect(tiny, disk->connect_flags, disk->url.image,
                         (uint16_t)len);
-    on_control_sent(disk, begin(disk, &disk->control, NULL, 0, true));
+    ask(disk, NULL, 0, true);
 }
 
 static void send_proof(struct bh_disk *disk, enum bh_session_state next)
@@ -223,9 +172,8 @@ static void send_proof(struct bh_disk *disk, enum bh_session_state next)
     disk->last = disk->control.tiny; /* with the session that it has won */
     disk->session = BH_GET16(disk->last.packet + 2);
     disk->state = next;
-    bh_tiny_identify(prepare(disk, &disk->control));
-    on_control_sent(disk, begin(disk, &disk->control, disk->identify,
-                                sizeof(disk->identify), true));
+    bh_tiny_identify(prepare(disk));
+    ask(disk, disk->identify, sizeof(disk->identify), true);
 }
 
 /* Takes over what IDENTIFY brought; an error in a sentence's words, or NULL. */
@@ -243,14 +191,31 @@ static const char *note_info(struct bh_disk *disk)
     return NULL;
 }
 
+const char *bh_session_identified(struct bh_disk *disk)
+{
+    const char *wrong = note_info(disk);
+
+    disk->info.window = (uint16_t)disk->width;
+    return wrong;
+}
+
+static bool knows_runs(const struct bh_disk *disk)
+{
+    return is_strict(disk) &&
+           (disk->info.features & (uint32_t)1 << BH_OP_READ_RUN) != 0 &&
+           disk->info.preferred_run > 1;
+}
+
 /* The session is ours. Its window is fixed from here on. */
 static void note_window(struct bh_disk *disk)
 {
-    unsigned window = disk->info.window;
+    unsigned width = disk->info.window;
 
-    if (!is_strict(disk) || window < 1)
-        window = 1;
-    disk->window = window < BH_REQUESTS_MAX ? window : BH_REQUESTS_MAX;
+    if (!is_strict(disk) || width < 1)
+        width = 1;
+    disk->width = width < BH_WINDOW_MAX ? width : BH_WINDOW_MAX;
+    disk->info.window = (uint16_t)disk->width;
+    disk->run = knows_runs(disk) ? disk->info.preferred_run : 1;
     disk->state = BH_SESSION_OPEN;
 }
 
@@ -269,7 +234,7 @@ static void fail_open(struct bh_disk *disk, int error, uint8_t status,
 {
     bh_session_leave(disk);
     disk->state = BH_SESSION_CLOSED;
-    end(disk, only(disk), error, status, why);
+    bh_traffic_end(disk, only(disk), error, status, why);
 }
 
 /* A server that knows no strict sessions refuses the flag, and gets a default
@@ -290,9 +255,8 @@ static void on_connected(struct bh_disk *disk, uint8_t status)
 static void opened(struct bh_disk *disk)
 {
     note_window(disk);
-    bh_pace_init(&disk->pace, disk->window);
-    disk->info.window = (uint16_t)disk->window;
-    end(disk, only(disk), 0, BH_OK, NULL);
+    bh_pace_init(&disk->pace, disk->width);
+    end_status(disk, only(disk), BH_OK);
 }
 
 /* A server of 2021 knows no IDENTIFY, but the session is as good as proven:
@@ -336,7 +300,7 @@ static bool has_sent_write(const struct bh_disk *disk)
 
     for (i = 0; i < disk->requests.count; i++) {
         request = bh_requests_look(&disk->requests, i);
-        if (request->state == WAITING && request->kind == BH_REQUEST_WRITE &&
+        if (!request->over && request->kind == BH_REQUEST_WRITE &&
             request->sent)
             return true;
     }
@@ -423,41 +387,24 @@ static void on_reproven(struct bh_disk *disk, uint8_t status)
     }
     disk->reconnections++;
     note_window(disk);
-    bh_pace_set_window(&disk->pace, disk->window);
-    disk->info.window = (uint16_t)disk->window;
+    bh_pace_set_window(&disk->pace, disk->width);
 }
 
 /* Error 4 to one is error 4 to all: what runs has to wait for a new session. */
 static void on_session_lost(struct bh_disk *disk)
 {
-    struct bh_request *request;
-    unsigned i;
-
+    bh_traffic_recall(disk);
     forget_session(disk);
-    for (i = 0; i < disk->requests.count; i++) {
-        request = bh_requests_at(&disk->requests, i);
-        if (request->state == RUNNING)
-            request->state = WAITING;
-    }
 }
 
 /*
  * Requests.
  */
 
-/* Whether the number of a request that was so answered is still to be used. */
-static bool leaves_open(uint8_t status)
+bool bh_session_leaves_open(uint8_t status)
 {
     return status == BH_ERR_FORMAT || status == BH_ERR_BUSY ||
            status == BH_ERR_AHEAD;
-}
-
-static void on_identified(struct bh_disk *disk, struct bh_request *request)
-{
-    const char *wrong = note_info(disk);
-
-    disk->info.window = (uint16_t)disk->window;
-    end(disk, request, wrong == NULL ? 0 : -EPROTO, BH_OK, wrong);
 }
 
 /* Error 4: the session had ended before. That matters to a program only if its
@@ -471,52 +418,38 @@ static void on_closed(struct bh_disk *disk, struct bh_request *request,
     if (status != BH_ERR_SESSION)
         end_status(disk, request, status);
     else if (disk->changes == disk->flushed)
-        end(disk, request, 0, BH_OK, NULL);
+        end_status(disk, request, BH_OK);
     else
-        end(disk, request, -ESTALE, status,
-            "the session had ended before; its writes were acknowledged, but "
-            "whether they are on stable storage cannot be told; open the disk "
-            "again and flush it");
+        bh_traffic_end(disk, request, -ESTALE, status,
+                       "the session had ended before; its writes were "
+                       "acknowledged, but whether they are on stable storage "
+                       "cannot be told; open the disk again and flush it");
 }
 
-static void on_done(struct bh_disk *disk, struct bh_request *request)
+static void on_done(struct bh_disk *disk, struct bh_pane *pane, uint64_t now_us)
 {
-    uint8_t status = request->exchange.tiny.status;
+    struct bh_request *request = &disk->requests.slots[pane->slot];
+    uint8_t status = pane->exchange.tiny.status;
 
     if (request->kind == BH_REQUEST_CLOSE) {
+        bh_window_free(&disk->window, pane);
+        request->under_way = 0;
         on_closed(disk, request, status);
-        return;
-    }
-    if (status == BH_ERR_SESSION) {
+    } else if (status == BH_ERR_SESSION) {
         on_session_lost(disk);
-        return;
+    } else {
+        disk->connects = 0;
+        bh_traffic_answered(disk, pane, now_us);
     }
-    disk->connects = 0;
-    if (request->exchange.measured && !request->exchange.resent)
-        bh_pace_answered(&disk->pace);
-    if (leaves_open(status))
-        spoil(disk, &request->exchange);
-    if (status == BH_OK && request->kind == BH_REQUEST_IDENTIFY) {
-        on_identified(disk, request);
-        return;
-    }
-    if (status == BH_OK && request->kind == BH_REQUEST_FLUSH &&
-        request->covers > disk->flushed)
-        disk->flushed = request->covers;
-    end_status(disk, request, status);
 }
 
 /* No answer will come. */
 static void on_silence(struct bh_disk *disk, struct bh_request *request,
                        int error, uint8_t status)
 {
-    bool was_running = request->state == RUNNING;
+    bool was_running = request->under_way > 0;
 
-    if (was_running) {
-        bh_exchange_give_up(&request->exchange, &disk->path);
-        spoil(disk, &request->exchange);
-    }
-    end(disk, request, error, status, NULL);
+    bh_traffic_end(disk, request, error, status, NULL);
     if (request->kind != BH_REQUEST_OPEN && request->kind != BH_REQUEST_CLOSE)
         return;
     if (was_running)
@@ -525,86 +458,29 @@ static void on_silence(struct bh_disk *disk, struct bh_request *request,
     disk->state = BH_SESSION_CLOSED;
 }
 
-static int begin_request(struct bh_disk *disk, struct bh_request *request)
-{
-    struct bh_exchange *exchange = &request->exchange;
-    struct bh_tiny *tiny = prepare(disk, exchange);
-    uint16_t sector_len = (uint16_t)disk->info.sector_len;
-
-    switch (request->kind) {
-    case BH_REQUEST_READ:
-        bh_tiny_read(tiny, request->lsn, sector_len);
-        return begin(disk, exchange, request->in, sector_len, true);
-    case BH_REQUEST_WRITE:
-        disk->changes++;
-        bh_tiny_write(tiny, request->lsn, request->out, sector_len);
-        return begin(disk, exchange, NULL, 0, true);
-    case BH_REQUEST_FLUSH:
-        request->covers = disk->changes;
-        bh_tiny_flush(tiny);
-        return begin(disk, exchange, NULL, 0, false);
-    case BH_REQUEST_CLOSE:
-        disk->state = BH_SESSION_CLOSING;
-        bh_tiny_disconnect(tiny);
-        return begin(disk, exchange, NULL, 0, false);
-    default:
-        bh_tiny_identify(tiny);
-        return begin(disk, exchange, disk->identify, sizeof(disk->identify),
-                     true);
-    }
-}
-
-static void send_request(struct bh_disk *disk, struct bh_request *request)
-{
-    int rc;
-
-    request->state = RUNNING;
-    request->sent = true;
-    request->halvings = disk->pace.halvings;
-    rc = begin_request(disk, request);
-    if (rc < 0)
-        on_silence(disk, request, rc, BH_OK);
-}
-
 /* A CLOSE is alone, but for a KEEP that may run. */
-static void send_close(struct bh_disk *disk, struct bh_request *request)
+static void send_close(struct bh_disk *disk, struct bh_request *request,
+                       uint64_t now_us)
 {
-    if (disk->session != 0 && number_fits(disk, 0)) {
+    if (disk->session != 0 && bh_window_room(&disk->window, disk->width) > 0) {
         bh_exchange_give_up(&disk->control, &disk->path);
-        send_request(disk, request);
+        disk->state = BH_SESSION_CLOSING;
+        bh_traffic_send_one(disk, request, now_us);
     } else if (disk->session == 0 || disk->spoiled) {
         on_closed(disk, request, BH_ERR_SESSION);
     }
 }
 
-static bool may_send(const struct bh_disk *disk)
+static void send_requests(struct bh_disk *disk, uint64_t now_us)
 {
-    return disk->session != 0 && !disk->spoiled &&
-           running(disk) < disk->pace.allowed &&
-           number_fits(disk, disk->window > 2);
-}
-
-void bh_session_send(struct bh_disk *disk)
-{
-    struct bh_request *request;
-    unsigned i;
-
-    if (disk->state != BH_SESSION_OPEN || waiting(disk) == 0)
+    if (disk->state != BH_SESSION_OPEN || is_idle(disk))
         return;
-    if (only(disk)->kind == BH_REQUEST_CLOSE) {
-        send_close(disk, only(disk));
-        return;
-    }
-    if ((disk->session == 0 || disk->spoiled) && running(disk) == 0) {
+    if (only(disk)->kind == BH_REQUEST_CLOSE)
+        send_close(disk, only(disk), now_us);
+    else if (disk->session != 0 && !disk->spoiled)
+        bh_traffic_send(disk, now_us);
+    else if (!runs(disk))
         reconnect(disk);
-        return;
-    }
-    for (i = 0; i < disk->requests.count && may_send(disk); i++) {
-        request = bh_requests_at(&disk->requests, i);
-        if (request->state == WAITING &&
-            !bh_requests_must_wait(&disk->requests, i))
-            send_request(disk, request);
-    }
 }
 
 /*
@@ -615,7 +491,7 @@ static bool has_lease(const struct bh_disk *disk)
 {
     return disk->state == BH_SESSION_OPEN && disk->session != 0 &&
            !disk->spoiled && is_strict(disk) && disk->info.lease_seconds != 0 &&
-           running(disk) == 0 && !bh_exchange_runs(&disk->control);
+           !runs(disk) && !bh_exchange_runs(&disk->control);
 }
 
 static uint64_t keep_due_us(const struct bh_disk *disk)
@@ -629,15 +505,15 @@ static void keep_if_due(struct bh_disk *disk)
 {
     if (!has_lease(disk) || bh_session_now_us(disk) < keep_due_us(disk))
         return;
-    bh_tiny_renew(prepare(disk, &disk->control));
-    begin(disk, &disk->control, NULL, 0, false);
+    bh_tiny_renew(prepare(disk));
+    ask(disk, NULL, 0, false);
 }
 
 /* Any status but these says that the session lives. */
 static void on_kept(struct bh_disk *disk, uint8_t status)
 {
-    if (leaves_open(status))
-        spoil(disk, &disk->control);
+    if (bh_session_leaves_open(status))
+        disk->spoiled = true;
     if (status == BH_ERR_SESSION)
         on_session_lost(disk);
 }
@@ -666,35 +542,43 @@ static void on_control(struct bh_disk *disk, uint8_t status)
     }
 }
 
+static void on_control_received(struct bh_disk *disk)
+{
+    const struct bh_tiny *tiny = &disk->control.tiny;
+
+    if (bh_exchange_runs(&disk->control))
+        return; /* busy */
+    if (tiny->packet[0] != BH_PACKET_CONNECT &&
+        !bh_session_leaves_open(tiny->status))
+        bh_window_settle(&disk->window, bh_traffic_number(tiny));
+    on_control(disk, tiny->status);
+}
+
 /* Whose answer the path's last datagram is. */
 static void dispatch(struct bh_disk *disk, uint64_t now_us)
 {
     struct bh_exchange *control = &disk->control;
-    struct bh_request *request;
-    unsigned i;
+    struct bh_pane *pane;
 
-    if (bh_exchange_received(control, &disk->path, now_us)) {
-        if (!bh_exchange_runs(control))
-            on_control(disk, control->tiny.status);
+    if (bh_exchange_runs(control) &&
+        bh_exchange_received(control, &disk->path, now_us)) {
+        on_control_received(disk);
         return;
     }
-    for (i = 0; i < disk->requests.count; i++) {
-        request = bh_requests_at(&disk->requests, i);
-        if (request->state != RUNNING ||
-            !bh_exchange_received(&request->exchange, &disk->path, now_us))
-            continue;
-        if (!bh_exchange_runs(&request->exchange))
-            on_done(disk, request);
-        return;
-    }
-    disk->path.strays++;
+    pane = bh_traffic_received(disk, now_us);
+    if (pane == NULL)
+        disk->path.strays++;
+    else if (!bh_exchange_runs(&pane->exchange))
+        on_done(disk, pane, now_us);
 }
 
 static void receive_all(struct bh_disk *disk, uint64_t now_us)
 {
     int count, rc;
 
-    for (count = 0; count < RECEIVE_MAX && disk->path.fd >= 0; count++) {
+    for (count = 0; disk->path.fd >= 0 &&
+                    (count < RECEIVE_MAX || bh_path_holds(&disk->path));
+         count++) {
         rc = bh_path_receive(&disk->path);
         if (rc == -EAGAIN)
             return;
@@ -705,13 +589,26 @@ static void receive_all(struct bh_disk *disk, uint64_t now_us)
     }
 }
 
+static bool is_held(const struct bh_disk *disk,
+                    const struct bh_request *request)
+{
+    unsigned slot = bh_requests_slot(&disk->requests, request), i;
+    const struct bh_pane *pane;
+
+    if (request->under_way == 0)
+        return disk->control.held;
+    for (i = 0; i < BH_WINDOW_MAX; i++) {
+        pane = &disk->window.panes[i];
+        if (pane->used && pane->slot == slot && pane->exchange.held)
+            return true;
+    }
+    return false;
+}
+
 /* A request that only waited for a step of the session fails for its reason. */
 static void expire_one(struct bh_disk *disk, struct bh_request *request)
 {
-    const struct bh_exchange *exchange =
-        request->state == RUNNING ? &request->exchange : &disk->control;
-
-    if (exchange->held)
+    if (is_held(disk, request))
         on_silence(disk, request, bh_status_errno(BH_ERR_BUSY), BH_ERR_BUSY);
     else
         on_silence(disk, request, bh_path_silence(&disk->path), BH_OK);
@@ -725,55 +622,47 @@ static void expire(struct bh_disk *disk, uint64_t now_us)
 
     for (i = 0; i < disk->requests.count; i++) {
         request = bh_requests_at(&disk->requests, i);
-        if (request->state != OVER && now_us >= request->deadline_us)
+        if (!request->over && now_us >= request->deadline_us)
             expire_one(disk, request);
     }
     if ((disk->state == BH_SESSION_RECONNECTING ||
          disk->state == BH_SESSION_REPROVING) &&
-        waiting(disk) == 0) {
+        is_idle(disk)) {
         forget_session(disk);
         disk->state = BH_SESSION_OPEN;
     }
 }
 
-static void repeat_one(struct bh_disk *disk, struct bh_request *request,
-                       uint64_t now_us)
-{
-    int rc = bh_exchange_due(&request->exchange, &disk->path, now_us);
-
-    if (rc < 0)
-        on_silence(disk, request, rc, BH_OK);
-    if (rc <= 0)
-        return;
-    if (request->exchange.measured)
-        bh_pace_timed_out(&disk->pace, request->halvings);
-    request->halvings = disk->pace.halvings;
-}
-
 static void repeat(struct bh_disk *disk, uint64_t now_us)
 {
-    struct bh_request *request;
-    unsigned i;
-
     if (bh_exchange_runs(&disk->control))
-        on_control_sent(disk,
-                        bh_exchange_due(&disk->control, &disk->path, now_us));
-    for (i = 0; i < disk->requests.count; i++) {
-        request = bh_requests_at(&disk->requests, i);
-        if (request->state == RUNNING)
-            repeat_one(disk, request, now_us);
-    }
+        bh_exchange_repeat(&disk->control, &disk->path, now_us);
+    bh_traffic_repeat(disk, now_us);
+}
+
+/* Sends what has been put together, and ends what can never be sent. */
+void bh_session_flush(struct bh_disk *disk)
+{
+    bh_path_flush(&disk->path);
+    if (!disk->path.outbox.too_long)
+        return;
+    disk->path.outbox.too_long = false;
+    if (bh_exchange_runs(&disk->control) && disk->control.too_long)
+        on_control_too_long(disk);
+    bh_traffic_drop_too_long(disk);
 }
 
 void bh_session_process(struct bh_disk *disk)
 {
     uint64_t now_us = bh_session_now_us(disk);
 
+    disk->started = false;
     receive_all(disk, now_us);
     expire(disk, now_us);
     repeat(disk, now_us);
-    bh_session_send(disk);
+    send_requests(disk, now_us);
     keep_if_due(disk);
+    bh_session_flush(disk);
 }
 
 static uint64_t ms_until(uint64_t due_us, uint64_t now_us)
@@ -786,33 +675,23 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Milliseconds until this request has something to do. */
-static uint64_t request_wait_ms(const struct bh_request *request,
-                                uint64_t now_us)
-{
-    uint64_t wait_ms;
-
-    if (request->state == OVER)
-        return 0;
-    wait_ms = ms_until(request->deadline_us, now_us);
-    if (request->state == WAITING)
-        return wait_ms;
-    return least(wait_ms, bh_exchange_wait_ms(&request->exchange, now_us));
-}
-
 int bh_session_wait_ms(const struct bh_disk *disk)
 {
-    uint64_t now_us = bh_session_now_us(disk), wait_ms = UINT64_MAX;
+    uint64_t now_us = bh_session_now_us(disk), wait_ms;
+    const struct bh_request *request;
     unsigned i;
 
+    if (disk->started || disk->requests.over > 0 || bh_path_holds(&disk->path))
+        return 0;
+    wait_ms = bh_traffic_wait_ms(disk, now_us);
     if (bh_exchange_runs(&disk->control))
-        wait_ms = bh_exchange_wait_ms(&disk->control, now_us);
+        wait_ms = least(wait_ms, bh_exchange_wait_ms(&disk->control, now_us));
     if (has_lease(disk))
         wait_ms = least(wait_ms, ms_until(keep_due_us(disk), now_us));
-    for (i = 0; i < disk->requests.count; i++)
-        wait_ms =
-            least(wait_ms, request_wait_ms(bh_requests_look(&disk->requests, i),
-                                           now_us));
+    for (i = 0; i < disk->requests.count; i++) {
+        request = bh_requests_look(&disk->requests, i);
+        wait_ms = least(wait_ms, ms_until(request->deadline_us, now_us));
+    }
     if (wait_ms == UINT64_MAX)
         return -1;
     return wait_ms < INT_MAX ? (int)wait_ms : INT_MAX;

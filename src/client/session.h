@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A disk's session with a server: how it is won, proven, kept, lost and won
- * again, and which of the caller's requests may be sent when. What the caller
- * calls is disk.c's, what goes over the wire, and how often, exchange.c's.
+ * again. What is sent in it is traffic.c's, what the caller calls disk.c's.
  *
  *                open               OK              OK
  *     CLOSED -----------> CONNECTING -----> PROVING -----> OPEN <---------+
@@ -41,8 +40,8 @@
  *   3. A time-out ends a request, not the session. In OPEN `session` is one
  *      that was trusted; or 0, and the next request begins by reconnecting.
  *   4. The caller's data is not touched after its request is over.
- *   5. No number is sent beyond the oldest unanswered one + window - 1. From a
- *      window of 3 on the last number that this allows is kept for a DISCON:
+ *   5. No number is sent beyond the oldest unanswered one + `width` - 1. From
+ *      a width of 3 on the last number that this allows is kept for a DISCON:
  *      a program can always take its leave.
  *   6. A strict session in which a number was given up is spoiled: nothing but
  *      a DISCON is sent in it. When the last request that runs in it is over,
@@ -59,6 +58,8 @@
 #include "client/pace.h"
 #include "client/path.h"
 #include "client/requests.h"
+#include "client/traffic.h"
+#include "client/window.h"
 #include "wire/identify.h"
 
 enum bh_session_state {
@@ -77,12 +78,16 @@ struct bh_disk {
     struct bh_path path;
     struct bh_pace pace;
     struct bh_requests requests;
+    struct bh_window window;
+    struct bh_sector again[BH_WINDOW_MAX]; /* to be sent before all else */
+    unsigned again_count;
+    bool started;               /* something, since bh_session_process() */
     struct bh_exchange control; /* CONNECT, the IDENTIFY that proves, KEEP */
     struct bh_tiny last;        /* the last one begun: session and number */
     uint16_t session;           /* invariant 3 */
-    unsigned window;            /* 1 until the session is proven */
-    bool spoiled;               /* invariant 6; ... */
-    uint16_t given_up;          /* ... the lowest number that was given up */
+    unsigned width;             /* of the window: 1 until it is proven */
+    unsigned run;               /* the most sectors of a READ_RUN; 1: none */
+    bool spoiled;               /* invariant 6 */
     unsigned connects;          /* sessions won since something was answered */
     struct bh_url url;
     uint8_t connect_flags;
@@ -113,13 +118,21 @@ void bh_session_open(struct bh_disk *disk);
  * nobody uses. */
 void bh_session_leave(struct bh_disk *disk);
 
-/* Sends what waits and may be sent. */
-void bh_session_send(struct bh_disk *disk);
-
 /* Takes what has arrived, ends what is over its time, sends what is due. */
 void bh_session_process(struct bh_disk *disk);
 
+/* Sends what these calls have put together; bh_session_process() does so too.
+ */
+void bh_session_flush(struct bh_disk *disk);
+
 /* Milliseconds until bh_session_process() has something to do; -1: nothing. */
 int bh_session_wait_ms(const struct bh_disk *disk);
+
+/* For traffic.c: takes over what an IDENTIFY has brought. NULL, or what is
+ * wrong with it. */
+const char *bh_session_identified(struct bh_disk *disk);
+
+/* Whether the number of a request that was so answered is still to be used. */
+bool bh_session_leaves_open(uint8_t status);
 
 #endif

@@ -2,20 +2,20 @@
 #include "client/socket.h"
 
 #include <errno.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-/* Room for the answers to a full window of the longest sectors while the
- * program is elsewhere; the system may allow less. */
-#define RECEIVE_BUFFER_LEN (2 * 1024 * 1024)
+/* Room for a full window of the longest sectors, out and in; the system may
+ * allow less. */
+#define BUFFER_LEN (2 * 1024 * 1024)
 
 /* None of these is worth failing for: the defaults work, if less well. */
 static void set_options(int fd, int family)
 {
-    int len = RECEIVE_BUFFER_LEN;
+    int len = BUFFER_LEN;
     int with_df = IP_PMTUDISC_DO;
 
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &len, sizeof(len));
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &len, sizeof(len));
     if (family == AF_INET) {
         setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &with_df, sizeof(with_df));
     } else {
@@ -39,35 +39,4 @@ int bh_socket_open(const struct bh_address *peer)
     error = errno;
     close(fd);
     return -error;
-}
-
-int bh_socket_send(int fd, const void *head, size_t head_len, const void *body,
-                   size_t body_len)
-{
-    struct iovec pieces[2] = {
-        {.iov_base = (void *)(uintptr_t)head, .iov_len = head_len},
-        {.iov_base = (void *)(uintptr_t)body, .iov_len = body_len}};
-    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
-    int tries;
-
-    /* The first call may only report what an earlier datagram met; then
-     * nothing has left, and the second call sends. */
-    for (tries = 0; tries < 2; tries++)
-        if (sendmsg(fd, &message, MSG_NOSIGNAL) >= 0)
-            return 0;
-    return -errno;
-}
-
-long bh_socket_receive(int fd, void *head, size_t head_len, void *body,
-                       size_t body_len)
-{
-    struct iovec pieces[2] = {{.iov_base = head, .iov_len = head_len},
-                              {.iov_base = body, .iov_len = body_len}};
-    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
-    ssize_t len;
-
-    do {
-        len = recvmsg(fd, &message, MSG_TRUNC);
-    } while (len < 0 && errno == EINTR);
-    return len < 0 ? -errno : (long)len;
 }

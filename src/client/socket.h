@@ -8,21 +8,9 @@
 #ifndef BH_CLIENT_SOCKET_H
 #define BH_CLIENT_SOCKET_H
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "net/address.h"
 
 /* A non-blocking descriptor, closed on exec, or a negative errno. */
 int bh_socket_open(const struct bh_address *peer);
-
-/* One datagram of two pieces. 0 or a negative errno. */
-int bh_socket_send(int fd, const void *head, size_t head_len, const void *body,
-                   size_t body_len);
-
-/* One datagram into two pieces; what fits neither is dropped. Its true length,
- * -EAGAIN if none is there, or what the network reported, negative. */
-long bh_socket_receive(int fd, void *head, size_t head_len, void *body,
-                       size_t body_len);
 
 #endif

@@ -1040,6 +1040,7 @@ static void keep_outlives_requests_that_time_out(void **state)
     assert_int_equal(wait_out(rig), 0);
     take_keep(rig, 0xABCD);
     assert_int_equal(bh_disk_start_write(rig->disk, 5, data, NULL), 0);
+    bh_disk_process(rig->disk);
     while ((rc = wait_out(rig)) == -EINPROGRESS)
         take_keep(rig, 0xABCD);
     assert_int_equal(rc, -ETIMEDOUT);
@@ -1092,6 +1093,7 @@ static void close_while_keep_is_unanswered_still_closes(void **state)
     assert_int_equal(wait_out(rig), 0);
     take_keep(rig, 0xABCD);
     assert_int_equal(bh_disk_start_close(rig->disk, NULL), 0);
+    bh_disk_process(rig->disk);
     while ((rc = wait_out(rig)) == -EINPROGRESS)
         take_keep(rig, 0xABCD);
     assert_int_equal(rc, -ETIMEDOUT);

@@ -44,7 +44,7 @@ static void each_answer_allows_one_more_up_to_the_window(void **state)
 static void time_outs(struct bh_pace *pace, unsigned count)
 {
     while (count-- > 0)
-        bh_pace_timed_out(pace, pace->halvings);
+        bh_pace_lost(pace, pace->halvings);
 }
 
 static void time_outs_of_more_than_a_quarter_halve(void **state)
@@ -100,7 +100,7 @@ static void what_left_before_a_halving_does_not_halve_again(void **state)
     (void)state;
     answers(&pace, 128);
     for (i = 0; i < 64; i++)
-        bh_pace_timed_out(&pace, before);
+        bh_pace_lost(&pace, before);
     assert_int_equal(pace.allowed, 32);
 }
 
