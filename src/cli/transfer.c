@@ -46,22 +46,35 @@ struct run {
     const uint8_t *out;
 };
 
+/* Requests under way at a time, each of as many sectors as the session has
+ * numbers: enough for the line, few enough for the progress to be seen. */
+#define REQUESTS 4u
+
+/* How many sectors a request of this length brings; its tag. */
+static void *tag_of(size_t count)
+{
+    return (void *)(uintptr_t)count;
+}
+
 static int start_one(struct transfer *transfer, struct run *run)
 {
-    const uint32_t lsn = (uint32_t)run->lsn;
+    const size_t most = bh_disk_info(transfer->disk)->window;
+    const size_t count = run->count < most ? run->count : most;
+    const uint32_t lsn = (uint32_t)run->lsn, n = (uint32_t)count;
     int result;
 
-    result = run->writes
-                 ? bh_disk_start_write(transfer->disk, lsn, run->out, NULL)
-                 : bh_disk_start_read(transfer->disk, lsn, run->in, NULL);
+    result = run->writes ? bh_disk_start_write_run(transfer->disk, lsn, n,
+                                                   run->out, tag_of(count))
+                         : bh_disk_start_read_run(transfer->disk, lsn, n,
+                                                  run->in, tag_of(count));
     if (result != 0)
         return result;
-    run->lsn++;
-    run->count--;
+    run->lsn += count;
+    run->count -= count;
     if (run->writes)
-        run->out += transfer->sector_len;
+        run->out += count * transfer->sector_len;
     else
-        run->in += transfer->sector_len;
+        run->in += count * transfer->sector_len;
     return 0;
 }
 
@@ -69,7 +82,8 @@ static int start_one(struct transfer *transfer, struct run *run)
 static int start_some(struct transfer *transfer, struct run *run,
                       unsigned *under_way)
 {
-    const unsigned most = bh_disk_info(transfer->disk)->window;
+    const unsigned window = bh_disk_info(transfer->disk)->window;
+    const unsigned most = window < REQUESTS ? window : REQUESTS;
     int result = 0;
 
     while (run->count > 0 && *under_way < most && result == 0) {
@@ -90,7 +104,8 @@ static int take_back(struct transfer *transfer, struct progress *progress,
         if (done.result != 0)
             return done.result;
         if (progress != NULL)
-            progress_advance(progress, transfer->sector_len);
+            progress_advance(progress,
+                             (uintptr_t)done.tag * transfer->sector_len);
     }
     return 0;
 }
@@ -114,6 +129,7 @@ static int move(struct transfer *transfer, struct run *run,
 
     while (run->count > 0 || under_way > 0) {
         result = start_some(transfer, run, &under_way);
+        bh_disk_process(transfer->disk); /* what was started leaves */
         if (result == 0)
             result = wait(transfer, progress);
         if (result == -EINTR)
