@@ -77,7 +77,7 @@ def test_info(server, blockhead):
     volume = of_json(blockhead("info", "--json", server.url("A.IMG", 256)))
     assert (volume["name"], volume["bytes"], volume["bytes_exact"]) == ("a.img", 100_000, True)
     assert (volume["sector_length"], volume["sector_count"], volume["read_only"]) == (256, 391, False)
-    assert volume["features"] == ["READ", "WRITE", "IDENTIFY", "FLUSH"]
+    assert volume["features"] == ["READ", "WRITE", "IDENTIFY", "FLUSH", "READ_RUN"]
     itself = of_json(blockhead("info", "--json", server.name))
     assert itself["instance"] == volume["instance"]
     text = blockhead("info", server.url("a.img")).stdout.decode()
