@@ -27,8 +27,9 @@
 
 #define SECTORS 12
 #define SECTOR_LEN 512
-#define REQUESTS 1500
+#define REQUESTS 1000
 #define FLYING_MAX 400
+#define RUN_MAX 5 /* sectors of a request */
 
 struct datagram {
     size_t len;
@@ -42,8 +43,9 @@ struct flock { /* datagrams on their way in one direction */
 
 struct request {
     bool runs, writes;
-    uint32_t lsn, expected; /* READ: what it has to bring */
-    uint8_t data[SECTOR_LEN];
+    uint32_t lsn, count;
+    uint32_t expected[RUN_MAX]; /* READ: what it has to bring */
+    uint8_t data[RUN_MAX][SECTOR_LEN];
 };
 
 struct world {
@@ -54,8 +56,8 @@ struct world {
     /* the server */
     uint16_t session, pending, next_session;
     uint8_t connect_seq;
-    struct datagram first[2000]; /* of each number, 0: none */
-    bool done[2000];
+    struct datagram first[4000]; /* of each number, 0: none */
+    bool done[4000], failed[4000];
     uint32_t lowest; /* that is not done */
     uint32_t sectors[SECTORS];
     /* the program */
@@ -141,6 +143,7 @@ static void prove(void)
     world.rig->identify.change_counter++;
     memset(world.first, 0, sizeof(world.first));
     memset(world.done, 0, sizeof(world.done));
+    memset(world.failed, 0, sizeof(world.failed));
 }
 
 static void carry_out(const struct datagram *request)
@@ -169,21 +172,47 @@ static void answer_again(const struct datagram *request)
     }
 }
 
-static void serve_number(const struct datagram *request)
+static unsigned number_in(const struct datagram *request)
 {
     unsigned high =
         request->bytes[request->bytes[0] == BH_PACKET_COMMAND ? 9 : 4];
-    unsigned number = high << 8 | request->bytes[1];
-    struct datagram *first;
+
+    return high << 8 | request->bytes[1];
+}
+
+static bool is_run(const struct datagram *request)
+{
+    return request->bytes[0] == BH_PACKET_COMMAND &&
+           request->bytes[4] == BH_OP_READ_RUN;
+}
+
+/* A READ of a number of a run that has been answered may follow the run. */
+static void check_same(const struct datagram *request, unsigned number)
+{
+    const struct datagram *first = &world.first[number];
+
+    if (first->len == 0)
+        return;
+    if (is_run(first) && !is_run(request)) {
+        assert_true(world.done[number]);
+        assert_int_equal(request->bytes[4], BH_OP_READ);
+        assert_int_equal(BH_GET32(request->bytes + 5) - number,
+                         BH_GET32(first->bytes + 5) - number_in(first));
+        return;
+    }
+    assert_int_equal(first->len, request->len);
+    assert_memory_equal(first->bytes, request->bytes, request->len);
+}
+
+static void serve_number(const struct datagram *request)
+{
+    unsigned number = number_in(request);
 
     assert_in_range(number, 1, world.lowest + world.window - 1);
-    assert_in_range(number, 1, 1999);
-    first = &world.first[number];
-    if (first->len != 0) {
-        assert_int_equal(first->len, request->len);
-        assert_memory_equal(first->bytes, request->bytes, request->len);
-    }
-    *first = *request;
+    assert_in_range(number, 1, 3999);
+    check_same(request, number);
+    if (world.first[number].len == 0)
+        world.first[number] = *request;
     if (number + world.window < world.lowest)
         return; /* old */
     if (!world.done[number])
@@ -192,6 +221,40 @@ static void serve_number(const struct datagram *request)
     while (world.done[world.lowest])
         world.lowest++;
     answer_again(request);
+}
+
+/* All of it, or nothing: sometimes nothing, which is then said of all. */
+static void serve_run(const struct datagram *request)
+{
+    unsigned first = number_in(request), count = request->bytes[10], i;
+    bool fails = !world.done[first] && draw(20) == 0;
+    struct datagram one = *request;
+
+    assert_int_equal(request->len, BH_READ_RUN_LEN);
+    assert_in_range(first + count - 1, 1, world.lowest + world.window - 1);
+    assert_in_range(first + count - 1, 1, 3999);
+    for (i = 0; i < count; i++) {
+        if (i > 0 && world.first[first + i].len == 0)
+            assert_int_equal(world.done[first + i], 0);
+        check_same(request, first + i);
+        world.first[first + i] = *request;
+        world.failed[first + i] =
+            fails || (world.done[first + i] && world.failed[first + i]);
+        world.done[first + i] = true;
+    }
+    while (world.done[world.lowest])
+        world.lowest++;
+    if (world.failed[first]) {
+        reply(request, BH_ERR_STORAGE, NULL, 0);
+        return;
+    }
+    one.bytes[4] = BH_OP_READ;
+    for (i = 0; i < count; i++) {
+        one.bytes[1] = (uint8_t)(first + i);
+        one.bytes[9] = (uint8_t)((first + i) >> 8);
+        bh_put32(one.bytes + 5, BH_GET32(request->bytes + 5) + i);
+        answer_again(&one);
+    }
 }
 
 static void serve(const struct datagram *request)
@@ -204,7 +267,9 @@ static void serve(const struct datagram *request)
     }
     if (session == world.pending && request->bytes[0] == BH_PACKET_COMMAND)
         prove();
-    if (session == world.session)
+    if (session == world.session && is_run(request))
+        serve_run(request);
+    else if (session == world.session)
         serve_number(request);
     else
         reply(request, BH_ERR_SESSION, NULL, 0);
@@ -217,20 +282,32 @@ static void serve(const struct datagram *request)
 static void start_one(struct request *request)
 {
     struct bh_disk *disk = world.rig->disk;
+    uint32_t i, lsn;
 
     request->runs = true;
     request->writes = draw(2) == 0;
     request->lsn = draw(SECTORS);
-    request->expected = world.written[request->lsn];
-    if (request->writes) {
-        world.written[request->lsn] = ++world.value;
-        bh_put32(request->data, world.value);
-        assert_int_equal(
-            bh_disk_start_write(disk, request->lsn, request->data, request), 0);
-    } else {
-        assert_int_equal(
-            bh_disk_start_read(disk, request->lsn, request->data, request), 0);
+    request->count = 1 + draw(RUN_MAX);
+    if (request->count > SECTORS - request->lsn)
+        request->count = SECTORS - request->lsn;
+    for (i = 0; i < request->count; i++) {
+        lsn = request->lsn + i;
+        request->expected[i] = world.written[lsn];
+        if (!request->writes)
+            continue;
+        world.written[lsn] = ++world.value;
+        bh_put32(request->data[i], world.value);
     }
+    if (request->writes)
+        assert_int_equal(bh_disk_start_write_run(disk, request->lsn,
+                                                 request->count, request->data,
+                                                 request),
+                         0);
+    else
+        assert_int_equal(bh_disk_start_read_run(disk, request->lsn,
+                                                request->count, request->data,
+                                                request),
+                         0);
     world.started++;
 }
 
@@ -247,13 +324,14 @@ static void hand_back(void)
 {
     struct bh_done done;
     struct request *request;
+    uint32_t i;
 
     while (bh_disk_next(world.rig->disk, &done)) {
         request = done.tag;
         if (done.result != 0)
             fail_msg("%s", bh_disk_error(world.rig->disk));
-        if (!request->writes)
-            assert_int_equal(BH_GET32(request->data), request->expected);
+        for (i = 0; i < request->count && !request->writes; i++)
+            assert_int_equal(BH_GET32(request->data[i]), request->expected[i]);
         request->runs = false;
         world.ended++;
     }
@@ -316,6 +394,8 @@ static void run(struct rig *rig, uint32_t seed)
     world.next_session = 1;
     rig->identify.window = (uint16_t)world.window;
     rig->identify.lease_seconds = 0;
+    rig->identify.features = 0x80F;
+    rig->identify.preferred_run = (uint16_t)(seed % 3 == 0 ? 1 : 40);
     bh_disk_set_timeout(rig->disk, 1000000000);
     assert_int_equal(
         bh_disk_start_open(rig->disk, rig->url, 0, &world.requests[0]), 0);
