@@ -16,6 +16,7 @@
 #include "cli/message.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/reader.h"
 #include "cli/report.h"
 #include "cli/source.h"
 #include "cli/transfer.h"
@@ -64,32 +65,27 @@ static void compare(struct cmp *cmp, uint64_t offset, const uint8_t *file,
     }
 }
 
-/* Reads a run of the file, of which `left` bytes of the volume are left. A file
+/* Reads a piece of the file, where `left` bytes of the volume are left. A file
  * that ends within the doubt about the volume's length goes on with zeros. */
-static int read_file(struct cmp *cmp, uint8_t data[TRANSFER_RUN_LEN],
-                     uint64_t left, size_t *got)
+static int read_file(struct cmp *cmp, uint8_t *data, size_t len, uint64_t left,
+                     size_t *got)
 {
-    int result = source_read(&cmp->source, data, TRANSFER_RUN_LEN, got);
+    int result = source_read(&cmp->source, data, len, got);
 
-    if (result == 0 && *got < TRANSFER_RUN_LEN && left > *got &&
+    if (result == 0 && *got < len && left > *got &&
         left - *got <= cmp->volume.slack) {
-        memset(data + *got, 0, TRANSFER_RUN_LEN - *got);
-        *got = left < TRANSFER_RUN_LEN ? (size_t)left : TRANSFER_RUN_LEN;
+        memset(data + *got, 0, len - *got);
+        *got = left < len ? (size_t)left : len;
     }
     return result;
 }
 
-static int read_volume(struct cmp *cmp, uint64_t offset, uint8_t *data,
-                       size_t len)
+static int read_volume(struct cmp *cmp, struct reader *reader,
+                       const uint8_t **data, size_t *len)
 {
-    struct transfer transfer = {.disk = cmp->volume.disk,
-                                .sector_len = cmp->volume.sector_len,
-                                .interrupt = &cmp->interrupt};
-    int result =
-        transfer_read(&transfer, offset / transfer.sector_len,
-                      (len + transfer.sector_len - 1) / transfer.sector_len,
-                      data, &cmp->progress);
+    int result = reader_next(reader, data, len);
 
+    *len *= cmp->volume.sector_len;
     if (result != 0 && result != -EINTR) {
         progress_clear(&cmp->progress);
         complain_disk(cmp->volume.disk, result);
@@ -97,29 +93,51 @@ static int read_volume(struct cmp *cmp, uint64_t offset, uint8_t *data,
     return result;
 }
 
-static int compare_all(struct cmp *cmp)
+static int compare_pieces(struct cmp *cmp, struct reader *reader)
 {
-    uint8_t file[TRANSFER_RUN_LEN], volume[TRANSFER_RUN_LEN];
+    const size_t piece_len = reader->piece_len;
     uint64_t offset = 0, left = cmp->volume.bytes;
+    uint8_t file[READER_PIECE_LEN];
+    const uint8_t *volume;
     size_t got, len;
     int result;
 
     do {
-        len = left < sizeof(volume) ? (size_t)left : sizeof(volume);
-        result = read_file(cmp, file, left, &got);
+        result = read_file(cmp, file, piece_len, left, &got);
         if (result == 0)
-            result = read_volume(cmp, offset, volume, len);
+            result = read_volume(cmp, reader, &volume, &len);
         if (result != 0)
             return result;
+        if (len > left)
+            len = (size_t)left;
         compare(cmp, offset, file, volume, got < len ? got : len);
         if (cmp->options->quiet && cmp->first != NO_BYTE)
             return 0;
-        if (got < sizeof(file) || len < sizeof(volume))
+        if (got < piece_len || len < piece_len)
             cmp->excess = (int64_t)(got - left);
         offset += len;
         left -= len;
-    } while (got == sizeof(file) && len == sizeof(volume));
+    } while (got == piece_len && len == piece_len);
     return 0;
+}
+
+static int compare_all(struct cmp *cmp)
+{
+    struct transfer transfer = {.disk = cmp->volume.disk,
+                                .sector_len = cmp->volume.sector_len,
+                                .interrupt = &cmp->interrupt};
+    const uint64_t bytes = cmp->volume.bytes;
+    struct reader reader;
+    int result;
+
+    reader_begin(&reader, &transfer, 0,
+                 bytes / transfer.sector_len +
+                     (bytes % transfer.sector_len != 0),
+                 &cmp->progress);
+    result = compare_pieces(cmp, &reader);
+    if (result == 0)
+        reader_end(&reader);
+    return result;
 }
 
 static int print_json(struct cmp *cmp)

@@ -10,6 +10,7 @@
 #include "cli/message.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/reader.h"
 #include "cli/report.h"
 #include "cli/sink.h"
 #include "cli/transfer.h"
@@ -23,31 +24,41 @@ struct get {
     struct progress progress;
 };
 
-/* What the last sector holds behind the volume's end is not written. */
+static int copy_piece(struct get *get, struct reader *reader, uint64_t *left)
+{
+    const uint8_t *data;
+    size_t sectors, len;
+    int result = reader_next(reader, &data, &sectors);
+
+    if (result != 0) {
+        if (result != -EINTR) {
+            progress_clear(&get->progress);
+            complain_disk(get->volume.disk, result);
+        }
+        return result;
+    }
+    /* What the last sector holds behind the volume's end is not written. */
+    len = sectors * get->volume.sector_len;
+    if (len > *left)
+        len = (size_t)*left;
+    *left -= len;
+    return sink_write(&get->sink, data, len);
+}
+
 static int copy(struct get *get)
 {
     struct transfer transfer = {.disk = get->volume.disk,
                                 .sector_len = get->volume.sector_len,
                                 .interrupt = &get->interrupt};
-    const size_t step = TRANSFER_RUN_LEN / transfer.sector_len;
-    uint8_t data[TRANSFER_RUN_LEN];
+    const uint32_t len = get->volume.sector_len;
     uint64_t left = get->volume.bytes;
+    struct reader reader;
     int result = 0;
 
-    for (uint64_t lsn = 0; left > 0 && result == 0; lsn += step) {
-        const size_t len = left < sizeof(data) ? (size_t)left : sizeof(data);
-        const size_t count =
-            (len + transfer.sector_len - 1) / transfer.sector_len;
-
-        result = transfer_read(&transfer, lsn, count, data, &get->progress);
-        if (result == 0)
-            result = sink_write(&get->sink, data, len);
-        else if (result != -EINTR) {
-            progress_clear(&get->progress);
-            complain_disk(get->volume.disk, result);
-        }
-        left -= len;
-    }
+    reader_begin(&reader, &transfer, 0, left / len + (left % len != 0),
+                 &get->progress);
+    while (left > 0 && result == 0)
+        result = copy_piece(get, &reader, &left);
     return result;
 }
 

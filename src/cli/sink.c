@@ -24,6 +24,16 @@ static int fail(const struct sink *sink, int error, const char *what_to_do)
     return -error;
 }
 
+static int look_at_straight(struct sink *sink)
+{
+    struct stat status;
+
+    if (fstat(sink->fd, &status) != 0)
+        return fail(sink, errno, "");
+    sink->may_block = !S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode);
+    return 0;
+}
+
 static int open_stdout(struct sink *sink)
 {
     if (isatty(STDOUT_FILENO)) {
@@ -33,13 +43,13 @@ static int open_stdout(struct sink *sink)
     }
     sink->path = "standard output";
     sink->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    return sink->fd < 0 ? fail(sink, errno, "") : 0;
+    return sink->fd < 0 ? fail(sink, errno, "") : look_at_straight(sink);
 }
 
 static int open_straight(struct sink *sink)
 {
     sink->fd = open(sink->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    return sink->fd < 0 ? fail(sink, errno, "") : 0;
+    return sink->fd < 0 ? fail(sink, errno, "") : look_at_straight(sink);
 }
 
 /* The permissions that open(2) would give a new file. */
@@ -107,27 +117,47 @@ int sink_start(struct sink *sink)
                 "be there and be writable");
 }
 
-static int write_hole_or_data(struct sink *sink, const uint8_t *data,
-                              size_t len)
+/* How many of the bytes are pieces that are alike in being zeros or not. */
+static size_t alike(const uint8_t *data, size_t len, bool *zeros)
 {
-    ssize_t done = (ssize_t)len;
+    size_t same = 0, piece;
 
-    if (!zeros_only(data, len))
-        done = pwrite(sink->fd, data, len, (off_t)sink->offset);
+    do {
+        piece = len - same < PIECE_LEN ? len - same : PIECE_LEN;
+        if (same == 0)
+            *zeros = zeros_only(data, piece);
+        else if (zeros_only(data + same, piece) != *zeros)
+            break;
+        same += piece;
+    } while (same < len);
+    return same;
+}
+
+static ssize_t write_hole_or_data(struct sink *sink, const uint8_t *data,
+                                  size_t len)
+{
+    bool zeros;
+    ssize_t done = (ssize_t)alike(data, len, &zeros);
+
+    if (!zeros)
+        done = pwrite(sink->fd, data, (size_t)done, (off_t)sink->offset);
     if (done < 0)
         return errno == EINTR ? 0 : fail(sink, errno, "");
     sink->offset += (uint64_t)done;
-    return (int)done;
+    return done;
 }
 
 /* A signal must be able to end the wait for a slow reader of a pipe. */
-static int write_straight(struct sink *sink, const uint8_t *data, size_t len)
+static ssize_t write_straight(struct sink *sink, const uint8_t *data,
+                              size_t len)
 {
     int result = interrupt_poll(sink->interrupt, sink->fd, POLLOUT, -1);
     ssize_t done;
 
     if (result != 0)
         return result;
+    if (sink->may_block && len > PIECE_LEN)
+        len = PIECE_LEN;
     done = write(sink->fd, data, len);
     if (done < 0 && (errno == EINTR || errno == EAGAIN))
         return 0;
@@ -136,19 +166,18 @@ static int write_straight(struct sink *sink, const uint8_t *data, size_t len)
     if (done < 0)
         return fail(sink, errno, "");
     sink->offset += (uint64_t)done;
-    return (int)done;
+    return done;
 }
 
 int sink_write(struct sink *sink, const uint8_t *data, size_t len)
 {
     while (len > 0) {
-        const size_t piece = len < PIECE_LEN ? len : PIECE_LEN;
-        const int done = sink->part_path != NULL
-                             ? write_hole_or_data(sink, data, piece)
-                             : write_straight(sink, data, piece);
+        const ssize_t done = sink->part_path != NULL
+                                 ? write_hole_or_data(sink, data, len)
+                                 : write_straight(sink, data, len);
 
         if (done < 0)
-            return done;
+            return (int)done;
         data += done;
         len -= (size_t)done;
     }

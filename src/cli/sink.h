@@ -26,6 +26,7 @@ struct sink {
     char *final_path;            /* owned; NULL: straight */
     char *part_path;             /* owned; NULL: there is none */
     int fd;
+    bool may_block;  /* straight to what is no file: bytes a few at a time */
     uint64_t offset; /* of the next byte */
     mode_t mode;     /* permission bits that the file will have */
 };

@@ -10,8 +10,7 @@
 
 #define TICK_MS 100
 
-/* Until something comes or is due, or it is time to redraw. */
-static int wait(struct transfer *transfer, struct progress *progress)
+int transfer_wait(struct transfer *transfer, struct progress *progress)
 {
     int wait_ms = bh_disk_wait_ms(transfer->disk);
 
@@ -31,7 +30,7 @@ static int finish(struct transfer *transfer, int started)
     int result = started;
 
     while (result == 0 && bh_disk_process(transfer->disk) > 0)
-        result = wait(transfer, NULL);
+        result = transfer_wait(transfer, NULL);
     if (result == 0)
         bh_disk_next(transfer->disk, &done);
     return result != 0 ? result : done.result;
@@ -110,14 +109,14 @@ static int take_back(struct transfer *transfer, struct progress *progress,
     return 0;
 }
 
-/* The buffers are in use until the last one is over. Nothing is taken back, so
- * that the disk's sentence stays that of the first failure. */
-static int settle(struct transfer *transfer, int failure)
+/* Nothing is taken back, so that the disk's sentence stays that of the first
+ * failure. */
+int transfer_settle(struct transfer *transfer, int failure)
 {
     int result = 0;
 
     while (result == 0 && bh_disk_process(transfer->disk) > 0)
-        result = wait(transfer, NULL);
+        result = transfer_wait(transfer, NULL);
     return result != 0 ? result : failure;
 }
 
@@ -131,14 +130,14 @@ static int move(struct transfer *transfer, struct run *run,
         result = start_some(transfer, run, &under_way);
         bh_disk_process(transfer->disk); /* what was started leaves */
         if (result == 0)
-            result = wait(transfer, progress);
+            result = transfer_wait(transfer, progress);
         if (result == -EINTR)
             return result;
         bh_disk_process(transfer->disk);
         if (result == 0)
             result = take_back(transfer, progress, &under_way);
         if (result != 0)
-            return settle(transfer, result);
+            return transfer_settle(transfer, result);
     }
     return 0;
 }

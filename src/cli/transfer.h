@@ -37,6 +37,14 @@ int transfer_read(struct transfer *transfer, uint64_t lsn, size_t count,
 int transfer_write(struct transfer *transfer, uint64_t lsn, size_t count,
                    const uint8_t *data, struct progress *progress);
 
+/* Until something comes or is due, or it is time to redraw `progress`. 0 or
+ * -EINTR. */
+int transfer_wait(struct transfer *transfer, struct progress *progress);
+
+/* Waits until nothing is under way: the buffers are in use until then. Returns
+ * `failure`, or -EINTR. */
+int transfer_settle(struct transfer *transfer, int failure);
+
 /* Makes everything written stable. */
 int transfer_flush(struct transfer *transfer);
 
