@@ -29,7 +29,7 @@ struct kept_volume {
 };
 
 struct kept_closed {
-    uint32_t until_s;
+    _Alignas(8) uint32_t until_s;
     uint32_t owner;
     uint8_t status, unproven, strict, pad[5];
 };
@@ -37,7 +37,7 @@ struct kept_closed {
 /* Its numbers change with each request: they are in WINDOWS or in COUNTS. So
  * are statuses that are not BH_OK, which are rare, in STATUSES. */
 struct kept_session {
-    struct bh_peer peer;
+    _Alignas(8) struct bh_peer peer;
     uint32_t volume; /* slot */
     uint32_t owner;
     uint16_t id; /* 0: the slot is free */
@@ -45,7 +45,7 @@ struct kept_session {
 };
 
 struct kept_pending {
-    struct bh_peer peer;
+    _Alignas(8) struct bh_peer peer;
     uint64_t connect_hash;
     uint64_t unknown;
     uint32_t volume; /* slot */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/table.h"
 
-#include "core/hash.h"
-
 #include <assert.h>
 #include <stdbool.h>
 #include <string.h>
@@ -79,15 +77,31 @@ static uint64_t mix(uint64_t check, uint64_t word)
     return check ^ check >> 32;
 }
 
+static uint64_t check_begin(uint64_t place, uint64_t stamp)
+{
+    return mix(mix(0, place), stamp);
+}
+
 static uint64_t check_of(uint64_t place, uint64_t stamp, const void *content,
                          size_t len)
 {
-    const uint8_t *at = content, *end = at + len;
-    uint64_t check = mix(mix(len, place), stamp), word;
+    uint64_t check = check_begin(place, stamp);
+    const uint64_t *at = content;
 
-    for (; at < end; at += sizeof word) {
-        memcpy(&word, at, sizeof word);
-        check = mix(check, word);
+    for (size_t i = 0; i < len / sizeof *at; i++)
+        check = mix(check, at[i]);
+    return check;
+}
+
+/* Copies a content, and goes on with its check. */
+static uint64_t copy(void *to, const void *from, size_t len, uint64_t check)
+{
+    const uint64_t *in = from;
+    uint64_t *out = to;
+
+    for (size_t i = 0; i < len / sizeof *in; i++) {
+        out[i] = in[i];
+        check = mix(check, in[i]);
     }
     return check;
 }
@@ -234,9 +248,9 @@ void bh_table_store(struct bh_table *table, unsigned kind, uint32_t slot,
         record = first; /* the older one */
     table->head->storing = place;
     fence();
-    memcpy(record + 1, content, shape->len);
     record->stamp = ++table->stamp;
-    record->check = check_of(place, record->stamp, content, shape->len);
+    record->check = copy(record + 1, content, shape->len,
+                         check_begin(place, record->stamp));
     fence();
     table->head->storing = 0;
     fence();

@@ -85,8 +85,8 @@ void bh_table_open(struct bh_table *table,
                    const struct bh_table_shape shapes[BH_TABLE_KINDS],
                    void *memory, uint8_t owner[24]);
 
-/* Stores a slot's content; it is there when the call returns. Does nothing if
- * nothing is kept. */
+/* Stores a slot's content, which is aligned for 8 bytes; it is there when the
+ * call returns. Does nothing if nothing is kept. */
 void bh_table_store(struct bh_table *table, unsigned kind, uint32_t slot,
                     const void *content);
 

@@ -43,7 +43,7 @@ static int tear_down(void **state)
 static void store(struct memory *memory, unsigned kind, uint32_t slot,
                   uint8_t fill)
 {
-    uint8_t content[64];
+    _Alignas(8) uint8_t content[64];
 
     memset(content, fill, sizeof content);
     bh_table_store(&memory->table, kind, slot, content);
@@ -122,7 +122,7 @@ static void the_owner_stays(void **state)
 static void nothing_is_kept_without_memory(void **state)
 {
     struct bh_table table = {0};
-    uint8_t content[16] = {1};
+    _Alignas(8) uint8_t content[16] = {1};
 
     (void)state;
     bh_table_store(&table, 0, 0, content);

@@ -16,9 +16,8 @@
 static struct bh_request *add(struct bh_requests *requests,
                               enum bh_request_kind kind, uint32_t lsn)
 {
-    return bh_requests_add(requests,
-                           &(struct bh_request){
-                               .kind = kind, .lsn = lsn, .count = 1});
+    return bh_requests_add(
+        requests, &(struct bh_request){.kind = kind, .lsn = lsn, .count = 1});
 }
 
 static void conflicts_are_those_that_a_write_makes(void **state)
