@@ -37,6 +37,7 @@ struct bench {
     struct volume volume;
     struct interrupt interrupt;
     struct load load;
+    uint8_t *data;  /* owned; reads */
     uint8_t *image; /* owned; writes: what the volume holds */
     uint8_t *again; /* owned; and what it holds in the end */
     uint64_t start_ns, end_ns;
@@ -87,15 +88,34 @@ static bool choose_sectors(struct bench *bench)
     if (bench->options->writes &&
         load->sector_count > WRITTEN_LEN_MAX / load->sector_len)
         load->sector_count = WRITTEN_LEN_MAX / load->sector_len;
-    if (load->sector_count == 0)
+    load->run = bench->options->run != 0 ? bench->options->run : 1;
+    if (load->sector_count < load->run)
         complain("cannot measure %s: it is too short", volume->target.text);
-    return load->sector_count > 0;
+    return load->sector_count >= load->run;
+}
+
+/* Runs fill the server's window among themselves, and two keep the line busy.
+ */
+static void choose_window(struct bench *bench)
+{
+    const unsigned most = bh_disk_info(bench->volume.disk)->window;
+    const uint32_t wanted = bench->options->window;
+    struct load *load = &bench->load;
+
+    load->window = most < LOAD_WINDOW_MAX ? most : LOAD_WINDOW_MAX;
+    if (wanted > load->window)
+        note("%u requests at a time are the most that this server takes.",
+             load->window);
+    else if (wanted != 0)
+        load->window = wanted;
+    else if (load->run > 1 && load->window > 1)
+        load->window =
+            load->window / load->run > 2 ? load->window / load->run : 2;
 }
 
 static bool open_volume(struct bench *bench)
 {
     const bool writes = bench->options->writes;
-    const uint32_t wanted = bench->options->window;
     struct load *load = &bench->load;
 
     if (!volume_open(&bench->volume, "measure", writes ? 0 : BH_OPEN_LOOK,
@@ -105,14 +125,7 @@ static bool open_volume(struct bench *bench)
     load->disk = bench->volume.disk;
     load->interrupt = &bench->interrupt;
     load->sequential = bench->options->sequential;
-    load->window = bh_disk_info(load->disk)->window;
-    if (load->window > LOAD_WINDOW_MAX)
-        load->window = LOAD_WINDOW_MAX;
-    if (wanted > load->window)
-        note("%u requests at a time are the most that this server takes.",
-             load->window);
-    else if (wanted != 0)
-        load->window = wanted;
+    choose_window(bench);
     return true;
 }
 
@@ -124,6 +137,19 @@ static int read_image(struct bench *bench, uint8_t *out)
 
     return transfer_read(&transfer, 0, (size_t)bench->load.sector_count, out,
                          NULL);
+}
+
+static int prepare_reads(struct bench *bench)
+{
+    const struct load *load = &bench->load;
+
+    bench->data = malloc((size_t)load->window * load->run * load->sector_len);
+    if (bench->data == NULL) {
+        complain("cannot measure reads: out of memory");
+        return -ENOMEM;
+    }
+    bench->load.data = bench->data;
+    return 0;
 }
 
 static int prepare_writes(struct bench *bench)
@@ -145,6 +171,11 @@ static int prepare_writes(struct bench *bench)
  * Meanwhile.
  */
 
+static uint64_t request_len(const struct bench *bench)
+{
+    return (uint64_t)bench->load.run * bench->load.sector_len;
+}
+
 static void format_rate(const struct bench *bench, uint64_t count, uint64_t ns,
                         char *out, size_t out_len)
 {
@@ -152,7 +183,7 @@ static void format_rate(const struct bench *bench, uint64_t count, uint64_t ns,
 
     snprintf(out, out_len, "%.0f a second, %s",
              ns == 0 ? 0 : (double)count * NS_PER_SECOND / (double)ns,
-             rate_format(rate, count * bench->load.sector_len, ns));
+             rate_format(rate, count * request_len(bench), ns));
 }
 
 /* A narrow terminal keeps the numbers, which begin at `numbers`. */
@@ -246,17 +277,19 @@ static void print_report(const struct bench *bench)
     const uint64_t sent_again =
         bench->after.retransmissions - bench->before.retransmissions;
     static const unsigned at[] = {500, 990, 999, 1000};
-    char trips[4][SIZE_TEXT_LEN], rate[64];
+    char trips[4][SIZE_TEXT_LEN], rate[64], runs[16] = "";
 
     for (size_t i = 0; i < 4; i++)
         trip_format(trips[i],
                     (uint32_t)(latency_at(&load->latency, at[i]) / 1000));
     format_rate(bench, load->latency.count, ns, rate, sizeof(rate));
+    if (load->run > 1)
+        snprintf(runs, sizeof(runs), "%u ", (unsigned)load->run);
     printf(
-        "%s: %s %s, sectors of %u bytes, %u at a time, %.1f s\n",
+        "%s: %s %s, %ssectors of %u bytes, %u at a time, %.1f s\n",
         bench->volume.target.text, load->sequential ? "sequential" : "random",
-        bench->options->writes ? "writes" : "reads", (unsigned)load->sector_len,
-        load->window, (double)ns / NS_PER_SECOND);
+        bench->options->writes ? "writes" : "reads", runs,
+        (unsigned)load->sector_len, load->window, (double)ns / NS_PER_SECOND);
     printf("%" PRIu64 " requests: %s\n", load->latency.count, rate);
     printf("p50 %s, p99 %s, p99.9 %s, longest %s\n", trips[0], trips[1],
            trips[2], trips[3]);
@@ -291,12 +324,13 @@ static bool print_json(const struct bench *bench)
     json_put_text(object, "order", load->sequential ? "sequential" : "random");
     json_put_number(object, "sector_length", load->sector_len);
     json_put_number(object, "sector_count", load->sector_count);
+    json_put_number(object, "run", load->run);
     json_put_number(object, "window", load->window);
     json_put_real(object, "seconds", seconds);
     json_put_number(object, "requests", count);
     json_put_real(object, "requests_per_second", (double)count / seconds);
     json_put_real(object, "bytes_per_second",
-                  (double)count * load->sector_len / seconds);
+                  (double)(count * request_len(bench)) / seconds);
     json_put(object, "latency_ms", latency_json(&load->latency));
     json_put_number(object, "retransmissions",
                     bench->after.retransmissions -
@@ -334,8 +368,9 @@ static int run(struct bench *bench)
     if (!open_volume(bench))
         return EXIT_TROUBLE;
     result = interrupt_catch(&bench->interrupt);
-    if (result == 0 && bench->options->writes)
-        result = prepare_writes(bench);
+    if (result == 0)
+        result = bench->options->writes ? prepare_writes(bench)
+                                        : prepare_reads(bench);
     if (result == 0)
         result = measure(bench);
     if (result == 0 && bench->options->writes)
@@ -358,6 +393,7 @@ int run_bench(const struct options *options, char *const operands[], int count)
     if (volume_begin(&bench->volume, operands[0], options))
         code = run(bench);
     volume_end(&bench->volume); /* lets go of the buffers, too */
+    free(bench->data);
     free(bench->image);
     free(bench->again);
     free(bench);

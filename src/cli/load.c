@@ -20,25 +20,29 @@ static uint64_t draw(struct load *load)
 
 static uint64_t choose(struct load *load)
 {
+    const uint64_t last = load->sector_count - load->run;
     uint64_t lsn = load->next;
 
     if (!load->sequential)
-        return (draw(load) >> 32) * load->sector_count >> 32;
-    load->next = lsn + 1 < load->sector_count ? lsn + 1 : 0;
+        return (draw(load) >> 32) * (last + 1) >> 32;
+    load->next = lsn + load->run <= last ? lsn + load->run : 0;
     return lsn;
 }
 
-static int start_one(struct load *load, struct load_slot *slot)
+static int start_one(struct load *load, unsigned i)
 {
+    struct load_slot *slot = &load->slots[i];
     const uint64_t lsn = choose(load);
+    const size_t len = (size_t)load->run * load->sector_len;
     int result;
 
     slot->started_ns = clock_ns();
-    result =
-        load->image == NULL
-            ? bh_disk_start_read(load->disk, (uint32_t)lsn, slot->data, slot)
-            : bh_disk_start_write(load->disk, (uint32_t)lsn,
-                                  load->image + lsn * load->sector_len, slot);
+    result = load->image == NULL
+                 ? bh_disk_start_read_run(load->disk, (uint32_t)lsn, load->run,
+                                          load->data + i * len, slot)
+                 : bh_disk_start_write_run(load->disk, (uint32_t)lsn, load->run,
+                                           load->image + lsn * load->sector_len,
+                                           slot);
     if (result != 0)
         return result;
     slot->busy = true;
@@ -52,7 +56,7 @@ static int start_some(struct load *load)
 
     for (unsigned i = 0; i < load->window && result == 0; i++)
         if (!load->slots[i].busy)
-            result = start_one(load, &load->slots[i]);
+            result = start_one(load, i);
     return result;
 }
 
@@ -80,6 +84,7 @@ int load_step(struct load *load, bool more, int wait_ms)
 
     if (result != 0)
         return result;
+    bh_disk_process(load->disk); /* what was started leaves */
     due_ms = bh_disk_wait_ms(load->disk);
     result = interrupt_poll(load->interrupt, bh_disk_fd(load->disk), POLLIN,
                             due_ms >= 0 && due_ms < wait_ms ? due_ms : wait_ms);

@@ -46,7 +46,7 @@ static const struct command commands[] = {
      "A hex dump on a terminal, plain bytes elsewhere.\n", run_read},
     {"write", "URL LSN [FILE]", "Pst", 2, 3, "write sectors",
      "From FILE, or from standard input; whole sectors only.\n", run_write},
-    {"bench", "URL", "djqRsStwW", 1, 1, "measure how fast a volume answers",
+    {"bench", "URL", "djnqRsStwW", 1, 1, "measure how fast a volume answers",
      "Reads for five seconds, at random, without a lock. --writes puts back\n"
      "what is there, and changes nothing but the time of the last change;\n"
      "holes in the first 16 MiB of the image are filled.\n",

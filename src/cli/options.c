@@ -21,6 +21,7 @@ static const struct option_row {
     {'d', "seconds", "SECONDS", "how long to go on"},
     {'j', "json", NULL, "print JSON on standard output"},
     {'l', "look", NULL, "read without a lock, also while a machine writes"},
+    {'n', "run", "N", "sectors of one request: 1 to 64"},
     {'P', "pad", NULL, "fill the last sector up with zeros"},
     {'p', "port", "PORT", "UDP port to ask (4444)"},
     {'q', "quiet", NULL, "no progress, no summary; errors only"},
@@ -48,7 +49,8 @@ static bool refuse(const struct option_row *row, const char *value)
                  ? "seconds, 0.001 to 3600, are wanted"
              : row->letter == 's'
                  ? "128, 256, 512, 1024, 2048, 4096, 8192 or 16384 is wanted"
-             : row->letter == 'W' ? "a number from 1 to 64 is wanted"
+             : row->letter == 'W' || row->letter == 'n'
+                 ? "a number from 1 to 64 is wanted"
              : row->letter == 'p' ? "a number from 1 to 65535 is wanted"
                                   : "a number from 0 to 4294967295 is wanted");
     return false;
@@ -69,6 +71,11 @@ static bool apply_value(const struct option_row *row, const char *text,
         if (!number_parse(text, 1, UINT16_MAX, &number))
             return refuse(row, text);
         out->port = (uint16_t)number;
+        return true;
+    case 'n':
+        if (!number_parse(text, 1, 64, &number))
+            return refuse(row, text);
+        out->run = (uint32_t)number;
         return true;
     case 'W':
         if (!number_parse(text, 1, 64, &number))

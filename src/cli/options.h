@@ -15,6 +15,7 @@ struct options {
     uint32_t count;       /* 0: not said */
     uint32_t duration_ms; /* 0: not said */
     uint32_t window;      /* requests at a time; 0: not said */
+    uint32_t run;         /* sectors of a request; 0: not said */
     uint16_t port;        /* 0: not said */
     bool quiet;
     bool json;

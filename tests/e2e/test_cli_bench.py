@@ -25,14 +25,16 @@ def measured(blockhead, *arguments):
 
 @pytest.mark.parametrize("options, operation, order", [
     ([], "read", "random"), (["-S"], "read", "sequential"),
+    (["-n", 8], "read", "random"), (["-n", 7, "-S"], "read", "sequential"), (["-w", "-n", 5], "write", "random"),
     (["-w"], "write", "random"), (["-w", "-S"], "write", "sequential"), (["-S", "-R"], "read", "random")])
 def test_what_it_tells(server, blockhead, options, operation, order):
     report = measured(blockhead, *options, server.url("a.img"))
     assert (report["operation"], report["order"]) == (operation, order)
-    assert (report["sector_length"], report["window"]) == (512, 64)
+    run = options[options.index("-n") + 1] if "-n" in options else 1
+    assert (report["sector_length"], report["run"], report["window"]) == (512, run, 64 // run)
     assert report["requests"] > 0 and report["seconds"] >= 0.2
     assert report["requests_per_second"] == pytest.approx(report["requests"] / report["seconds"])
-    assert report["bytes_per_second"] == pytest.approx(512 * report["requests_per_second"])
+    assert report["bytes_per_second"] == pytest.approx(512 * run * report["requests_per_second"])
     latency = report["latency_ms"]
     ranks = [latency[rank] for rank in ("min", "p50", "p99", "p999", "max")]
     assert 0 < ranks[0] and ranks == sorted(ranks)
@@ -43,6 +45,14 @@ def test_a_person_reads_the_same(server, blockhead):
     out = blockhead("bench", "-d", "0.1", "-s", 256, "-W", 2, server.url("a.img")).stdout.decode()
     assert "random reads, sectors of 256 bytes, 2 at a time" in out
     assert "p99.9" in out and "sent again" in out
+
+
+def test_runs_of_sectors(server, blockhead):
+    out = blockhead("bench", "-d", "0.1", "-n", 64, server.url("a.img")).stdout.decode()
+    assert "random reads, 64 sectors of 512 bytes, 2 at a time" in out
+    assert measured(blockhead, "-n", 64, "-W", 64, "-s", 1024, server.url("a.img"))["window"] == 64
+    assert b"too short" in blockhead("bench", "-n", 8, "-s", 16384, server.url("a.img"), code=TROUBLE).stderr
+    assert measured(blockhead, "-n", 7, "-s", 16384, server.url("a.img"))["requests"] > 0
 
 
 def test_quiet_says_nothing(server, blockhead):

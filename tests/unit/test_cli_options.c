@@ -10,7 +10,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 
-static const struct command command = {.name = "get", .options = "cdjqRsStW"};
+static const struct command command = {.name = "get", .options = "cdjnqRsStW"};
 
 static int parse(struct options *out, char **argv)
 {
@@ -82,6 +82,7 @@ static void values_are_strict(void **state)
     assert_int_equal(PARSE(&options, "-c", "4294967296"), -1);
     assert_int_equal(PARSE(&options, "-W", "0"), -1);
     assert_int_equal(PARSE(&options, "--window", "65"), -1);
+    assert_int_equal(PARSE(&options, "--run=65"), -1);
     assert_int_equal(PARSE(&options, "--seconds=never"), -1);
     assert_int_equal(PARSE(&options, "--json=yes"), -1);
 }
