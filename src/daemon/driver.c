@@ -66,7 +66,8 @@ struct bh_driver {
     size_t listener_count;
     struct bh_udp_batch batch;
 
-    time_t calendar_s; /* when the core was last told the time */
+    unsigned unanswered; /* datagrams taken since replies were last sent */
+    time_t calendar_s;   /* when the core was last told the time */
     bool stopping;
 };
 
@@ -173,6 +174,7 @@ static void send_replies(struct bh_driver *driver)
     struct bh_send sends[BH_UDP_BATCH];
     unsigned count;
 
+    driver->unanswered = 0;
     do {
         count = 0;
         while (count < BH_UDP_BATCH &&
@@ -254,6 +256,9 @@ static void pump(struct bh_driver *driver)
     stop_when_idle(driver);
 }
 
+/* A long batch is answered in parts, so that its client can go on meanwhile. */
+#define SEND_EVERY 32u
+
 static void receive_each(struct bh_driver *driver, size_t index,
                          const struct bh_datagrams *datagrams)
 {
@@ -266,6 +271,8 @@ static void receive_each(struct bh_driver *driver, size_t index,
 
         bh_server_receive(driver->server, driver->now, &path, at, len);
         do_jobs(driver); /* at once: what the page cache has needs no queue */
+        if (++driver->unanswered == SEND_EVERY)
+            send_replies(driver);
         at += len;
     } while (at < end);
 }

@@ -21,8 +21,8 @@
 #define BH_UDP_BATCH 64u
 
 /* What is merged has room in it. Of most buffers only the first page is ever
- * touched. */
-#define BH_UDP_BUFFER_LEN 65536u
+ * touched; they are no power of two apart, for the caches' sake. */
+#define BH_UDP_BUFFER_LEN (65536u + 64u)
 
 struct bh_udp {
     int fd;
