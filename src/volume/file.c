@@ -24,6 +24,8 @@ struct file {
     atomic_bool no_wait;  /* whether RWF_NOWAIT works here */
     atomic_int syncing;   /* calls of fdatasync under way */
     uint64_t slow_until;  /* write_now: a write has waited; ns */
+    uint32_t *pages;      /* write_now: page i, plus 1, at i mod PAGES_KNOWN */
+    uint64_t pages_until; /* ns */
     uint64_t whole_until; /* write_now: the file's end was looked at; ns */
 };
 
@@ -35,8 +37,12 @@ struct file {
 
 /* For so long a file's length is believed. */
 #define WHOLE_NS 1000000u
+
+/* Pages that are known to be in memory, as they were a moment ago. One may
+ * leave it meanwhile; then a write waits for it, once. */
 #define PAGE_LEN 4096u /* at least */
-#define SLOW_REST_NS 1000000000u
+#define PAGES_KNOWN 16384u
+#define PAGES_NS 1000000000u
 
 static struct file *file_of(struct bh_medium *medium)
 {
@@ -149,17 +155,46 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Whether the pages that a write would fill in part are in the page cache. */
-static bool in_memory(struct file *file, uint64_t offset, uint32_t len)
+/* Where it stands if a page was in memory a moment ago; NULL: no memory. */
+static uint32_t *place_of(struct file *file, uint64_t page, uint64_t now)
 {
-    uint64_t first = file->first + offset;
+    if (file->pages == NULL)
+        file->pages = calloc(PAGES_KNOWN, sizeof *file->pages);
+    else if (now >= file->pages_until)
+        memset(file->pages, 0, PAGES_KNOWN * sizeof *file->pages);
+    if (now >= file->pages_until)
+        file->pages_until = now + PAGES_NS;
+    return file->pages == NULL ? NULL : &file->pages[page % PAGES_KNOWN];
+}
+
+static bool page_in_memory(struct file *file, uint64_t page, uint64_t now)
+{
+    uint32_t *place = place_of(file, page, now);
+    uint32_t name = (uint32_t)page + 1; /* 0: none */
     uint8_t byte;
     struct iovec one = {&byte, 1};
 
+    if (place != NULL && *place == name && name != 0)
+        return true;
+    if (preadv2(file->fd, &one, 1, (off_t)(page * PAGE_LEN), RWF_NOWAIT) != 1)
+        return false;
+    if (place != NULL)
+        *place = name;
+    return true;
+}
+
+/* Whether the pages that a write would fill in part are in the page cache. */
+static bool in_memory(struct file *file, uint64_t offset, uint32_t len,
+                      uint64_t now)
+{
+    uint64_t first = file->first + offset, page = first / PAGE_LEN;
+
     if ((first | len) % PAGE_LEN == 0)
         return true;
-    return first % PAGE_LEN + len <= PAGE_LEN &&
-           preadv2(file->fd, &one, 1, (off_t)first, RWF_NOWAIT) == 1;
+    for (; page <= (first + len - 1) / PAGE_LEN; page++)
+        if (page >> 32 != 0 || !page_in_memory(file, page, now))
+            return false;
+    return true;
 }
 
 /* As check_end(), but the file's length is known for a moment. */
@@ -185,7 +220,7 @@ static int file_write_now(struct bh_medium *medium, uint64_t offset,
     int error;
 
     if (!file->no_wait || file->syncing > 0 || began < file->slow_until ||
-        !is_whole(file, began) || !in_memory(file, offset, len))
+        !is_whole(file, began) || !in_memory(file, offset, len, began))
         return -EAGAIN;
     error = write_all(file, offset, data, len);
     ended = now_ns();
@@ -265,6 +300,7 @@ static void file_close(struct bh_medium *medium)
     struct file *file = file_of(medium);
 
     close(file->fd);
+    free(file->pages);
     free(file);
 }
 
