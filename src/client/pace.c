@@ -44,12 +44,12 @@ void bh_pace_answered(struct bh_pace *pace)
     pace->allowed++;
 }
 
-void bh_pace_lost(struct bh_pace *pace, uint32_t halvings)
+void bh_pace_lost(struct bh_pace *pace, uint32_t halvings, bool crowded)
 {
     if (halvings != pace->halvings)
         return;
     count(pace, 1);
-    if (pace->lost * 4 <= pace->allowed)
+    if (!crowded && pace->lost * 4 <= pace->allowed)
         return;
     pace->halvings++;
     pace->answers = 0;

@@ -5,18 +5,20 @@
  * allows, this is what the path has been seen to carry.
  *
  * Few at first; one more for each answer until it was too much, from then on
- * one more for each round of answers. It was too much when more than a quarter
- * of a round was lost: then half as many go on. TCP halves for a single loss,
- * and stays at four under way where a path loses one datagram in twenty by
- * itself, as radio does; we are meant for a local network. What overflows a
- * buffer is lost in rows.
+ * one more for each round of answers. When it was too much half as many go on.
+ * A single loss is too much where the path is crowded, that is, where round
+ * trips have become long: then its queues are full. Where they are not, it is
+ * too much when more than a quarter of a round is lost: radio loses one
+ * datagram in twenty by itself, and TCP, which halves for each, stays at four
+ * under way there.
  *
  * A datagram that left before the last halving says nothing about what came of
- * it: its loss does not count.
+ * it: its loss does not count. So it is halved once for each round trip.
  */
 #ifndef BH_CLIENT_PACE_H
 #define BH_CLIENT_PACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define BH_PACE_INITIAL 8u
@@ -41,6 +43,6 @@ void bh_pace_set_window(struct bh_pace *pace, unsigned window);
 void bh_pace_answered(struct bh_pace *pace);
 
 /* A datagram that had left after so many halvings was lost. */
-void bh_pace_lost(struct bh_pace *pace, uint32_t halvings);
+void bh_pace_lost(struct bh_pace *pace, uint32_t halvings, bool crowded);
 
 #endif

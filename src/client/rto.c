@@ -12,6 +12,7 @@ void bh_rto_init(struct bh_rto *rto)
 {
     rto->srtt_us = 0;
     rto->rttvar_us = 0;
+    rto->least_us = 0;
     rto->rto_us = BH_RTO_INITIAL_US;
 }
 
@@ -22,6 +23,8 @@ void bh_rto_measured(struct bh_rto *rto, uint32_t rtt_us)
     uint32_t deviation_us;
 
     rtt_us = clamp(rtt_us, 1, BH_RTO_CAP_US);
+    if (rto->least_us == 0 || rtt_us < rto->least_us)
+        rto->least_us = rtt_us;
     if (rto->srtt_us == 0) {
         rto->srtt_us = rtt_us;
         rto->rttvar_us = rtt_us / 2;
@@ -41,4 +44,9 @@ void bh_rto_measured(struct bh_rto *rto, uint32_t rtt_us)
 void bh_rto_backed_off(struct bh_rto *rto, uint32_t wait_us)
 {
     rto->rto_us = clamp(wait_us, rto->rto_us, BH_RTO_CAP_US);
+}
+
+bool bh_rto_is_crowded(const struct bh_rto *rto)
+{
+    return rto->srtt_us > 2 * rto->least_us + 1000u;
 }

@@ -21,6 +21,7 @@
 #ifndef BH_CLIENT_RTO_H
 #define BH_CLIENT_RTO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define BH_RTO_MARGIN_US 5000u
@@ -30,6 +31,7 @@
 struct bh_rto {
     uint32_t srtt_us;   /* smoothed round trip; 0: none measured yet */
     uint32_t rttvar_us; /* its mean deviation */
+    uint32_t least_us;  /* the shortest round trip; 0: none measured yet */
     uint32_t rto_us;    /* the time-out now, back-off included */
 };
 
@@ -43,5 +45,9 @@ void bh_rto_measured(struct bh_rto *rto, uint32_t rtt_us);
 /* A request was sent again after `wait_us`, the longest wait it came to: the
  * next request starts from there, until a round trip has been measured. */
 void bh_rto_backed_off(struct bh_rto *rto, uint32_t wait_us);
+
+/* Whether the path holds as much in its queues as on its way, and 1 ms more:
+ * what gets lost then is too much for it. */
+bool bh_rto_is_crowded(const struct bh_rto *rto);
 
 #endif

@@ -417,7 +417,8 @@ static void blame_path(struct bh_disk *disk, const struct bh_pane *pane)
     if (!exchange->measured || exchange->held)
         return;
     if (pane->run_count == 0 || leads_run(pane) || exchange->resent)
-        bh_pace_lost(&disk->pace, pane->halvings);
+        bh_pace_lost(&disk->pace, pane->halvings,
+                     bh_rto_is_crowded(&disk->path.rto));
 }
 
 static void lose_if_late(struct bh_disk *disk, struct bh_pane *pane,

@@ -44,7 +44,7 @@ static void each_answer_allows_one_more_up_to_the_window(void **state)
 static void time_outs(struct bh_pace *pace, unsigned count)
 {
     while (count-- > 0)
-        bh_pace_lost(pace, pace->halvings);
+        bh_pace_lost(pace, pace->halvings, false);
 }
 
 static void time_outs_of_more_than_a_quarter_halve(void **state)
@@ -100,8 +100,25 @@ static void what_left_before_a_halving_does_not_halve_again(void **state)
     (void)state;
     answers(&pace, 128);
     for (i = 0; i < 64; i++)
-        bh_pace_lost(&pace, before);
+        bh_pace_lost(&pace, before, false);
     assert_int_equal(pace.allowed, 32);
+}
+
+/* Once: what left before the halving does not count. */
+static void one_loss_is_too_much_on_a_crowded_path(void **state)
+{
+    struct bh_pace pace = fresh(64);
+    uint32_t before;
+
+    (void)state;
+    answers(&pace, 128);
+    before = pace.halvings;
+    bh_pace_lost(&pace, before, true);
+    assert_int_equal(pace.allowed, 32);
+    bh_pace_lost(&pace, before, true);
+    assert_int_equal(pace.allowed, 32);
+    bh_pace_lost(&pace, pace.halvings, true);
+    assert_int_equal(pace.allowed, 16);
 }
 
 static void after_a_halving_a_round_of_answers_allows_one_more(void **state)
@@ -140,6 +157,7 @@ int main(void)
         cmocka_unit_test(scattered_losses_do_not_halve),
         cmocka_unit_test(every_third_lost_ends_at_few),
         cmocka_unit_test(what_left_before_a_halving_does_not_halve_again),
+        cmocka_unit_test(one_loss_is_too_much_on_a_crowded_path),
         cmocka_unit_test(after_a_halving_a_round_of_answers_allows_one_more),
         cmocka_unit_test(narrower_session_is_kept_to),
     };

@@ -112,6 +112,32 @@ static void back_off_only_lengthens_and_stops_at_the_cap(void **state)
     assert_int_equal(rto.rto_us, BH_RTO_CAP_US);
 }
 
+static void path_is_crowded_when_round_trips_have_doubled(void **state)
+{
+    static const struct {
+        uint32_t least_us, srtt_us;
+        int crowded;
+    } rows[] = {
+        {0, 0, 0},         {100, 100, 0},     {100, 1200, 0},    {100, 1201, 1},
+        {10000, 20000, 0}, {10000, 21000, 0}, {10000, 21001, 1},
+    };
+    struct bh_rto rto;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bh_rto_init(&rto);
+        rto.least_us = rows[i].least_us;
+        rto.srtt_us = rows[i].srtt_us;
+        assert_int_equal(bh_rto_is_crowded(&rto), rows[i].crowded);
+    }
+    bh_rto_init(&rto);
+    bh_rto_measured(&rto, 900);
+    bh_rto_measured(&rto, 700);
+    bh_rto_measured(&rto, 800);
+    assert_int_equal(rto.least_us, 700);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +149,7 @@ int main(void)
         cmocka_unit_test(round_trip_of_nothing_still_counts_as_measured),
         cmocka_unit_test(back_off_stays_until_a_sample),
         cmocka_unit_test(back_off_only_lengthens_and_stops_at_the_cap),
+        cmocka_unit_test(path_is_crowded_when_round_trips_have_doubled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
