@@ -109,10 +109,6 @@ static unsigned fail(struct bh_outbox *outbox, const struct batch *batch,
     struct bh_outgoing *datagram = &outbox->of[first];
     unsigned count = batch->datagrams[0];
 
-    if (count > 1 && bh_segments_refused(error)) {
-        outbox->segments = false;
-        return 0;
-    }
     if (error == EMSGSIZE && count == 1 && datagram->too_long != NULL)
         *datagram->too_long = outbox->too_long = true;
     else if (error == EINTR || --*tries > 0)
@@ -136,6 +132,8 @@ int bh_outbox_send(struct bh_outbox *outbox, int fd)
             tries = TRIES;
         } else if (errno == EMSGSIZE && batch.datagrams[0] > 1) {
             one_by_one = true; /* which of them? */
+        } else if (bh_segments_refused(errno) && batch.datagrams[0] > 1) {
+            outbox->segments = false;
         } else {
             trouble = -errno;
             at += fail(outbox, &batch, at, errno, &tries);

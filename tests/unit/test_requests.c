@@ -52,6 +52,29 @@ static void conflicts_are_those_that_a_write_makes(void **state)
     }
 }
 
+static void requests_for_many_sectors_conflict_where_they_overlap(void **state)
+{
+    static const struct {
+        uint32_t older_lsn, older_count, younger_lsn, younger_count;
+        int waits;
+    } rows[] = {
+        {5, 3, 8, 2, 0},          {5, 4, 8, 2, 1}, {8, 2, 5, 3, 0},
+        {8, 2, 5, 4, 1},          {5, 9, 7, 1, 1}, {7, 1, 5, 9, 1},
+        {UINT32_MAX, 1, 0, 9, 0},
+    };
+    struct bh_requests requests;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bh_requests_init(&requests);
+        add(&requests, WRITE, rows[i].older_lsn)->count = rows[i].older_count;
+        add(&requests, READ, rows[i].younger_lsn)->count =
+            rows[i].younger_count;
+        assert_int_equal(bh_requests_must_wait(&requests, 1), rows[i].waits);
+    }
+}
+
 static void younger_ones_pass_what_they_have_nothing_to_do_with(void **state)
 {
     struct bh_requests requests;
@@ -99,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conflicts_are_those_that_a_write_makes),
+        cmocka_unit_test(requests_for_many_sectors_conflict_where_they_overlap),
         cmocka_unit_test(younger_ones_pass_what_they_have_nothing_to_do_with),
         cmocka_unit_test(order_is_that_of_the_start),
     };
