@@ -59,10 +59,11 @@ static void add_message(struct batch *batch, struct bh_outbox *outbox,
                         unsigned first, unsigned count)
 {
     struct msghdr *header = &batch->messages[batch->count].msg_hdr;
-    struct iovec *piece = &batch->pieces[2 * first];
+    struct iovec *piece = &batch->pieces[(size_t)2 * first];
     unsigned i;
 
-    *header = (struct msghdr){.msg_iov = piece, .msg_iovlen = 2 * count};
+    *header =
+        (struct msghdr){.msg_iov = piece, .msg_iovlen = (size_t)2 * count};
     for (i = first; i < first + count; i++) {
         struct bh_outgoing *it = &outbox->of[i];
 

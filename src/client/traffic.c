@@ -33,6 +33,12 @@ static bool is_read(const struct bh_pane *pane)
            pane->exchange.tiny.packet[4] == BH_OP_READ;
 }
 
+/* The first of a run of which nothing has come. */
+static bool leads_run(const struct bh_pane *pane)
+{
+    return pane->run_count > 0 && pane->run_first == pane->number;
+}
+
 static unsigned in_the_air(const struct bh_disk *disk)
 {
     return disk->window.used - disk->window.lost;
@@ -61,9 +67,25 @@ static void forget_again(struct bh_disk *disk, struct bh_request *request)
     request->again = 0;
 }
 
+/* Something of it has come, or is not waited for any more: the rest goes each
+ * its own way. */
+static void break_run(struct bh_disk *disk, const struct bh_pane *pane)
+{
+    uint16_t first = pane->run_first;
+    unsigned count = pane->run_count, i;
+    struct bh_pane *other;
+
+    for (i = 0; i < count; i++) {
+        other = bh_window_at(&disk->window, first + i);
+        if (other->used && other->run_first == first)
+            other->run_count = 0;
+    }
+}
+
 /* The number stays open: in a strict session the server may still answer it. */
 static void give_up(struct bh_disk *disk, struct bh_pane *pane)
 {
+    break_run(disk, pane);
     bh_exchange_give_up(&pane->exchange, &disk->path);
     bh_window_free(&disk->window, pane);
     if (disk->last.strict)
@@ -402,12 +424,6 @@ static bool is_passed(const struct bh_disk *disk, const struct bh_pane *pane)
            !pane->exchange.held && bh_window_passed(&disk->window, pane);
 }
 
-/* The first of a run of which nothing has come. */
-static bool leads_run(const struct bh_pane *pane)
-{
-    return pane->run_count > 0 && pane->run_first == pane->number;
-}
-
 /* A whole run that does not come is most likely one datagram, the request; but
  * not if it happens again. */
 static void blame_path(struct bh_disk *disk, const struct bh_pane *pane)
@@ -468,6 +484,14 @@ static void collect_lost(struct bh_disk *disk, struct departure *departure)
     }
 }
 
+/* How many of these leave in the datagram of the first. */
+static unsigned run_again_at(struct bh_pane **panes, unsigned count)
+{
+    unsigned run = leads_run(panes[0]) ? panes[0]->run_count : 1;
+
+    return run <= count ? run : 1;
+}
+
 static void depart_again(struct bh_disk *disk, struct departure *departure,
                          uint64_t now_us)
 {
@@ -480,7 +504,7 @@ static void depart_again(struct bh_disk *disk, struct departure *departure,
     for (i = 0; i < departure->count; i += count) {
         panes = departure->panes + i;
         path->retransmissions++;
-        count = leads_run(panes[0]) ? panes[0]->run_count : 1;
+        count = run_again_at(panes, departure->count - i);
         if (count > 1)
             send_run(disk, panes, count, now_us);
         else
@@ -552,20 +576,6 @@ static void hold_run(struct bh_disk *disk, const struct bh_pane *first)
     }
 }
 
-/* Something of it has come: what has not is asked for alone. */
-static void break_run(struct bh_disk *disk, const struct bh_pane *pane)
-{
-    uint16_t first = pane->run_first;
-    unsigned count = pane->run_count, i;
-    struct bh_pane *other;
-
-    for (i = 0; i < count; i++) {
-        other = bh_window_at(&disk->window, first + i);
-        if (other->used && other->run_first == first)
-            other->run_count = 0;
-    }
-}
-
 struct bh_pane *bh_traffic_received(struct bh_disk *disk, uint64_t now_us)
 {
     struct bh_pane *pane = bh_window_at(&disk->window, disk->path.datagram[1]);
@@ -606,7 +616,7 @@ static void read_again(struct bh_disk *disk, struct bh_pane *pane)
  * of all. */
 static void refuse_run(struct bh_disk *disk, struct bh_pane *pane)
 {
-    unsigned count = pane->run_first == pane->number ? pane->run_count : 0;
+    unsigned count = leads_run(pane) ? pane->run_count : 0;
     uint16_t first = pane->number;
     struct bh_pane *other;
     unsigned i;
@@ -653,7 +663,7 @@ void bh_traffic_answered(struct bh_disk *disk, struct bh_pane *pane,
     bool open = bh_session_leaves_open(status);
 
     learn(disk, pane);
-    if (status == BH_OK)
+    if (status == BH_OK || open || !leads_run(pane))
         break_run(disk, pane);
     if (status != BH_OK && !open && pane->in_run) {
         refuse_run(disk, pane);

@@ -704,6 +704,41 @@ static void silence_names_the_first_sector_without_an_answer(void **state)
     assert_says(rig, "cannot read sector 11 ");
 }
 
+/* Of one run, whose other half goes on alone. */
+static void each_of_two_requests_may_time_out(void **state)
+{
+    struct rig *rig = *state;
+    struct bh_done done;
+    uint32_t late;
+
+    for (late = 0; late < 2; late++) {
+        open_fast(rig);
+        bh_disk_set_timeout(rig->disk, late == 0 ? 5000 : 60000);
+        assert_int_equal(start(rig, 10, 2), 0);
+        bh_disk_set_timeout(rig->disk, late == 0 ? 60000 : 5000);
+        assert_int_equal(start(rig, 12, 2), 0);
+        assert_int_equal(take_all(rig), 1);
+        assert_run(&taken[0], 102, 10, 4);
+        sleep_ms(rig, 5000);
+        take_all(rig);
+        assert_int_equal(bh_disk_next(rig->disk, &done), 1);
+        assert_int_equal(done.result, -ETIMEDOUT);
+        assert_ptr_equal(done.tag, data[10 + 2 * late]);
+        sleep_ms(rig, 5000);
+        while (bh_disk_process(rig->disk) > 0) {
+            take_all(rig);
+            answer_all(rig);
+            sleep_ms(rig, 2000);
+        }
+        assert_int_equal(process(rig), 0);
+        assert_read(12 - 2 * late, 2);
+        assert_int_equal(bh_disk_start_close(rig->disk, NULL), 0);
+        take_all(rig);
+        answer_command(rig, BH_OK, NULL, 0);
+        process(rig);
+    }
+}
+
 #define RUNS(name) cmocka_unit_test_setup_teardown(name, set_up_runs, tear_down)
 
 int main(void)
@@ -733,6 +768,7 @@ int main(void)
         RUNS(busy_holds_the_whole_run),
         RUNS(lost_session_asks_for_what_is_missing_in_runs),
         RUNS(each_answer_puts_the_end_of_patience_off),
+        RUNS(each_of_two_requests_may_time_out),
         RUNS(silence_names_the_first_sector_without_an_answer),
     };
 
