@@ -74,8 +74,9 @@ struct bh_info {
     uint64_t utc_seconds;    /* the server's clock, since 1970 */
     int32_t zone_minutes;    /* its local time minus UTC */
     uint32_t features;       /* bit n: opcode n is known */
-    uint16_t window;         /* requests that may be started at a time: 1 to
-                                64, and 1 in default sessions */
+    uint16_t window;         /* requests that may be started at a time, and
+                                sectors under way: 1 to 64, and 1 in default
+                                sessions */
     uint16_t preferred_run;  /* sectors that the server reads at one request */
     uint16_t lease_seconds;  /* 0: none */
     unsigned read_only : 1, removable : 1, locked : 1, shared : 1, scratch : 1,
@@ -109,8 +110,9 @@ struct bh_disk *bh_disk_new(void);
  * allowed. For an orderly end call bh_disk_close() first. */
 void bh_disk_free(struct bh_disk *disk);
 
-/* How long a request is retransmitted before it fails with -ETIMEDOUT;
- * default BH_DEFAULT_TIMEOUT_MS. Takes effect with the next request. */
+/* How long a request is retransmitted before it fails with -ETIMEDOUT; of many
+ * sectors, how long without an answer to any. Default BH_DEFAULT_TIMEOUT_MS.
+ * Takes effect with the next request. */
 void bh_disk_set_timeout(struct bh_disk *disk, uint32_t timeout_ms);
 
 /* The sentence of the last failure; empty if there was none. Owned by the
@@ -142,9 +144,9 @@ int bh_disk_identify(struct bh_disk *disk);
 int bh_disk_read(struct bh_disk *disk, uint32_t lsn, void *data);
 int bh_disk_write(struct bh_disk *disk, uint32_t lsn, const void *data);
 
-/* Likewise `count` sectors from `lsn` on, as many at a time as window and path
- * allow. The result is that of the first that failed, which bh_disk_error()
- * names; the others may have been moved or not. */
+/* Likewise `count` sectors from `lsn` on, one at least, as many at a time as
+ * window and path allow. The result is that of the first that failed, which
+ * bh_disk_error() names; the others may have been moved or not. */
 int bh_disk_read_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
                      void *data);
 int bh_disk_write_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
@@ -161,10 +163,10 @@ int bh_disk_close(struct bh_disk *disk);
  * The poll-able form: several requests at a time, without waiting for any.
  *
  *     start ... start     up to info->window requests, each with a tag of yours
+ *     bh_disk_process()   receives, sends what was started, sends again
+ *     bh_disk_next()      hands back those that are over, tag and result
  *     wait                until bh_disk_fd() is readable, or for
  *                         bh_disk_wait_ms() milliseconds
- *     bh_disk_process()   receives, sends, sends again
- *     bh_disk_next()      hands back those that are over, tag and result
  *
  * A start call returns 0, and then the request is handed back by bh_disk_next()
  * once, with its tag; or a negative errno, and then there is no request: -EBUSY
@@ -172,10 +174,17 @@ int bh_disk_close(struct bh_disk *disk);
  * to the disk until the request is handed back, or the disk is closed or
  * freed. Tags belong to the caller: any pointer, NULL too.
  *
+ * What is started leaves with the next bh_disk_process(), all of it together:
+ * start all that is wanted first. bh_disk_wait_ms() is 0 until then. READs of
+ * sectors that follow each other, of one request or of several, become one
+ * datagram where the server knows that (info->preferred_run). A request may
+ * be about any number of sectors: as many of them as window and path allow are
+ * under way at a time.
+ *
  * Requests may end in any order. But
- *   - of two for the same sector of which either is a write, the second begins
- *     when the first is over, so that it is as if they ran in the order in
- *     which they were started;
+ *   - of two that have a sector in common and of which either is a write, the
+ *     second begins when the first is over, so that it is as if they ran in the
+ *     order in which they were started;
  *   - a flush covers every write that was started before it and did not fail.
  * Both are held back inside the library where they have to be. When the server
  * has lost the session, all requests that have no answer are sent again in

@@ -51,6 +51,33 @@ def test_put_cmp_and_get_over_a_path_with_a_delay(serve, images, tmp_path, block
     assert time.monotonic() - started < 25
 
 
+def test_put_cmp_and_get_over_a_path_that_damages(serve, images, tmp_path, blockhead, path_to):
+    """Runs lose their request, some replies, or the last of them."""
+    make_image(images / "a.img", 1 << 20)
+    data = make_image(tmp_path / "in.img", (1 << 20) - 300, 7)
+    server = serve(images)
+    for seed, sector_len in enumerate((512, 1024, 4096)):
+        url = "blockhead://%s:%d/a.img?sector=%d" % (*path_to(
+            server, "--drop", 5, "--double", 5, "--reorder", 10, "--seed", seed), sector_len)
+        blockhead("put", "-q", tmp_path / "in.img", url)
+        blockhead("get", "-q", url, tmp_path / "out.img")
+        assert (tmp_path / "out.img").read_bytes()[:len(data)] == data
+        assert (images / "a.img").read_bytes() == (tmp_path / "out.img").read_bytes()
+        blockhead("cmp", "-q", tmp_path / "out.img", url)
+
+
+def test_reads_of_neighbours_take_few_requests(serve, images, tmp_path, blockhead):
+    data = make_image(images / "a.img", 4 << 20, 7)
+    command = [sys.executable, PROXY, "--listen", "127.0.0.1:0", "--to", serve(images).name]
+    proxy = Process(command, tmp_path / "proxy")
+    url = "blockhead://%s:%s/a.img?sector=1024" % proxy.wait_for_out(READY).groups()
+    blockhead("get", "-q", url, tmp_path / "out.img")
+    proxy.process.send_signal(signal.SIGTERM)
+    seen = int(proxy.wait_for_out(re.compile(r'"seen": (\d+)'))[1])
+    assert (tmp_path / "out.img").read_bytes() == data
+    assert 4096 < seen < 4096 + 800  # a reply for each sector, and a request for some sixteen
+
+
 def test_put_of_zeros_among_data_is_right_whatever_was_there(serve, images, tmp_path, blockhead, path_to):
     old = bytearray(make_image(images / "a.img", 3 << 20, 1))
     new = bytearray(make_image(tmp_path / "in.img", (3 << 20) - 5000, 2))
