@@ -58,6 +58,8 @@ bench: all
 	/usr/bin/python3 tests/bench/bench.py --build $(BUILD) \
 	    --json $(BUILD)/bench.json --svg $(BUILD)/bench.svg \
 	    $(if $(RECORD),--record docs/performance.md) $(ARGS)
+	$(if $(RECORD),/usr/bin/python3 tests/bench/where.py --build $(BUILD) \
+	    --record docs/performance.md)
 
 bench-quick: all
 	tools/install-packages build bench

@@ -32,7 +32,6 @@ IMAGE_LEN = 64 << 20
 NBDKIT_FORMS = tuple((threads, free) for threads in (1, 4, 16) for free in (False, True))
 IDLE_SESSIONS = 10000
 INSTRUCTIONS_OF = "read strict"
-MARKS = ("<!-- last run -->", "<!-- end of the last run -->")
 SLOW_LOAD = "--name slow.img --window 16 --unchecked --timeout 10000"
 
 
@@ -185,8 +184,8 @@ class Bench:
         sixteen = "--sessions 16"
         small, = self.resident(256, sixteen)
         before, after = self.resident(20000, sixteen, f"--sessions {IDLE_SESSIONS} {HOSTS}")
-        self.result["memory"] = {"at_16_kib": small, "large_16_kib": before, "large_kib": after,
-                                 "more": IDLE_SESSIONS, "per_session": (after - before) * 1024 / IDLE_SESSIONS}
+        self.result["memory"] = {"at_16_kib": small, "large_16_kib": before, "large_kib": after, "more": IDLE_SESSIONS,
+                                 "per_session": (after[0] - before[0]) * 1024 / IDLE_SESSIONS}
         print(f"memory: {self.result['memory']}", file=sys.stderr)
 
     def run_instructions(self):
@@ -212,21 +211,12 @@ def choose(arguments):
     return [case for case in CASES if case.name in names], [name for name in FIGURES if name in names]
 
 
-def record(path, text):
-    """Between the two marks of the file."""
-    before, _, rest = path.read_text().partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    if not after:
-        sys.exit(f"bench: {path} has no lines {MARKS[0]} and {MARKS[1]}")
-    path.write_text(f"{before}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after}")
-
-
 def write(arguments, cases, result):
     text = report.markdown(cases, result)
     print(text)
     plots = [arguments.svg] if arguments.svg else []
     if arguments.record:
-        record(arguments.record, text)
+        report.record(arguments.record, "last run", text)
         plots.append(arguments.record.with_suffix(".svg"))
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n")

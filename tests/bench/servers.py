@@ -41,9 +41,10 @@ def cpu_seconds(group):
 
 
 def resident_kib(pid):
+    """(all that is resident, what of it is no file's)."""
     with open(f"/proc/{pid}/status") as file:
         lines = dict(line.split(":", 1) for line in file)
-    return int(lines["VmRSS"].split()[0])
+    return tuple(int(lines[name].split()[0]) for name in ("VmRSS", "RssAnon"))
 
 
 class Place:

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Where the time of the server's CPU goes: samples of perf, in groups, as a table in Markdown.
 
-    where.py --build DIR [--functions N] [CASE...]
+    where.py --build DIR [--functions N] [--record FILE] [CASE...]
 
-CASE is a case of bench.py and, after a colon, a contender: "window", "write:nbdkit". Needs the right to use perf.
+CASE is a case of bench.py and, after a colon, a contender: "window", "write:nbdkit". Needs perf, and the right to use it.
 """
 import argparse
 import collections
@@ -21,7 +21,7 @@ from bench import IMAGE_LEN, load_command
 from cases import CASES
 
 SECONDS = 2
-DEFAULT = ("one", "window", "gso", "run", "write")
+DEFAULT = ("one", "window", "gso", "run", "write", "window:nbdkit", "window:echo, batched")
 
 # The first that matches takes the sample; the kernel's functions, by name.
 GROUPS = (
@@ -101,6 +101,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--functions", type=int, default=0, help="the dearest functions, too")
+    parser.add_argument("--record", type=pathlib.Path, help="the Markdown file whose table this one replaces")
     parser.add_argument("cases", nargs="*", default=DEFAULT)
     arguments = parser.parse_args()
     if len(os.sched_getaffinity(0)) < 2:
@@ -118,8 +119,11 @@ def main():
             print(f"{word}: {share:5.2f} % {comm} {library} {symbol}")
     names = sorted({name for sums in columns.values() for name in sums},
                    key=lambda name: -sum(sums[name] for sums in columns.values()))
-    print(report.table(("% of the server's CPU", *columns),
-                       ([name, *(f"{sums[name]:.0f}" for sums in columns.values())] for name in names)))
+    text = report.table(("% of the server's CPU", *columns),
+                        ([name, *(f"{sums[name]:.0f}" for sums in columns.values())] for name in names)) + "\n"
+    print(text)
+    if arguments.record:
+        report.record(arguments.record, "where", text)
 
 
 if __name__ == "__main__":

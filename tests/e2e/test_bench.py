@@ -175,7 +175,7 @@ def start_bench(*arguments):
 
 def test_bench_prints_and_records_tables(tmp_path):
     page = tmp_path / "performance.md"
-    page.write_text("before\n<!-- last run -->\nold\n<!-- end of the last run -->\nafter\n")
+    page.write_text("before\n<!-- last run -->\nold\n<!-- end of last run -->\nafter\n")
     process = start_bench("--seconds", "0.05", "--only", "one,gso", "--record", page, "--json", tmp_path / "json")
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
