@@ -14,7 +14,7 @@ int udp_socket(bool gro, unsigned timeout_ms)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     int len = SOCKET_BUFFER_LEN, on = 1;
-    struct timeval wait = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    struct timeval wait = {timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000};
 
     if (fd < 0 ||
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &len, sizeof len) != 0 ||
