@@ -148,21 +148,22 @@ def draw(panel, case, result, most):
 
 
 def plot(cases, result, path):
-    """A panel a case, and one for what the colours mean."""
+    """A panel a case."""
     import matplotlib
     matplotlib.use("svg")
     from matplotlib import patches, pyplot
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "blockhead", "font.size": 8})
     drawn = [case for case in cases if case.drawn and result["cases"].get(case.name)]
-    rows = -(-(len(drawn) + 1) // COLUMNS)
-    figure, panels = pyplot.subplots(rows, COLUMNS, figsize=(11, 2.2 * rows), squeeze=False)
+    rows = -(-len(drawn) // COLUMNS)
+    figure, panels = pyplot.subplots(rows, COLUMNS, figsize=(11, 2.2 * rows + 0.4), squeeze=False)
     most = max(len(case.contenders) for case in drawn)
     for panel, case in zip(panels.flat, drawn):
         draw(panel, case, result, most)
     for panel in panels.flat[len(drawn):]:
         panel.axis("off")
-    panels.flat[-1].legend(handles=[patches.Patch(color=COLOURS[kind], label=text) for kind, text in KINDS.items()],
-                           title="thousand requests a second", loc="center left", frameon=False, alignment="left")
-    figure.tight_layout()
+    figure.legend(handles=[patches.Patch(color=COLOURS[kind], label=text) for kind, text in KINDS.items()],
+                  title="thousand requests a second", loc="upper left", ncols=len(KINDS), frameon=False,
+                  alignment="left")
+    figure.tight_layout(rect=(0, 0, 1, 1 - 0.4 / (2.2 * rows + 0.4)))
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
