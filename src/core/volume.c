@@ -228,6 +228,17 @@ static void serve_sync(struct bh_server *server, struct bh_volume *volume)
     serve(server, volume, BH_JOB_SYNC);
 }
 
+/* What it is locked for, or about to be. */
+static uint8_t access_taken(const struct bh_volume *volume)
+{
+    const struct bh_job *job = &volume->service;
+
+    if (volume->service_runs && job->kind == BH_JOB_ATTACH &&
+        job->access > volume->access)
+        return job->access;
+    return volume->access;
+}
+
 /* Whether another volume on the same bytes is about to let go of them. Until
  * then the file is locked against us as against any other program. */
 static bool rival_lets_go(const struct bh_server *server,
@@ -237,7 +248,7 @@ static bool rival_lets_go(const struct bh_server *server,
 
     for (; at != NULL; at = at->chain)
         if (at != volume && bh_volume_overlaps(at, volume) &&
-            at->access > access_needed(at))
+            access_taken(at) > access_needed(at))
             return true;
     return false;
 }

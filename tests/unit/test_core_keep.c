@@ -361,6 +361,25 @@ static void whoever_wants_it_meanwhile_waits_and_gets_it(void **state)
     assert_int_equal(fx_answer(fx, fx_host(fx, 2)), BH_OK);
 }
 
+/* It comes under another name while the file is being opened to be synced. */
+static void whoever_wants_it_while_it_is_attached_gets_it(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = unnamed(fx), *twin = fx_disk(fx, "t", 4096);
+    uint16_t id;
+
+    twin->facts.inode = disk->facts.inode;
+    disk->holds[BH_JOB_ATTACH] = twin->holds[BH_JOB_ATTACH] = true;
+    fx_kill(fx);
+    id = fx_pend(fx, fx_host(fx, 2), FX_PLAIN, "t");
+    assert_int_equal(fx_write(fx, fx_host(fx, 2), id, 0, 2), FX_NONE);
+    while (fx_held(fx, BH_JOB_ATTACH) > 0)
+        fx_release(fx, BH_JOB_ATTACH);
+    fx_release_all(fx);
+    assert_int_equal(fx_answer(fx, fx_host(fx, 2)), BH_OK);
+    assert_int_equal(disk->stable, disk->written);
+}
+
 /* Its image is gone: there is nothing left to do, and it is not tried again. */
 static void it_is_given_up_when_it_cannot_be_attached(void **state)
 {
@@ -811,6 +830,7 @@ int main(void)
         TEST(it_is_made_stable_though_nobody_asks),
         TEST(an_orderly_end_waits_for_it),
         TEST(whoever_wants_it_meanwhile_waits_and_gets_it),
+        TEST(whoever_wants_it_while_it_is_attached_gets_it),
         TEST(it_is_given_up_when_it_cannot_be_attached),
         TEST(what_is_no_longer_the_same_is_answered_4),
         TEST(the_first_attachment_is_patient),
