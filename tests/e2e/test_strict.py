@@ -5,13 +5,14 @@ import pathlib
 import random
 import re
 import signal
+import struct
 import sys
 import time
 
 import pytest
 
-from client import (DISCON, KEEP, READ, SHARED, STRICT, WRITE, Peer, command_packet, error_of, strict_command_packet,
-                    strict_header, strict_packet)
+from client import (DISCON, KEEP, LOOK, READ, SHARED, STRICT, WRITE, Peer, command_packet, error_of,
+                    strict_command_packet, strict_header, strict_packet)
 from conftest import Process, make_image
 
 PROXY = pathlib.Path(__file__).with_name("proxy.py")
@@ -119,6 +120,19 @@ def test_numbers_go_on_behind_65535(server):
             assert all(reply[2] == 0 for reply in session.ask_many(requests))
         session.write(7, b"\x07" * 256)
         assert session.read(7) == b"\x07" * 256
+
+
+def test_full_windows_of_one_host_that_arrive_merged_are_all_answered(server):
+    """Sixteen windows are more requests than a host may have under way: each has its reply before the next come."""
+    sol_udp, segment = 17, 103
+    peers = [server.peer("127.200.0.1") for _ in range(16)]
+    sessions = [peer.open("a.img", PLAIN | LOOK) for peer in peers]
+    server.process.send_signal(signal.SIGSTOP)  # so that they are taken at once
+    for session in sessions:
+        packets = [session.packet(2 + i, READ, i) for i in range(64)]
+        session.peer.socket.sendmsg([b"".join(packets)], [(sol_udp, segment, struct.pack("H", len(packets[0])))])
+    server.process.send_signal(signal.SIGCONT)
+    assert [len(peer.receive_all()) for peer in peers] == [64] * 16
 
 
 # The window's edges, and what takes no number
