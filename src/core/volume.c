@@ -284,7 +284,7 @@ static void settle(struct bh_server *server, struct bh_volume *volume)
         if (!bh_doubt_examine(server, volume))
             unpark(server, volume);
     } else if (access == BH_ACCESS_NONE && volume->pendings == 0 &&
-               !volume->poisoned) {
+               !volume->poisoned && !volume->overdue) {
         bh_list_remove(&volume->idle); /* forgotten last of all */
         bh_list_append(&server->idle_volumes, &volume->idle);
     }

@@ -380,6 +380,29 @@ static void whoever_wants_it_while_it_is_attached_gets_it(void **state)
     assert_int_equal(disk->stable, disk->written);
 }
 
+/* A session under another name will have it synced, or end before that. */
+static void until_then_it_is_not_forgotten(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx), *twin = fx_disk(fx, "t", 4096);
+    uint16_t id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
+
+    twin->facts.inode = disk->facts.inode;
+    assert_int_equal(fx_write(fx, fx_host(fx, 1), id, 1, 1), BH_OK);
+    disk->holds[BH_JOB_SYNC] = true;
+    fx_open(fx, fx_host(fx, 1), FX_LOOK, "t");
+    id = fx_open(fx, fx_host(fx, 1), FX_READER, "d");
+    assert_int_equal(fx_discon(fx, fx_host(fx, 1), id), BH_OK);
+    twin->holds[BH_JOB_ATTACH] = true;
+    fx_kill(fx);
+    assert_true(fx->server->volumes[0].overdue);
+    assert_true(bh_list_empty(&fx->server->idle_volumes));
+    twin->fails[BH_JOB_ATTACH] = BH_ERR_NO_IMAGE;
+    fx_release_all(fx);
+    assert_int_equal(disk->stable, disk->written);
+    assert_false(bh_list_empty(&fx->server->idle_volumes));
+}
+
 /* Its image is gone: there is nothing left to do, and it is not tried again. */
 static void it_is_given_up_when_it_cannot_be_attached(void **state)
 {
@@ -831,6 +854,7 @@ int main(void)
         TEST(an_orderly_end_waits_for_it),
         TEST(whoever_wants_it_meanwhile_waits_and_gets_it),
         TEST(whoever_wants_it_while_it_is_attached_gets_it),
+        TEST(until_then_it_is_not_forgotten),
         TEST(it_is_given_up_when_it_cannot_be_attached),
         TEST(what_is_no_longer_the_same_is_answered_4),
         TEST(the_first_attachment_is_patient),
