@@ -32,6 +32,7 @@ struct bh_server {
     uint64_t now; /* the clock of the public call that runs */
     struct bh_counters counters;
     struct bh_table table; /* what outlives this server */
+    bool intents_kept;     /* it has some: else they need not be looked for */
     struct bh_doubt doubt;
     struct bh_random random;
     struct bh_ids ids;

@@ -224,6 +224,7 @@ void bh_keep_intent(struct bh_server *server, const struct bh_request *request)
         intents = *old;
     else
         memset(&intents, 0, sizeof intents);
+    server->intents_kept = true;
     intents.of[at].number = (uint32_t)request->number;
     intents.of[at].lsn = request->command.lsn;
     intents.of[at].hash = bh_doubt_hash(server, &request->job);
@@ -236,7 +237,7 @@ void bh_keep_no_intents(struct bh_server *server,
 {
     static const struct bh_intents none;
 
-    if (bh_kept_intents(server, session) != NULL)
+    if (server->intents_kept && bh_kept_intents(server, session) != NULL)
         bh_table_store(&server->table, INTENTS,
                        (uint32_t)(session - server->sessions), &none);
 }
@@ -344,6 +345,8 @@ static void restore_sessions(struct bh_server *server)
         const struct kept_session *kept =
             bh_table_find(&server->table, SESSIONS, slot);
 
+        if (bh_table_find(&server->table, INTENTS, slot) != NULL)
+            server->intents_kept = true;
         if (kept != NULL && kept->id != 0)
             restore_session(server, slot, kept);
     }

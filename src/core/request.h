@@ -32,9 +32,9 @@ struct bh_opcode_row;
 struct bh_server;
 struct bh_session;
 
-/* The longest run of replies, and some more: at a distance of a power of two the
- * beginnings of all buffers would compete for the same few lines of the caches.
- * Of most of them only the first page is ever touched. */
+/* The longest run of replies, and some more: at a distance of a power of two
+ * the beginnings of all buffers would compete for the same few lines of the
+ * caches. Of most of them only the first page is ever touched. */
 #define BH_REQUEST_BUFFER_LEN (65536u + 576u)
 
 enum bh_request_state {
