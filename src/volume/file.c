@@ -22,7 +22,7 @@ struct file {
     uint64_t lock_len;    /* bytes that are locked */
     bool fixed_end;       /* a regular file that may not grow */
     atomic_bool no_wait;  /* whether RWF_NOWAIT works here */
-    atomic_int syncing;   /* calls of fdatasync under way */
+    atomic_int busy;      /* writes and fdatasyncs of threads under way */
     uint64_t slow_until;  /* write_now: a write has waited; ns */
     uint32_t *pages;      /* write_now: page i, plus 1, at i mod PAGES_KNOWN */
     uint64_t pages_until; /* ns */
@@ -144,7 +144,12 @@ static int file_write(struct bh_medium *medium, uint64_t offset,
     struct file *file = file_of(medium);
     int error = check_end(file, offset, len);
 
-    return error != 0 ? error : write_all(file, offset, data, len);
+    if (error != 0)
+        return error;
+    file->busy++;
+    error = write_all(file, offset, data, len);
+    file->busy--;
+    return error;
 }
 
 static uint64_t now_ns(void)
@@ -210,8 +215,10 @@ static bool is_whole(struct file *file, uint64_t now)
 
 /* There is no way to ask whether a write will wait: hardly any file system
  * takes RWF_NOWAIT for one. It does where reads do (FUSE, network file systems
- * know neither), while pages are on their way to the disk, and when there are
- * too many of them; the last is found out by waiting once. */
+ * know neither), while pages are on their way to the disk, while a
+ * thread writes to the same file, which many file systems let one do at a time,
+ * and when there are too many dirty pages; the last is found out by waiting
+ * once. */
 static int file_write_now(struct bh_medium *medium, uint64_t offset,
                           const uint8_t *data, uint32_t len)
 {
@@ -219,7 +226,7 @@ static int file_write_now(struct bh_medium *medium, uint64_t offset,
     uint64_t began = now_ns(), ended;
     int error;
 
-    if (!file->no_wait || file->syncing > 0 || began < file->slow_until ||
+    if (!file->no_wait || file->busy > 0 || began < file->slow_until ||
         !is_whole(file, began) || !in_memory(file, offset, len, began))
         return -EAGAIN;
     error = write_all(file, offset, data, len);
@@ -247,9 +254,9 @@ static int file_sync(struct bh_medium *medium)
     struct file *file = file_of(medium);
     int error;
 
-    file->syncing++;
+    file->busy++;
     error = sync_data(file->fd);
-    file->syncing--;
+    file->busy--;
     return error;
 }
 

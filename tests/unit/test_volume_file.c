@@ -1,18 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "volume/file.h"
+
+/* The C library's, which can be stopped as a disk stops it. */
+static atomic_bool stopped, waits;
+
+ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
+{
+    struct iovec piece = {(void *)(uintptr_t)bytes, len};
+
+    for (waits = stopped; stopped;)
+        usleep(1000);
+    return pwritev(fd, &piece, 1, offset);
+}
 
 static int read_at(struct bh_medium *medium, uint64_t offset, void *bytes,
                    size_t len)
@@ -221,6 +236,33 @@ static void write_now_does_not_lengthen_what_was_truncated(void **state)
     medium->ops->close(medium);
 }
 
+static void *write_in_thread(void *medium_)
+{
+    struct bh_medium *medium = medium_;
+    uint8_t data[100] = {0};
+
+    assert_int_equal(medium->ops->write(medium, 0, data, sizeof data), 0);
+    return NULL;
+}
+
+/* It would wait for the file's lock, and with it all other volumes. */
+static void write_now_does_not_wait_for_a_thread_that_writes(void **state)
+{
+    struct bh_medium *medium = open_medium(*state);
+    uint8_t data[100] = {0};
+    pthread_t thread;
+
+    stopped = true;
+    assert_int_equal(pthread_create(&thread, NULL, write_in_thread, medium), 0);
+    while (!waits)
+        usleep(1000);
+    assert_int_equal(medium->ops->write_now(medium, 500, data, sizeof data),
+                     -EAGAIN);
+    stopped = false;
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    medium->ops->close(medium);
+}
+
 /* Two opens of one file, as of two servers: which locks go together. */
 static void locks_of_two_opens_conflict(void **state)
 {
@@ -339,6 +381,7 @@ int main(void)
         TEST(read_now_reads_the_same_or_nothing),
         TEST(write_now_writes_all_or_nothing),
         TEST(write_now_does_not_lengthen_what_was_truncated),
+        TEST(write_now_does_not_wait_for_a_thread_that_writes),
         TEST(locks_of_two_opens_conflict),
         TEST(a_lock_can_be_changed_and_a_failed_change_keeps_it),
         TEST(volumes_side_by_side_in_one_file_do_not_conflict),
