@@ -127,6 +127,8 @@ def test_full_windows_of_one_host_that_arrive_merged_are_all_answered(server):
     sol_udp, segment = 17, 103
     peers = [server.peer("127.200.0.1") for _ in range(16)]
     sessions = [peer.open("a.img", PLAIN | LOOK) for peer in peers]
+    for lsn in range(64):
+        sessions[0].read(lsn)  # what waits for the disk is under way for longer
     server.process.send_signal(signal.SIGSTOP)  # so that they are taken at once
     for session in sessions:
         packets = [session.packet(2 + i, READ, i) for i in range(64)]
