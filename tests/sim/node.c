@@ -532,8 +532,8 @@ static void check_counter(struct world *world, uint32_t index,
      * same call, and a kill may come between the counter and the session. */
     rise = counter - v->counter - (v->proven - v->counter_proven);
     least = v->call == world->node.calls ? 0 - (uint64_t)v->in_call : 0;
-    if (!v->counter_known && least != 0)
-        return;
+    if ((!v->counter_known || v->counter_loose) && least != 0)
+        return; /* which of the two it was cannot be told */
     if (v->counter_known &&
         rise - least > (v->counter_loose ? 1000 : 0) - least)
         world_fail(world,
