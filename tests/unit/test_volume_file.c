@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "medium.h"
+
 #include "volume/file.h"
 
 /* The C library's, which can be stopped as a disk stops it. */
@@ -27,22 +29,6 @@ ssize_t pwrite(int fd, const void *bytes, size_t len, off_t offset)
     for (waits = stopped; stopped;)
         usleep(1000);
     return pwritev(fd, &piece, 1, offset);
-}
-
-static int read_at(struct bh_medium *medium, uint64_t offset, void *bytes,
-                   size_t len)
-{
-    struct iovec piece = {bytes, len};
-
-    return medium->ops->read(medium, offset, &piece, 1);
-}
-
-static int read_now_at(struct bh_medium *medium, uint64_t offset, void *bytes,
-                       size_t len)
-{
-    struct iovec piece = {bytes, len};
-
-    return medium->ops->read_now(medium, offset, &piece, 1);
 }
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))

@@ -14,15 +14,9 @@
 
 #include <cmocka.h>
 
+#include "medium.h"
+
 #include "volume/list.h"
-
-static int read_at(struct bh_medium *medium, uint64_t offset, void *bytes,
-                   size_t len)
-{
-    struct iovec piece = {bytes, len};
-
-    return medium->ops->read(medium, offset, &piece, 1);
-}
 
 #define RECORDS_MAX 16
 

@@ -8,24 +8,10 @@
 
 #include <cmocka.h>
 
+#include "medium.h"
+
 #include "core/job.h"
 #include "volume/memory.h"
-
-static int read_at(struct bh_medium *medium, uint64_t offset, void *bytes,
-                   size_t len)
-{
-    struct iovec piece = {bytes, len};
-
-    return medium->ops->read(medium, offset, &piece, 1);
-}
-
-static int read_now_at(struct bh_medium *medium, uint64_t offset, void *bytes,
-                       size_t len)
-{
-    struct iovec piece = {bytes, len};
-
-    return medium->ops->read_now(medium, offset, &piece, 1);
-}
 
 static void what_was_written_is_read(void **state)
 {
