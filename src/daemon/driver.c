@@ -71,12 +71,17 @@ struct bh_driver {
     bool stopping;
 };
 
-static uint64_t clock_ms(void)
+static uint64_t clock_ns(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t clock_ms(void)
+{
+    return clock_ns() / 1000000;
 }
 
 static void pump(struct bh_driver *driver);
@@ -287,14 +292,6 @@ static void receive_batch(struct bh_driver *driver, size_t index)
  * within this time. To look for it so long costs less than to be woken, for
  * both. */
 #define LOOK_NS 40000u
-
-static uint64_t clock_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* What has arrived; if the last request came soon after the answers before it,
  * what arrives soon. */
