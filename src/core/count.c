@@ -35,6 +35,10 @@ enum bh_count_verdict bh_count_check(struct bh_count *count, uint8_t seq,
 
     if (step >= 128 && counts(count))
         return old_number(count, seq, changes, now);
+    if (step == 1 && counts(count) && !unanswered && !count->lagging) {
+        count->highest = seq;
+        return BH_COUNT_NEXT;
+    }
     if (step == 0) {
         count->lagging = false;
         return BH_COUNT_RUN;

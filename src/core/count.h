@@ -26,6 +26,7 @@
 
 enum bh_count_verdict {
     BH_COUNT_RUN,  /* to be carried out */
+    BH_COUNT_NEXT, /* the same, and nothing has changed but the number */
     BH_COUNT_DROP, /* an old WRITE: no answer */
     BH_COUNT_LOST  /* the client has lost count: its session ends with 4 */
 };

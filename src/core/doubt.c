@@ -105,9 +105,9 @@ static void settle(struct bh_server *server, struct bh_session *session,
     session->doubts &= ~bit(doubt->at);
     if (status == BH_OK &&
         intents->of[doubt->at].hash == bh_doubt_hash(server, &doubt->job))
-        bh_session_record(server, session, number, 1, BH_OK);
+        bh_session_record(server, session, number, 1, BH_OK, true);
     else if (status != BH_OK)
-        bh_session_record(server, session, number, 1, BH_ERR_STORAGE);
+        bh_session_record(server, session, number, 1, BH_ERR_STORAGE, true);
 }
 
 void bh_doubt_examined(struct bh_server *server, uint8_t status)

@@ -84,8 +84,8 @@ struct bh_host *bh_host_find(struct bh_hosts *hosts, const struct bh_peer *peer)
 
 void bh_host_own(struct bh_host *host)
 {
-    bh_list_remove(&host->unowned);
-    host->owned++;
+    if (host->owned++ == 0)
+        bh_list_remove(&host->unowned);
 }
 
 void bh_host_disown(struct bh_hosts *hosts, struct bh_host *host)

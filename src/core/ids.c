@@ -85,18 +85,25 @@ void bh_ids_prove(struct bh_ids *ids, uint16_t id, uint16_t slot)
 
 void bh_ids_close(struct bh_ids *ids, uint16_t id, uint64_t now, uint8_t status)
 {
-    bh_ids_doom(ids, id, now, status);
+    bh_ids_doom(ids, id, status);
     ids->of[id].state = BH_ID_CLOSED;
     ids->of[id].until_s = seconds(now + BH_QUARANTINE_MS);
 }
 
-void bh_ids_doom(struct bh_ids *ids, uint16_t id, uint64_t now, uint8_t status)
+void bh_ids_doom(struct bh_ids *ids, uint16_t id, uint8_t status)
 {
     struct bh_id *entry = &ids->of[id];
 
     entry->unproven = entry->state == BH_ID_PENDING;
     entry->status = status;
-    entry->until_s = seconds(now) + FAR_AHEAD_S;
+}
+
+uint32_t bh_ids_until(const struct bh_ids *ids, uint16_t id, uint64_t now)
+{
+    const struct bh_id *entry = &ids->of[id];
+
+    return entry->state == BH_ID_CLOSED ? entry->until_s
+                                        : seconds(now) + FAR_AHEAD_S;
 }
 
 bool bh_ids_rest(struct bh_ids *ids, uint16_t id, uint64_t now)

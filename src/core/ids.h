@@ -28,13 +28,15 @@
 enum bh_id_state { BH_ID_FREE, BH_ID_PENDING, BH_ID_PROVEN, BH_ID_CLOSED };
 
 struct bh_id {
-    uint8_t state;    /* enum bh_id_state */
-    uint8_t status;   /* CLOSED: what a repeated DISCON gets */
-    uint16_t slot;    /* PENDING, PROVEN: index in that table */
-    bool unproven;    /* CLOSED: this server has not seen it proven */
-    bool strict;      /* it was given to a strict session */
-    uint32_t until_s; /* CLOSED: the last second of its quarantine */
-    uint32_t owner;   /* hash of the host that it was given to */
+    uint8_t state : 2; /* enum bh_id_state */
+    bool unproven : 1; /* CLOSED: this server has not seen it proven */
+    bool strict : 1;   /* it was given to a strict session */
+    uint8_t status;    /* CLOSED: what a repeated DISCON gets */
+    uint16_t owner;    /* hash of the host that it was given to */
+    union {
+        uint16_t slot;    /* PENDING, PROVEN: index in that table */
+        uint32_t until_s; /* CLOSED: the last second of its quarantine */
+    };
 };
 
 struct bh_ids {
@@ -66,6 +68,10 @@ bool bh_ids_rest(struct bh_ids *ids, uint16_t id, uint64_t now);
 
 /* It is about to be closed. If the server is killed before that, the next one
  * finds it closed, and its rest begins then: see bh_ids_adjust(). */
-void bh_ids_doom(struct bh_ids *ids, uint16_t id, uint64_t now, uint8_t status);
+void bh_ids_doom(struct bh_ids *ids, uint16_t id, uint8_t status);
+
+/* What the next server is to know: when the quarantine of an id that is closed,
+ * or about to be, ends. */
+uint32_t bh_ids_until(const struct bh_ids *ids, uint16_t id, uint64_t now);
 
 #endif

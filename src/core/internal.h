@@ -4,6 +4,7 @@
 #define BH_CORE_INTERNAL_H
 
 #include "core/doubt.h"
+#include "core/hint.h"
 #include "core/host.h"
 #include "core/ids.h"
 #include "core/keep.h"
@@ -43,6 +44,7 @@ struct bh_server {
 
     struct bh_session *sessions;
     struct bh_window *windows; /* of strict sessions: one beside each slot */
+    uint8_t (*statuses)[BH_WINDOW_MAX]; /* of each window */
     struct bh_link free_sessions;
     uint32_t session_count;    /* proven and ending */
     uint32_t virtual_count;    /* of them, on virtual volumes */
@@ -76,20 +78,54 @@ struct bh_server {
 };
 
 /* One file each: what arrives is handed to these. */
-void bh_connect_received(struct bh_server *server, const struct bh_path *path,
-                         const uint8_t *bytes, size_t len);
+BH_COLD void bh_connect_received(struct bh_server *server,
+                                 const struct bh_path *path,
+                                 const uint8_t *bytes, size_t len);
 void bh_command_received(struct bh_server *server, const struct bh_path *path,
                          const uint8_t *bytes, size_t len);
-void bh_discon_received(struct bh_server *server, const struct bh_path *path,
-                        const uint8_t *bytes, size_t len);
+BH_COLD void bh_discon_received(struct bh_server *server,
+                                const struct bh_path *path,
+                                const uint8_t *bytes, size_t len);
 
 /* A LOOKUP is done. */
-void bh_connect_looked_up(struct bh_server *server, struct bh_lookup *lookup,
-                          uint8_t status);
+BH_COLD void bh_connect_looked_up(struct bh_server *server,
+                                  struct bh_lookup *lookup, uint8_t status);
 
 /* The session is proven and its volume attached: checks medium, rights and
  * LSN, then does what the request asks. */
 void bh_command_admit(struct bh_server *server, struct bh_request *request);
+
+/*
+ * One handler for each row of wire/opcode.def. The checks have been made; it
+ * either finishes the request or posts its job.
+ */
+typedef void bh_handler(struct bh_server *server, struct bh_request *request);
+
+#define BH_OPCODE(code, NAME, name, body, flags) bh_handler bh_handle_##name;
+#include "wire/opcode.def"
+#undef BH_OPCODE
+
+/* IDENTIFY with session id 0: the server itself is asked. */
+BH_COLD void bh_identify_server(struct bh_server *server,
+                                const struct bh_path *path,
+                                const struct bh_command *command, size_t len);
+
+/* The row of a COMMAND's opcode; NULL: it is unknown. IDENTIFY has a magic
+ * number where others have an LSN: whoever happens to use this opcode for
+ * something else is told that it is unknown. */
+const struct bh_opcode_row *bh_command_row(const struct bh_command *command,
+                                           bool strict);
+
+/* What the log is told of the LSN field. */
+uint64_t bh_command_lsn(const struct bh_command *command);
+
+/* The most sectors in a run: their replies leave together, each has a number,
+ * and all of them are in the window. */
+uint32_t bh_run_max(uint8_t exponent);
+
+/* The end of what may be written: a volume that may grow has room behind its
+ * last byte. */
+uint64_t bh_write_limit(const struct bh_volume *volume);
 
 /* Cuts a READ to the volume's present length. */
 void bh_command_fit(struct bh_request *request);
@@ -109,16 +145,17 @@ bool bh_number_passes(struct bh_server *server, struct bh_session *session,
                       uint64_t *number, bool *again);
 
 /* Answers a strict request with a status alone. */
-void bh_strict_answer(struct bh_server *server, const struct bh_path *path,
-                      const struct bh_command *command, uint8_t status);
+BH_COLD void bh_strict_answer(struct bh_server *server,
+                              const struct bh_path *path,
+                              const struct bh_command *command, uint8_t status);
 
 /* Whether the request with this number is still under way. */
 bool bh_number_runs(const struct bh_session *session, uint64_t number);
 
 /* Whether this id is that of a strict session of this peer's host which has
  * ended or is about to: then even "bad session id" has the strict form. */
-bool bh_strict_owner(const struct bh_server *server, const struct bh_peer *peer,
-                     uint16_t id);
+BH_COLD bool bh_strict_owner(const struct bh_server *server,
+                             const struct bh_peer *peer, uint16_t id);
 
 /* The number on the wire. */
 uint16_t bh_number_low(const struct bh_command *command);
@@ -138,25 +175,26 @@ bool bh_left_to_next(const struct bh_server *server);
 void bh_text_copy(char *out, size_t room, const char *text);
 
 /* What bh_id.owner holds for this peer. */
-uint32_t bh_owner_of(const struct bh_server *server,
+uint16_t bh_owner_of(const struct bh_server *server,
                      const struct bh_peer *peer);
 
 /* Counts and notes a datagram that is too short or not well-formed. */
-void bh_malformed(struct bh_server *server, const struct bh_path *path,
-                  size_t len);
+BH_COLD void bh_malformed(struct bh_server *server, const struct bh_path *path,
+                          size_t len);
 
 /* Answers a COMMAND, KEEP or DISCON whose id the peer may not use, at a limited
  * rate; `strict`: the request is long enough for the strict form. */
-void bh_wrong_id(struct bh_server *server, const struct bh_path *path,
-                 const struct bh_command *command, bool discon, bool strict);
+BH_COLD void bh_wrong_id(struct bh_server *server, const struct bh_path *path,
+                         const struct bh_command *command, bool discon,
+                         bool strict);
 
 /* Hands a job to the driver. */
 void bh_job_post(struct bh_server *server, struct bh_job *job);
 
 /* Notes an event; `peer` and `volume` may be NULL. */
-struct bh_event *bh_event_note(struct bh_server *server,
-                               enum bh_event_kind kind,
-                               const struct bh_peer *peer,
-                               const struct bh_volume *volume);
+BH_COLD struct bh_event *bh_event_note(struct bh_server *server,
+                                       enum bh_event_kind kind,
+                                       const struct bh_peer *peer,
+                                       const struct bh_volume *volume);
 
 #endif

@@ -134,7 +134,8 @@ void bh_keep_well(struct bh_server *server, const struct bh_volume *volume)
 void bh_keep_closed(struct bh_server *server, uint16_t id)
 {
     const struct bh_id *entry = &server->ids.of[id];
-    struct kept_closed kept = {.until_s = entry->until_s,
+    struct kept_closed kept = {.until_s =
+                                   bh_ids_until(&server->ids, id, server->now),
                                .owner = entry->owner,
                                .status = entry->status,
                                .unproven = entry->unproven,
@@ -292,16 +293,16 @@ static void restore_closed(struct bh_server *server)
                                             .unproven = kept->unproven,
                                             .strict = kept->strict,
                                             .until_s = kept->until_s,
-                                            .owner = kept->owner};
+                                            .owner = (uint16_t)kept->owner};
         bh_ids_adjust(&server->ids, (uint16_t)id, server->now);
     }
 }
 
 static void restore_id(struct bh_server *server, uint16_t id,
                        enum bh_id_state state, uint32_t slot, uint8_t flags,
-                       uint32_t owner)
+                       uint16_t owner)
 {
-    server->ids.of[id] = (struct bh_id){.state = (uint8_t)state,
+    server->ids.of[id] = (struct bh_id){.state = state & 3u,
                                         .slot = (uint16_t)slot,
                                         .strict = (flags & BH_FLAG_STRICT) != 0,
                                         .owner = owner};
@@ -318,11 +319,13 @@ static void restore_numbers(struct bh_server *server,
                sizeof session->count);
         return;
     }
-    session->window = &server->windows[slot];
+    session->window = bh_session_window(server, slot);
     memcpy(session->window, bh_table_find(table, WINDOWS, slot),
            offsetof(struct bh_window, status));
     if (statuses != NULL)
         memcpy(session->window->status, statuses, BH_WINDOW_MAX);
+    bh_window_restored(session->window);
+    session->unkept = BH_UNKEPT_MAX;
 }
 
 static void restore_session(struct bh_server *server, uint32_t slot,
@@ -330,7 +333,8 @@ static void restore_session(struct bh_server *server, uint32_t slot,
 {
     struct bh_session *session = &server->sessions[slot];
 
-    restore_id(server, kept->id, BH_ID_PROVEN, slot, kept->flags, kept->owner);
+    restore_id(server, kept->id, BH_ID_PROVEN, slot, kept->flags,
+               (uint16_t)kept->owner);
     bh_list_remove(&session->of_volume); /* of the free ones */
     bh_session_init(session, kept->id, &kept->peer, kept->access, kept->flags);
     restore_numbers(server, session, slot);
@@ -357,7 +361,8 @@ static void restore_pending(struct bh_server *server, uint32_t slot,
 {
     struct bh_pending *pending = &server->pendings[slot];
 
-    restore_id(server, kept->id, BH_ID_PENDING, slot, kept->flags, kept->owner);
+    restore_id(server, kept->id, BH_ID_PENDING, slot, kept->flags,
+               (uint16_t)kept->owner);
     bh_list_remove(&pending->age); /* of the free ones */
     bh_pending_seat(server, pending, kept->id, &kept->peer);
     pending->volume = &server->volumes[kept->volume];

@@ -18,6 +18,7 @@
 #ifndef BH_CORE_KEEP_H
 #define BH_CORE_KEEP_H
 
+#include "core/hint.h"
 #include "core/table.h"
 #include "core/window.h"
 
@@ -49,8 +50,8 @@ void bh_keep_numbers(struct bh_server *server,
                      const struct bh_session *session);
 /* Before the numbers that have them. What a status may take the place of, that
  * of a number 64 lower, its client has had. */
-void bh_keep_statuses(struct bh_server *server,
-                      const struct bh_session *session);
+BH_COLD void bh_keep_statuses(struct bh_server *server,
+                              const struct bh_session *session);
 void bh_keep_pending(struct bh_server *server,
                      const struct bh_pending *pending);
 void bh_keep_volume(struct bh_server *server, const struct bh_volume *volume);

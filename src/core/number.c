@@ -29,27 +29,26 @@ bool bh_number_runs(const struct bh_session *session, uint64_t number)
     return false;
 }
 
-bool bh_number_passes(struct bh_server *server, struct bh_session *session,
-                      const struct bh_path *path,
-                      const struct bh_command *command, bool data,
-                      uint64_t *number, bool *again)
+/* It has been carried out, or is being so, or is not to be. */
+BH_COLD static bool brings_data(struct bh_server *server,
+                                struct bh_session *session,
+                                const struct bh_path *path,
+                                const struct bh_command *command, bool data,
+                                uint64_t number)
 {
     uint8_t status = BH_OK;
+    bool again = false;
 
-    *number = bh_window_infer(session->window, bh_number_low(command));
-    *again = false;
-    switch (bh_window_check(session->window, *number, &status)) {
-    case BH_NUMBER_NEW:
+    switch (bh_window_check(session->window, number, &status)) {
+    case BH_NUMBER_NEW: /* it runs */
         bh_session_heard(server, session, &path->peer);
-        if (!bh_number_runs(session, *number))
-            return true;
         break;
     case BH_NUMBER_AHEAD:
         bh_strict_answer(server, path, command, BH_ERR_AHEAD);
         return false;
     case BH_NUMBER_SEEN:
         bh_session_heard(server, session, &path->peer);
-        *again = data && status == BH_OK && !bh_number_runs(session, *number);
+        again = data && status == BH_OK && !bh_number_runs(session, number);
         if (!data || status != BH_OK)
             bh_strict_answer(server, path, command, status);
         break;
@@ -57,6 +56,25 @@ bool bh_number_passes(struct bh_server *server, struct bh_session *session,
         break;
     }
     server->counters.repeated++;
+    return again;
+}
+
+bool bh_number_passes(struct bh_server *server, struct bh_session *session,
+                      const struct bh_path *path,
+                      const struct bh_command *command, bool data,
+                      uint64_t *number, bool *again)
+{
+    uint64_t n = bh_window_infer(session->window, bh_number_low(command));
+    uint8_t status;
+
+    *number = n;
+    *again = false;
+    if (bh_window_check(session->window, n, &status) == BH_NUMBER_NEW &&
+        !bh_number_runs(session, n)) {
+        bh_session_heard(server, session, &path->peer);
+        return true;
+    }
+    *again = brings_data(server, session, path, command, data, n);
     return *again;
 }
 

@@ -93,9 +93,11 @@ static void wake(struct bh_server *server, struct bh_volume *volume)
 void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
                   struct bh_request *request)
 {
+    bool waits = blocked(server, volume, request);
+
     bh_list_append(&volume->queue, &request->link);
     request->queued = true;
-    if (blocked(server, volume, request)) {
+    if (waits) {
         request->state = BH_REQUEST_WAITING;
         volume->waiting++;
         return;

@@ -36,7 +36,6 @@ void bh_request_free(struct bh_server *server, struct bh_request *request)
 {
     request->host->request_count--;
     bh_host_disown(&server->hosts, request->host);
-    request->host = NULL;
     request->state = BH_REQUEST_FREE;
     /* To the front: the slot used last is the one in the cache. */
     bh_list_append(server->free_requests.next, &request->link);
@@ -70,14 +69,14 @@ uint32_t bh_request_header_len(const struct bh_request *request)
 static uint32_t put_strict_header(struct bh_request *request, uint32_t i,
                                   uint8_t status)
 {
-    const struct bh_command *command = &request->command;
-    uint16_t number = (uint16_t)(bh_number_low(command) + i);
+    uint16_t number = (uint16_t)(request->number + i);
     uint8_t *at = request->buffer;
 
     if (i > 0)
         at += (size_t)i * request->job.stride;
-    return (uint32_t)bh_strict_reply_encode(
-        at, (uint8_t)number, status, (uint8_t)(number >> 8), command->session);
+    return (uint32_t)bh_strict_reply_encode(at, (uint8_t)number, status,
+                                            (uint8_t)(number >> 8),
+                                            request->command.session);
 }
 
 uint32_t bh_request_put_header(struct bh_request *request, uint32_t i,

@@ -35,6 +35,7 @@ struct tables {
     struct bh_server *server;
     struct bh_session *sessions;
     struct bh_window *windows;
+    uint8_t (*statuses)[BH_WINDOW_MAX];
     struct bh_pending *pendings;
     struct bh_volume *volumes;
     struct bh_volume **volume_buckets;
@@ -54,6 +55,7 @@ static size_t lay_out(const struct bh_server_config *config, uint8_t *base,
     t->server = carve(base, &at, 1, sizeof *t->server);
     t->sessions = carve(base, &at, config->session_count, sizeof *t->sessions);
     t->windows = carve(base, &at, config->session_count, sizeof *t->windows);
+    t->statuses = carve(base, &at, config->session_count, sizeof *t->statuses);
     t->pendings = carve(base, &at, BH_PENDING_MAX, sizeof *t->pendings);
     t->volumes = carve(base, &at, volumes, sizeof *t->volumes);
     t->volume_buckets = carve(base, &at, bh_hosts_bucket_count(volumes),
@@ -111,16 +113,27 @@ static void fill_rings(struct bh_server *server, uint8_t *buffers)
     }
 }
 
+static bool is_unsettled(const struct bh_server *server)
+{
+    return server->proving_due || !bh_list_empty(&server->unsettled);
+}
+
 /* What the call has made possible elsewhere: sessions that waited for a lock,
  * volumes to attach, sync or detach. Done last, so that nothing is decided on
  * a state that is only half there. */
-static void settle(struct bh_server *server)
+BH_COLD static void settle_all(struct bh_server *server)
 {
-    while (server->proving_due || !bh_list_empty(&server->unsettled)) {
+    while (is_unsettled(server)) {
         if (server->proving_due)
             bh_proving_advance(server);
         bh_volumes_settle(server);
     }
+}
+
+static void settle(struct bh_server *server)
+{
+    if (is_unsettled(server))
+        settle_all(server);
 }
 
 size_t bh_server_table_size(const struct bh_server_config *config)
@@ -172,6 +185,7 @@ struct bh_server *bh_server_init(void *memory,
         open_table(server, table);
     server->sessions = t.sessions;
     server->windows = t.windows;
+    server->statuses = t.statuses;
     server->pendings = t.pendings;
     server->volumes = t.volumes;
     server->volume_buckets = t.volume_buckets;
@@ -209,9 +223,9 @@ void bh_server_set_time(struct bh_server *server, uint64_t utc_seconds,
  * In.
  */
 
-uint32_t bh_owner_of(const struct bh_server *server, const struct bh_peer *peer)
+uint16_t bh_owner_of(const struct bh_server *server, const struct bh_peer *peer)
 {
-    return (uint32_t)bh_hash(server->config.hash_key, peer->host, BH_HOST_LEN);
+    return (uint16_t)bh_hash(server->config.hash_key, peer->host, BH_HOST_LEN);
 }
 
 void bh_text_copy(char *out, size_t room, const char *text)
@@ -275,7 +289,7 @@ static void session_kept(struct bh_server *server, struct bh_session *session,
 
     if (!bh_number_passes(server, session, path, keep, false, &number, &again))
         return;
-    bh_session_record(server, session, number, 1, BH_OK);
+    bh_session_record(server, session, number, 1, BH_OK, true);
     bh_strict_answer(server, path, keep, BH_OK);
 }
 
@@ -307,8 +321,9 @@ static bool strict_keep(struct bh_server *server, const struct bh_path *path,
 
 /* The rate keeps two servers, one of them with a forged address, from
  * answering each other for ever. */
-static void keep_received(struct bh_server *server, const struct bh_path *path,
-                          const uint8_t *bytes, size_t len)
+BH_COLD static void keep_received(struct bh_server *server,
+                                  const struct bh_path *path,
+                                  const uint8_t *bytes, size_t len)
 {
     static const uint8_t answer[BH_KEEP_LEN] = {BH_PACKET_KEEP};
     struct bh_host *host;

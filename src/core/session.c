@@ -3,6 +3,7 @@
 #include "core/session.h"
 
 #include "core/internal.h"
+#include "wire/opcode.h"
 
 #include <assert.h>
 #include <string.h>
@@ -127,14 +128,21 @@ static void begin_counting(struct bh_server *server, struct bh_session *session,
     }
 }
 
+struct bh_window *bh_session_window(struct bh_server *server, uint32_t slot)
+{
+    struct bh_window *window = &server->windows[slot];
+
+    bh_window_init(window, server->statuses[slot]);
+    return window;
+}
+
 /* A strict session has a window, in which numbers may stand already. */
 static void begin_window(struct bh_window *window,
                          const struct bh_pending *pending)
 {
-    bh_window_init(window);
     for (uint64_t n = 1; n <= BH_WINDOW_MAX; n++)
         if (pending->unknown >> (n - 1) & 1)
-            bh_window_record(window, n, BH_ERR_OPCODE);
+            bh_window_record(window, n, 1, BH_ERR_OPCODE);
 }
 
 /* Makes room for one more session on a virtual volume. It holds nothing that
@@ -215,7 +223,8 @@ struct bh_session *bh_session_new(struct bh_server *server,
                     pending->flags);
     begin_counting(server, session, pending);
     if (pending->flags & BH_FLAG_STRICT) {
-        session->window = &server->windows[session - server->sessions];
+        session->window =
+            bh_session_window(server, (uint32_t)(session - server->sessions));
         begin_window(session->window, pending);
         bh_keep_no_intents(server, session);
     }
@@ -239,7 +248,8 @@ static void note_end(struct bh_server *server, const struct bh_session *session)
 }
 
 /* The last request is over: the lock, the id and the slot are free. */
-static void remove_session(struct bh_server *server, struct bh_session *session)
+BH_COLD static void remove_session(struct bh_server *server,
+                                   struct bh_session *session)
 {
     struct bh_volume *volume = session->volume;
 
@@ -271,7 +281,7 @@ static void remove_session(struct bh_server *server, struct bh_session *session)
 static void keep_over(struct bh_server *server, struct bh_session *session)
 {
     session->over = true;
-    bh_ids_doom(&server->ids, session->id, server->now, BH_ERR_SESSION);
+    bh_ids_doom(&server->ids, session->id, BH_ERR_SESSION);
     bh_keep_closed(server, session->id);
     bh_keep_session(server, session);
 }
@@ -293,7 +303,8 @@ void bh_session_end(struct bh_server *server, struct bh_session *session,
 
 /* Nothing else is under way: a DISCON is answered when what the session wrote
  * is stable. */
-static void close_session(struct bh_server *server, struct bh_session *session)
+BH_COLD static void close_session(struct bh_server *server,
+                                  struct bh_session *session)
 {
     if (session->access == BH_ACCESS_WRITER)
         bh_command_admit(server, session->closing);
@@ -309,26 +320,51 @@ void bh_session_request_began(struct bh_session *session,
     session->request_count++;
 }
 
-/* Of a run, a READ may have brought some before. */
-static void record(struct bh_session *session, uint64_t number, uint8_t status)
+/* What is recorded is in doubt no longer. Of a run, a READ may have brought
+ * some before. */
+BH_COLD static void doubt_less(struct bh_session *session, uint64_t number,
+                               uint32_t count)
 {
     uint8_t old;
 
-    if (number <= session->window->highest &&
-        bh_window_check(session->window, number, &old) != BH_NUMBER_NEW)
-        return;
-    bh_window_record(session->window, number, status);
-    session->doubts &= ~((uint64_t)1 << number % BH_WINDOW_MAX);
+    for (uint64_t n = number; n < number + count; n++)
+        if (n > session->window->highest ||
+            bh_window_check(session->window, n, &old) == BH_NUMBER_NEW)
+            session->doubts &= ~((uint64_t)1 << n % BH_WINDOW_MAX);
+}
+
+/* What one server after the other has not told of must not add up. */
+static bool is_unsure(const struct bh_session *session)
+{
+    return session->window != NULL && bh_window_unsure(session->window);
+}
+
+BH_SLOW static void keep_now(struct bh_server *server,
+                             struct bh_session *session)
+{
+    session->unkept = is_unsure(session) ? BH_UNKEPT_MAX : 0;
+    bh_keep_numbers(server, session);
+}
+
+void bh_session_keep_numbers(struct bh_server *server,
+                             struct bh_session *session, uint32_t count,
+                             bool changes)
+{
+    session->unkept += count;
+    if (changes || session->unkept > BH_UNKEPT_MAX)
+        keep_now(server, session);
 }
 
 void bh_session_record(struct bh_server *server, struct bh_session *session,
-                       uint64_t number, uint32_t count, uint8_t status)
+                       uint64_t number, uint32_t count, uint8_t status,
+                       bool changes)
 {
-    for (uint32_t i = 0; i < count; i++)
-        record(session, number + i, status);
+    if (session->doubts != 0)
+        doubt_less(session, number, count);
+    bh_window_record(session->window, number, count, status);
     if (status != BH_OK)
         bh_keep_statuses(server, session);
-    bh_keep_numbers(server, session);
+    bh_session_keep_numbers(server, session, count, changes || status != BH_OK);
 }
 
 /* The session has one request less. */
@@ -354,7 +390,8 @@ void bh_session_request_over(struct bh_server *server,
     if (request->strict && !request->discon &&
         (!request->again || request->count > 1))
         bh_session_record(server, request->session, request->number,
-                          request->count, status);
+                          request->count, status,
+                          (request->row->flags & BH_OP_READS) != BH_OP_READS);
     leave(server, request);
 }
 

@@ -48,6 +48,7 @@ struct bh_session {
     uint64_t doubts;            /* bit n mod W: WRITE n is in doubt */
     uint64_t heard_ms;          /* the last valid request */
     uint32_t request_count;
+    uint32_t unkept; /* numbers of READs since they were last kept */
     uint16_t id;
     struct bh_peer peer; /* heard last: another host's if it roams */
     uint8_t state;       /* enum bh_session_state */
@@ -126,6 +127,9 @@ bool bh_session_available(struct bh_server *server, const struct bh_host *host);
 struct bh_session *bh_session_new(struct bh_server *server,
                                   struct bh_pending *pending);
 
+/* An empty window for the strict session of this slot. */
+struct bh_window *bh_session_window(struct bh_server *server, uint32_t slot);
+
 /* Its fields, for one that is not in its place yet. */
 void bh_session_init(struct bh_session *session, uint16_t id,
                      const struct bh_peer *peer, uint8_t access, uint8_t flags);
@@ -134,10 +138,17 @@ void bh_session_init(struct bh_session *session, uint16_t id,
 void bh_session_seat(struct bh_server *server, struct bh_session *session,
                      struct bh_volume *volume, struct bh_host *host);
 
-/* A strict session has carried out what has `count` numbers from `number` on;
- * the next server knows it too. */
+/* A strict session has carried out what has `count` numbers from `number` on.
+ * The next server knows it too if it `changes` anything; of READs that went
+ * well it knows all but the last BH_UNKEPT_MAX. */
 void bh_session_record(struct bh_server *server, struct bh_session *session,
-                       uint64_t number, uint32_t count, uint8_t status);
+                       uint64_t number, uint32_t count, uint8_t status,
+                       bool changes);
+
+/* The same, when the session's numbers stand already. */
+void bh_session_keep_numbers(struct bh_server *server,
+                             struct bh_session *session, uint32_t count,
+                             bool changes);
 
 /* The session ends, now or with its last request. */
 void bh_session_end(struct bh_server *server, struct bh_session *session,

@@ -57,7 +57,7 @@ static struct bh_record *record_at(const struct bh_table *table,
                                    const struct bh_table_shape *shape,
                                    unsigned kind, uint32_t slot, unsigned copy)
 {
-    size_t index = 2 * (size_t)slot + copy;
+    size_t index = (size_t)copy * shape->count + slot;
 
     return (void *)(table->areas[kind] + index * record_len(shape));
 }
@@ -244,7 +244,7 @@ void bh_table_store(struct bh_table *table, unsigned kind, uint32_t slot,
     place = place_of(table, kind, slot);
     first = record_at(table, shape, kind, slot, 0);
     record = record_at(table, shape, kind, slot, 1);
-    if (first->stamp <= record->stamp)
+    if (first->stamp == 0 || first->stamp <= record->stamp)
         record = first; /* the older one */
     table->head->storing = place;
     fence();

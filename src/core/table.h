@@ -9,8 +9,11 @@
  * between two instructions, so what was stored before is there, and at most
  * the record that was just being written is half there.
  *
- *     head | kind 0: slot 0: record, record; slot 1: ... | ... | marks
- *     record: stamp, check, content
+ *     head | kind 0: record of slot 0, of slot 1 ...; second records | ... |
+ * marks record: stamp, check, content
+ *
+ * The second records lie apart: of what is stored once, as is most of an idle
+ * session, only the pages of the first ones are ever touched.
  *
  * A mark is a byte for each slot of kind 0, which any thread may set at any
  * time: for what must not wait until the server has time for a store.
@@ -33,7 +36,7 @@
 #include <stdint.h>
 
 #define BH_TABLE_KINDS 8u
-#define BH_TABLE_VERSION 2u /* of contents and layout */
+#define BH_TABLE_VERSION 3u /* of contents and layout */
 #define BH_TABLE_MARK 0xFFu
 
 struct bh_table_shape {

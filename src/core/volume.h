@@ -143,7 +143,7 @@ void bh_volume_commit(struct bh_server *server, struct bh_volume *volume,
 void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
                   struct bh_request *request);
 
-/* The job of a queued request is done, and makes room for another. */
+/* The job of a WRITE is done, and makes room for another. */
 void bh_queue_job_done(struct bh_server *server, struct bh_volume *volume);
 
 /* Takes a request out that has its final status, and starts what waited for

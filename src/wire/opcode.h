@@ -10,6 +10,7 @@
 #define BH_OP_CHANGES 2u
 #define BH_OP_DATA 4u
 #define BH_OP_STRICT 8u
+#define BH_OP_READS (BH_OP_LSN | BH_OP_DATA) /* sectors, and nothing else */
 
 enum bh_opcode {
 #define BH_OPCODE(code, NAME, name, body, flags) BH_OP_##NAME = code,

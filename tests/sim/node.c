@@ -204,7 +204,8 @@ static void cut_table(struct world *world, uint64_t stamp_before)
     if (whole == stores || rng_hits(&world->rng, PERCENT(20)) ||
         !find_stamp(node, stamp_before + whole + 1, &kind, &index))
         return;
-    head->storing = 1u + node->server->table.firsts[kind] + index / 2;
+    head->storing = 1u + node->server->table.firsts[kind] +
+                    index % head->shapes[kind].count;
     take_record(node, kind, index,
                 rng_below(&world->rng,
                           node->server->table.head->shapes[kind].len + 16));

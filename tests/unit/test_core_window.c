@@ -3,6 +3,8 @@
  * remembers every number. */
 #include "core/window.h"
 
+#include "wire/protocol.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -12,6 +14,7 @@
 #include <cmocka.h>
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
@@ -60,16 +63,28 @@ static uint8_t status_for(uint64_t number)
     return (uint8_t)(number * 7 + 1);
 }
 
+static uint8_t statuses[W];
+
+/* A window that goes its own way from here on. */
+static struct bh_window copy_of(const struct bh_window *window, uint8_t own[W])
+{
+    struct bh_window copy = *window;
+
+    memcpy(own, window->status, W);
+    copy.status = own;
+    return copy;
+}
+
 static void record_both(struct bh_window *window, uint64_t number)
 {
-    bh_window_record(window, number, status_for(number));
+    bh_window_record(window, number, 1, status_for(number));
     ref_record(number, status_for(number));
 }
 
 /* Everything below `highest` is recorded, and it too. */
 static void fill_to(struct bh_window *window, uint64_t highest)
 {
-    bh_window_init(window);
+    bh_window_init(window, statuses);
     ref_init();
     for (uint64_t n = 1; n <= highest; n++)
         record_both(window, n);
@@ -173,7 +188,7 @@ static void the_bits_above_16_are_inferred(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct bh_window window;
 
-        bh_window_init(&window);
+        bh_window_init(&window, statuses);
         window.highest = rows[i].highest;
         if (bh_window_infer(&window, rows[i].low) != rows[i].number)
             fail_msg("row %zu: %" PRIu64, i,
@@ -191,7 +206,7 @@ static void inference_holds_to_its_bound_and_no_further(void **state)
         uint64_t h = highest[i], oldest = h + W - 65535;
         struct bh_window window;
 
-        bh_window_init(&window);
+        bh_window_init(&window, statuses);
         window.highest = h;
         for (uint64_t n = oldest; n <= h + W; n++)
             assert_int_equal(bh_window_infer(&window, (uint16_t)n), n);
@@ -210,7 +225,8 @@ static void deliver_rest(const struct bh_window *before, uint64_t base,
                          unsigned count, unsigned done)
 {
     for (unsigned i = 0; i < count; i++) {
-        struct bh_window window = *before;
+        uint8_t own[W];
+        struct bh_window window = copy_of(before, own);
         uint64_t highest = ref.highest, unseen = ref.lowest_unseen,
                  number = base + 1 + i;
         uint8_t status;
@@ -267,7 +283,8 @@ static void arrive(const struct bh_window *before, unsigned depth)
     if (depth == 0)
         return;
     for (unsigned which = 0; which < 16; which++) {
-        struct bh_window window = *before;
+        uint8_t own[W];
+        struct bh_window window = copy_of(before, own);
         uint64_t number = near_an_edge(which), highest = ref.highest,
                  unseen = ref.lowest_unseen;
 
@@ -316,9 +333,126 @@ static void a_long_life_with_loss_and_reordering_agrees(void **state)
     }
 }
 
+/*
+ * Runs, and what a kill forgets.
+ */
+
+static void a_run_is_recorded_as_its_numbers_one_by_one(void **state)
+{
+    (void)state;
+    for (uint64_t first = 1; first <= 130; first++) {
+        for (uint32_t count = 1; count <= BH_WINDOW_MAX; count++) {
+            struct bh_window whole, single;
+            uint8_t own[W];
+            uint8_t status = count % 3 == 0 ? BH_ERR_STORAGE : BH_OK;
+
+            fill_to(&whole, 66);
+            single = copy_of(&whole, own);
+            if (first + count - 1 > 66 + BH_WINDOW_MAX)
+                continue;
+            bh_window_record(&whole, first, count, status);
+            for (uint64_t n = first; n < first + count; n++)
+                bh_window_record(&single, n, 1, status);
+            assert_memory_equal(whole.status, own, W);
+            single.status = whole.status;
+            assert_memory_equal(&whole, &single, sizeof whole);
+        }
+    }
+}
+
+/* A client with a window of W, whose READs are done in any order. */
+struct reader {
+    uint64_t oldest;                  /* not answered */
+    uint64_t sent;                    /* below oldest + W */
+    bool answered[2 * BH_WINDOW_MAX]; /* number n at n mod 2 W */
+};
+
+static void sends_what_it_may(struct reader *reader,
+                              const struct bh_window *window)
+{
+    uint8_t status;
+
+    for (; reader->sent < reader->oldest + BH_WINDOW_MAX; reader->sent++) {
+        uint64_t n = reader->sent;
+
+        reader->answered[n % (2 * BH_WINDOW_MAX)] = false;
+        assert_int_equal(bh_window_infer(window, (uint16_t)n), n);
+        assert_int_equal(bh_window_check(window, n, &status), BH_NUMBER_NEW);
+    }
+}
+
+/* One that waits is done; says whether the server of now knew of it. */
+static bool is_answered_one(struct reader *reader, struct bh_window *window)
+{
+    uint64_t n = reader->oldest + (uint64_t)rand() % BH_WINDOW_MAX;
+    uint8_t status;
+    bool fresh;
+
+    while (reader->answered[n % (2 * BH_WINDOW_MAX)])
+        n = reader->oldest + (uint64_t)rand() % BH_WINDOW_MAX;
+    assert_int_equal(bh_window_infer(window, (uint16_t)n), n);
+    fresh = bh_window_check(window, n, &status) == BH_NUMBER_NEW;
+    assert_true(fresh || bh_window_check(window, n, &status) == BH_NUMBER_SEEN);
+    bh_window_record(window, n, 1, BH_OK);
+    reader->answered[n % (2 * BH_WINDOW_MAX)] = true;
+    while (reader->oldest < reader->sent &&
+           reader->answered[reader->oldest % (2 * BH_WINDOW_MAX)])
+        reader->oldest++;
+    return fresh;
+}
+
+static void kills_between_reads_stop_no_client(void **state)
+{
+    struct bh_window window, kept;
+    struct reader reader = {.oldest = 1, .sent = 1};
+    uint32_t unkept = 0;
+
+    (void)state;
+    srand(1);
+    bh_window_init(&window, statuses);
+    kept = window;
+    for (int i = 0; i < 1000000; i++) {
+        sends_what_it_may(&reader, &window);
+        unkept += is_answered_one(&reader, &window);
+        if (unkept > BH_UNKEPT_MAX) {
+            kept = window;
+            unkept = bh_window_unsure(&window) ? BH_UNKEPT_MAX : 0;
+        }
+        if (rand() % 50 == 0) {
+            window = kept;
+            bh_window_restored(&window);
+            unkept = BH_UNKEPT_MAX;
+        }
+    }
+    assert_true(reader.oldest > 500000);
+}
+
+static void after_a_kill_the_rule_is_exact_again_in_time(void **state)
+{
+    struct bh_window window;
+    uint8_t status;
+
+    (void)state;
+    fill_to(&window, 100);
+    bh_window_restored(&window);
+    assert_int_equal(bh_window_check(&window, 101 + 160, &status),
+                     BH_NUMBER_AHEAD);
+    for (uint64_t n = 101; n <= 100 + BH_UNKEPT_MAX + BH_WINDOW_MAX + 1; n++)
+        bh_window_record(&window, n, 1, BH_OK);
+    assert_int_equal(
+        bh_window_check(&window, window.highest + BH_WINDOW_MAX, &status),
+        BH_NUMBER_NEW);
+    assert_int_equal(
+        bh_window_check(&window, window.highest + BH_WINDOW_MAX + 1, &status),
+        BH_NUMBER_AHEAD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_is_recorded_as_its_numbers_one_by_one),
+        cmocka_unit_test(kills_between_reads_stop_no_client),
+        cmocka_unit_test(after_a_kill_the_rule_is_exact_again_in_time),
         cmocka_unit_test(verdicts_follow_h_u_and_w),
         cmocka_unit_test(the_bits_above_16_are_inferred),
         cmocka_unit_test(inference_holds_to_its_bound_and_no_further),
