@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "volume/name.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 char *bh_name_trim(const char *name, char *out, size_t len)
@@ -39,6 +40,25 @@ const char *bh_name_problem(const char *name)
             part++;
     }
     return NULL;
+}
+
+bool bh_name_split(const char *name, char *image, size_t len,
+                   unsigned *partition)
+{
+    const char *mark = strrchr(name, '#');
+    size_t digits, used;
+
+    if (mark == NULL || mark == name)
+        return false;
+    used = (size_t)(mark - name);
+    digits = strspn(mark + 1, "0123456789");
+    if (digits < 1 || digits > 2 || mark[1] == '0' ||
+        mark[1 + digits] != '\0' || used >= len)
+        return false;
+    memcpy(image, name, used);
+    image[used] = '\0';
+    *partition = (unsigned)strtoul(mark + 1, NULL, 10);
+    return true;
 }
 
 static char lower(char c)

@@ -64,6 +64,35 @@ static void names_that_could_lead_elsewhere_are_a_problem(void **state)
             fail_msg("'%s' passes", bad[i]);
 }
 
+static void a_partition_is_split_off_its_image(void **state)
+{
+    static const struct {
+        const char *name, *image;
+        unsigned partition;
+    } rows[] = {
+        {"a.img#1", "a.img", 1},     {"d/a#12", "d/a", 12}, {"a#b#3", "a#b", 3},
+        {"a#1#2", "a#1", 2},         {":7#4", ":7", 4},     {"a #99", "a ", 99},
+        {"1234567#1", "1234567", 1},
+    };
+    static const char *const bad[] = {
+        "",     "a",     "#1",   "a#",   "a#0",  "a#01",       "a#x",
+        "a#1x", "a#100", "a#-1", "a#+1", "a# 1", "12345678#1", "a#1 ",
+    };
+    char image[8];
+    unsigned partition;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_true(
+            bh_name_split(rows[i].name, image, sizeof image, &partition));
+        assert_string_equal(image, rows[i].image);
+        assert_int_equal(partition, rows[i].partition);
+    }
+    for (size_t i = 0; i < COUNT(bad); i++)
+        if (bh_name_split(bad[i], image, sizeof image, &partition))
+            fail_msg("'%s' is split", bad[i]);
+}
+
 static void only_ascii_letters_have_two_cases(void **state)
 {
     static const struct {
@@ -95,6 +124,7 @@ int main(void)
         cmocka_unit_test(blanks_cr_and_lf_go_at_the_end_only),
         cmocka_unit_test(what_does_not_fit_is_cut),
         cmocka_unit_test(names_that_could_lead_elsewhere_are_a_problem),
+        cmocka_unit_test(a_partition_is_split_off_its_image),
         cmocka_unit_test(only_ascii_letters_have_two_cases),
     };
 
