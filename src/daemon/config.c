@@ -4,12 +4,14 @@
 #include "core/limits.h"
 #include "daemon/value.h"
 #include "net/address.h"
+#include "volume/format.h"
 #include "volume/name.h"
 #include "wire/protocol.h"
 
 #include <errno.h>
 #include <ini.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,7 +105,8 @@ static struct bh_volume_spec *add_spec(struct bh_volume_spec **specs,
                                                .mode = OPEN,
                                                .takeover = OPEN,
                                                .sync = OPEN,
-                                               .exponent = OPEN};
+                                               .exponent = OPEN,
+                                               .format = OPEN};
     return &(*specs)[(*count)++];
 }
 
@@ -145,9 +148,13 @@ int bh_config_serve(struct bh_config *config, const char *path,
                     char problem[BH_PROBLEM_LEN])
 {
     struct bh_contents *contents = &config->contents;
+    char image[PATH_MAX];
+    unsigned partition;
     struct stat st;
 
-    if (stat(path, &st) != 0)
+    if (stat(path, &st) != 0 &&
+        (!bh_name_split(path, image, sizeof image, &partition) ||
+         stat(image, &st) != 0))
         return complain(problem, "cannot serve %s: %s", path, strerror(errno));
     if (S_ISDIR(st.st_mode)) {
         add_spec(&contents->directories, &contents->directory_count)->path =
@@ -207,6 +214,8 @@ static int shared_key(const struct reader *reader, const char *section,
 {
     static const char *const takeovers[] = {"host", "address", "never", NULL};
     static const char *const syncs[] = {"flush", "write", NULL};
+    static const char *const formats[] = {"auto", "raw",  "2mg", "atr", "jvc",
+                                          "vdk",  "dc42", "vhd", NULL};
     const char *expected;
     bool good;
 
@@ -216,6 +225,9 @@ static int shared_key(const struct reader *reader, const char *section,
     } else if (strcmp(key, "sync") == 0) {
         good = bh_value_word(value, syncs, &spec->sync);
         expected = "flush or write";
+    } else if (strcmp(key, "format") == 0) {
+        good = bh_value_word(value, formats, &spec->format);
+        expected = "auto, raw, 2mg, atr, jvc, vdk, dc42 or vhd";
     } else if (strcmp(key, "idle") == 0) {
         good = bh_value_time(value, &spec->idle_ms);
         expected = "a time such as 90s, 30m or 2h, or never";
@@ -379,6 +391,13 @@ static int one_key(void *context, const char *section, const char *key,
     return error == 0;
 }
 
+/* Whether it says that there is a header. */
+static bool has_format(const struct bh_volume_spec *spec)
+{
+    return spec->format != OPEN && spec->format != BH_FORMAT_AUTO &&
+           spec->format != BH_FORMAT_RAW;
+}
+
 /* What one key alone cannot tell. */
 static int check_volumes(const struct bh_config *config, const char *path,
                          char problem[BH_PROBLEM_LEN])
@@ -393,6 +412,13 @@ static int check_volumes(const struct bh_config *config, const char *path,
             return complain(problem,
                             "%s: [volume %s] has both size and grow; a volume "
                             "of fixed size cannot grow",
+                            path, spec->name);
+        if (has_format(spec) && (spec->first != 0 || spec->size_limit != 0 ||
+                                 spec->grow_limit != 0))
+            return complain(problem,
+                            "%s: [volume %s] has a format, whose header says "
+                            "where the volume lies; it goes without offset, "
+                            "size and grow",
                             path, spec->name);
     }
     return 0;
@@ -430,6 +456,10 @@ static void settle_spec(struct bh_volume_spec *spec,
         spec->sync = defaults->sync;
     if (spec->exponent == OPEN)
         spec->exponent = defaults->exponent;
+    if (spec->format == OPEN)
+        spec->format = defaults->format;
+    if (spec->first != 0 || spec->size_limit != 0)
+        spec->format = BH_FORMAT_RAW; /* it is known where the volume lies */
     if (spec->idle_ms == OPEN_TIME)
         spec->idle_ms = defaults->idle_ms;
     if (config->read_only)

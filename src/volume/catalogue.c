@@ -282,7 +282,8 @@ int bh_catalogue_set(struct bh_catalogue *catalogue,
 }
 
 /* The facts of an image by its exact name. One that no scan has found, such as
- * a file that is new or reached by a link to a directory, has no number. */
+ * a file that is new or reached by a link to a directory, has no number; a
+ * partition has its image's. */
 static int exact(struct bh_catalogue *catalogue, const char *name,
                  struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
 {
@@ -296,34 +297,51 @@ static int exact(struct bh_catalogue *catalogue, const char *name,
     bh_place_close(&place);
     if (error != 0)
         return error;
-    image = find_image(catalogue, catalogue->image_count, name);
+    image = find_image(catalogue, catalogue->image_count, place.image);
     facts->number = image != NULL ? image->number : BH_NO_NUMBER;
     return 0;
+}
+
+/* The same for a name with "#N" behind it, or nothing. */
+static int exact_part(struct bh_catalogue *catalogue, const char *name,
+                      const char *part, struct bh_volume_facts *facts,
+                      char cause[BH_CAUSE_LEN])
+{
+    char whole[BH_VOLUME_NAME_LEN + 1];
+
+    if (snprintf(whole, sizeof whole, "%s%s", name, part) >= (int)sizeof whole)
+        return -ENOENT;
+    return exact(catalogue, whole, facts, cause);
 }
 
 /* A name that differs from the client's only in case, if exactly one is
  * served; machines with upper case alone need it. */
 static int alike(struct bh_catalogue *catalogue, const char *name,
-                 struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
+                 const char *part, struct bh_volume_facts *facts,
+                 char cause[BH_CAUSE_LEN])
 {
-    char problem[BH_CAUSE_LEN];
-    struct bh_volume_facts found;
-    int matches = 0;
+    int matches = 0, result = -ENOENT;
 
     for (size_t i = 0; i < catalogue->image_count; i++) {
         const char *known = catalogue->images[i].name;
+        struct bh_volume_facts found;
+        int error;
 
-        if (!bh_name_alike(known, name) || strcmp(known, name) == 0 ||
-            exact(catalogue, known, &found, problem) != 0)
+        if (!bh_name_alike(known, name) || strcmp(known, name) == 0)
             continue;
-        *facts = found;
+        error = exact_part(catalogue, known, part, &found, cause);
+        if (error == -ENOENT)
+            continue;
+        if (error == 0)
+            *facts = found;
+        result = error;
         matches++;
     }
-    if (matches > 1)
-        snprintf(cause, BH_CAUSE_LEN,
-                 "%d images differ from it only in upper and lower case",
-                 matches);
-    return matches == 1 ? 0 : -ENOENT;
+    if (matches <= 1)
+        return result;
+    snprintf(cause, BH_CAUSE_LEN,
+             "%d images differ from it only in upper and lower case", matches);
+    return -ENOENT;
 }
 
 static int numbered(struct bh_catalogue *catalogue, const char *digits,
@@ -332,11 +350,11 @@ static int numbered(struct bh_catalogue *catalogue, const char *digits,
     char *end;
     unsigned long number = strtoul(digits, &end, 10);
 
-    if (*digits >= '0' && *digits <= '9' && *end == '\0')
+    if (*digits >= '0' && *digits <= '9' && (*end == '\0' || *end == '#'))
         for (size_t i = 0; i < catalogue->image_count; i++)
             if (catalogue->images[i].number == number)
-                return exact(catalogue, catalogue->images[i].name, facts,
-                             cause);
+                return exact_part(catalogue, catalogue->images[i].name, end,
+                                  facts, cause);
     snprintf(cause, BH_CAUSE_LEN, "no image has this number");
     return -ENOENT;
 }
@@ -345,7 +363,9 @@ static int numbered(struct bh_catalogue *catalogue, const char *digits,
 static int look_up(struct bh_catalogue *catalogue, const char *name,
                    struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
 {
+    char image[BH_VOLUME_NAME_LEN + 1];
     const char *problem;
+    unsigned partition;
     int error;
 
     if (name[0] == ':')
@@ -356,7 +376,12 @@ static int look_up(struct bh_catalogue *catalogue, const char *name,
         return -ENOENT;
     }
     error = exact(catalogue, name, facts, cause);
-    return error == -ENOENT ? alike(catalogue, name, facts, cause) : error;
+    if (error == -ENOENT)
+        error = alike(catalogue, name, "", facts, cause);
+    if (error == -ENOENT &&
+        bh_name_split(name, image, sizeof image, &partition))
+        error = alike(catalogue, image, strrchr(name, '#'), facts, cause);
+    return error;
 }
 
 static int locked_look_up(struct bh_catalogue *catalogue, const char *name,

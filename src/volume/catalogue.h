@@ -5,7 +5,8 @@
  *
  * A name is that of a configured volume or single image, or the path of a
  * regular file beneath one of the directories, which no "..", symbolic link or
- * mount trick leaves (openat2). New files appear by themselves.
+ * mount trick leaves (openat2). New files appear by themselves. With "#N"
+ * behind it, a name or number stands for partition N of the image.
  *
  * Every name that was ever seen keeps its number, while the server runs and, if
  * there is a file for it, after that: `:7` stays what it was.
@@ -39,6 +40,7 @@ struct bh_volume_spec {
     uint64_t idle_ms;
     uint8_t mode, takeover, sync; /* enums of core/job.h */
     uint8_t exponent;             /* or BH_ANY_EXPONENT */
+    uint8_t format;               /* enum bh_format */
     bool roam;
 };
 

@@ -2,9 +2,13 @@
 #include "volume/locate.h"
 
 #include "volume/file.h"
+#include "volume/format.h"
+#include "volume/layout.h"
+#include "volume/name.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,16 +50,26 @@ static const char *kind_problem(mode_t mode, bool configured)
     return "it is no regular file";
 }
 
-static int open_spec(const struct bh_volume_spec *spec, const char *name,
-                     int flags)
+/* The path of a volume may end with "#N", too. */
+static int open_configured(const char *path, int flags, unsigned *partition)
 {
-    int fd;
+    char image[PATH_MAX];
+    int fd = open(path, flags);
 
-    flags |= O_CLOEXEC;
-    if (spec->name == NULL)
-        return open_beneath(spec->path, name, flags);
-    fd = open(spec->path, flags);
+    if (fd < 0 && errno == ENOENT &&
+        bh_name_split(path, image, sizeof image, partition))
+        fd = open(image, flags);
     return fd < 0 ? -errno : fd;
+}
+
+static int open_spec(const struct bh_volume_spec *spec, const char *image,
+                     int flags, unsigned *partition)
+{
+    flags |= O_CLOEXEC;
+    *partition = 0;
+    if (spec->name == NULL)
+        return open_beneath(spec->path, image, flags);
+    return open_configured(spec->path, flags, partition);
 }
 
 static const struct bh_volume_spec *
@@ -89,7 +103,8 @@ static int explain(int error, char cause[BH_CAUSE_LEN])
 static int place_at(const struct bh_volume_spec *spec, const char *name,
                     struct bh_place *out, char cause[BH_CAUSE_LEN])
 {
-    int fd = open_spec(spec, name, O_PATH);
+    unsigned partition;
+    int fd = open_spec(spec, name, O_PATH, &partition);
     const char *problem;
     struct stat st;
 
@@ -105,12 +120,13 @@ static int place_at(const struct bh_volume_spec *spec, const char *name,
         close(fd);
         return -ENOENT;
     }
-    *out = (struct bh_place){fd, spec};
+    *out = (struct bh_place){.fd = fd, .spec = spec, .partition = partition};
+    snprintf(out->image, sizeof out->image, "%s", name);
     return 0;
 }
 
-int bh_locate(const struct bh_contents *contents, const char *name,
-              struct bh_place *out, char cause[BH_CAUSE_LEN])
+static int locate_image(const struct bh_contents *contents, const char *name,
+                        struct bh_place *out, char cause[BH_CAUSE_LEN])
 {
     const struct bh_volume_spec *volume = find_volume(contents, name);
     int error = -ENOENT;
@@ -123,27 +139,29 @@ int bh_locate(const struct bh_contents *contents, const char *name,
     return error;
 }
 
+int bh_locate(const struct bh_contents *contents, const char *name,
+              struct bh_place *out, char cause[BH_CAUSE_LEN])
+{
+    char image[BH_VOLUME_NAME_LEN + 1];
+    unsigned partition;
+    int error = locate_image(contents, name, out, cause);
+
+    if (error != -ENOENT ||
+        !bh_name_split(name, image, sizeof image, &partition))
+        return error;
+    error = locate_image(contents, image, out, cause);
+    if (error == 0 && out->partition != 0) {
+        snprintf(cause, BH_CAUSE_LEN, "a partition has no partitions");
+        bh_place_close(out);
+        return -ENOENT;
+    }
+    out->partition = partition;
+    return error;
+}
+
 void bh_place_close(struct bh_place *place)
 {
     close(place->fd);
-}
-
-/* The size of a block device is known only once it is open. */
-static int size_of(const struct bh_place *place, const char *name,
-                   const struct stat *st, uint64_t *size)
-{
-    int fd, error;
-
-    if (S_ISREG(st->st_mode)) {
-        *size = (uint64_t)st->st_size;
-        return 0;
-    }
-    fd = open_spec(place->spec, name, O_RDONLY);
-    if (fd < 0)
-        return fd;
-    error = bh_file_size(fd, size);
-    close(fd);
-    return error;
 }
 
 /* Read-only if the volume is meant to be, or if we may not write there. */
@@ -154,21 +172,104 @@ static uint8_t mode_of(const struct bh_place *place)
     return place->spec->mode;
 }
 
+/* What header and partition table say goes before what is configured for the
+ * whole file, if the two agree. */
+static int narrow(struct bh_volume_facts *facts, const struct bh_extent *extent,
+                  bool partition, char cause[BH_CAUSE_LEN])
+{
+    if (extent->first == facts->first && extent->len == facts->byte_count)
+        return 0;
+    if (facts->grow_limit != 0 && !partition) {
+        snprintf(cause, BH_CAUSE_LEN,
+                 "it has a header, and only a raw image can grow");
+        return -EINVAL;
+    }
+    if (extent->exponent != BH_ANY_EXPONENT) {
+        if (facts->exponent != BH_ANY_EXPONENT &&
+            facts->exponent != extent->exponent) {
+            snprintf(cause, BH_CAUSE_LEN,
+                     "its sectors have %u bytes, and %u are configured",
+                     128u << extent->exponent, 128u << facts->exponent);
+            return -EINVAL;
+        }
+        facts->exponent = extent->exponent;
+    }
+    facts->first = extent->first;
+    facts->byte_count = facts->size_limit = extent->len;
+    facts->grow_limit = 0;
+    if (extent->read_only)
+        facts->mode = BH_MODE_READ_ONLY;
+    return 0;
+}
+
+static int look_into(int fd, const struct bh_layout *layout,
+                     struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
+{
+    struct bh_extent extent = {.exponent = BH_ANY_EXPONENT};
+    uint64_t size = 0;
+    int error = bh_file_size(fd, &size);
+
+    if (error != 0)
+        return explain(error, cause);
+    error = bh_file_span(facts, size, &facts->byte_count, cause);
+    if (error != 0)
+        return error;
+    extent.first = facts->first;
+    extent.len = facts->byte_count;
+    error = bh_layout_read(fd, layout, size, &extent, cause);
+    return error != 0 ? error
+                      : narrow(facts, &extent, layout->partition != 0, cause);
+}
+
+/* The path whose extension counts. */
+static const char *file_path(const struct bh_place *place, char whole[PATH_MAX])
+{
+    const char *path = place->spec->path;
+    unsigned partition;
+
+    if (place->spec->name == NULL)
+        return place->image;
+    if (place->partition != 0 &&
+        bh_name_split(path, whole, PATH_MAX, &partition))
+        return whole;
+    return path;
+}
+
+/* The file is opened only if it has to be: the size of a block device is not
+ * known before. */
+static int lay_out(const struct bh_place *place, const struct stat *st,
+                   struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
+{
+    char whole[PATH_MAX];
+    struct bh_layout layout = {.format = place->spec->format,
+                               .path = file_path(place, whole),
+                               .partition = place->partition};
+    unsigned ignored;
+    int fd, error;
+
+    if (S_ISREG(st->st_mode) && layout.partition == 0 &&
+        !bh_format_has_header(layout.format, layout.path))
+        return bh_file_span(facts, (uint64_t)st->st_size, &facts->byte_count,
+                            cause);
+    fd = open_spec(place->spec, place->image, O_RDONLY | O_NONBLOCK | O_NOCTTY,
+                   &ignored);
+    if (fd < 0)
+        return explain(fd, cause);
+    error = look_into(fd, &layout, facts, cause);
+    close(fd);
+    return error;
+}
+
 int bh_place_facts(const struct bh_place *place, const char *name,
                    struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
 {
     const struct bh_volume_spec *spec = place->spec;
     struct stat st;
-    uint64_t size = 0;
-    int error;
 
     if (fstat(place->fd, &st) != 0)
         return explain(-EIO, cause);
-    error = faccessat(place->fd, "", R_OK, AT_EMPTY_PATH | AT_EACCESS) == 0
-                ? size_of(place, name, &st, &size)
-                : -errno;
-    if (error != 0)
-        return explain(error, cause);
+    if (faccessat(place->fd, "", R_OK, AT_EMPTY_PATH | AT_EACCESS) != 0)
+        return explain(-errno, cause);
     *facts = (struct bh_volume_facts){.device = st.st_dev,
                                       .inode = st.st_ino,
                                       .first = spec->first,
@@ -181,19 +282,21 @@ int bh_place_facts(const struct bh_place *place, const char *name,
                                       .exponent = spec->exponent,
                                       .roam = spec->roam};
     snprintf(facts->name, sizeof facts->name, "%s", name);
-    return bh_file_span(facts, size, &facts->byte_count, cause);
+    return lay_out(place, &st, facts, cause);
 }
 
 int bh_locate_open(const struct bh_contents *contents, const char *name,
                    int flags, char cause[BH_CAUSE_LEN])
 {
     struct bh_place place;
+    unsigned ignored;
     int error = bh_locate(contents, name, &place, cause);
     int fd;
 
     if (error != 0)
         return error;
-    fd = open_spec(place.spec, name, flags | O_NONBLOCK | O_NOCTTY);
+    fd = open_spec(place.spec, place.image, flags | O_NONBLOCK | O_NOCTTY,
+                   &ignored);
     bh_place_close(&place);
     return fd < 0 ? explain(fd, cause) : fd;
 }

@@ -8,15 +8,20 @@
 struct bh_place {
     int fd; /* O_PATH: names the file and touches nothing */
     const struct bh_volume_spec *spec;
+    unsigned partition; /* of what the file holds; 0: all of it */
+    char image[BH_VOLUME_NAME_LEN + 1]; /* the name without the partition */
 };
 
-/* The file behind the exact name `name`. -ENOENT if there is none, or if it is
+/* The file behind the exact name `name`, which is "image#N" for a partition
+ * unless there is a file of that name. -ENOENT if there is none, or if it is
  * none that is served: `cause` says why. */
 int bh_locate(const struct bh_contents *contents, const char *name,
               struct bh_place *out, char cause[BH_CAUSE_LEN]);
 void bh_place_close(struct bh_place *place);
 
-/* All facts of the volume there but its number. */
+/* All facts of the volume there but its number. -EBADMSG if its header or its
+ * partition table is damaged, -EINVAL if they do not go with the configuration:
+ * `cause` says how. */
 int bh_place_facts(const struct bh_place *place, const char *name,
                    struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN]);
 

@@ -16,6 +16,7 @@
 
 #include "core/limits.h"
 #include "daemon/config.h"
+#include "volume/format.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 
@@ -194,6 +195,56 @@ static void a_read_only_server_has_read_only_volumes(void **state)
                      BH_MODE_READ_ONLY);
 }
 
+/* The server's format is for volumes that say neither theirs nor where they
+ * lie, and for directories. */
+static void who_says_where_a_volume_lies_wants_it_raw(void **state)
+{
+    static const struct {
+        const char *keys;
+        uint8_t without, with_vhd;
+    } rows[] = {
+        {"", BH_FORMAT_AUTO, BH_FORMAT_VHD},
+        {"format = auto\n", BH_FORMAT_AUTO, BH_FORMAT_AUTO},
+        {"format = RAW\n", BH_FORMAT_RAW, BH_FORMAT_RAW},
+        {"format = 2mg\n", BH_FORMAT_2MG, BH_FORMAT_2MG},
+        {"format = dc42\n", BH_FORMAT_DC42, BH_FORMAT_DC42},
+        {"offset = 64\n", BH_FORMAT_RAW, BH_FORMAT_RAW},
+        {"size = 1M\n", BH_FORMAT_RAW, BH_FORMAT_RAW},
+        {"format = auto\nsize = 1M\n", BH_FORMAT_RAW, BH_FORMAT_RAW},
+        {"grow = 1M\n", BH_FORMAT_AUTO, BH_FORMAT_VHD},
+    };
+    struct rig *rig = *state;
+    char text[200];
+
+    for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+        bh_config_free(&rig->config);
+        bh_config_init(&rig->config);
+        snprintf(text, sizeof text,
+                 "[volume x]\npath = a\n%s[server]\nserve = disks\n%s",
+                 rows[i / 2].keys, i % 2 == 0 ? "" : "format = vhd\n");
+        assert_int_equal(read_text(rig, text), 0);
+        bh_config_settle(&rig->config);
+        assert_int_equal(volume(rig, "x")->format, i % 2 == 0
+                                                       ? rows[i / 2].without
+                                                       : rows[i / 2].with_vhd);
+        assert_int_equal(rig->config.contents.directories[0].format,
+                         i % 2 == 0 ? BH_FORMAT_AUTO : BH_FORMAT_VHD);
+    }
+}
+
+static void a_partition_is_served_under_its_own_name(void **state)
+{
+    struct rig *rig = *state;
+
+    assert_int_equal(read_text(rig, "[server]\nserve = disks/a.img#1\n"
+                                    "[volume x]\npath = none.img#2\n"),
+                     0);
+    assert_non_null(strstr(volume(rig, "a.img#1")->path, "disks/a.img#1"));
+    assert_non_null(strstr(volume(rig, "x")->path, "/none.img#2"));
+    assert_int_equal(read_text(rig, "[server]\nserve = none.img#1\n"), -EINVAL);
+    assert_non_null(strstr(rig->problem, "No such file"));
+}
+
 /* A mistake: what the sentence has to mention. */
 static void a_mistake_is_told_with_place_and_expectation(void **state)
 {
@@ -233,6 +284,12 @@ static void a_mistake_is_told_with_place_and_expectation(void **state)
         {"[volume x]\nmode = shared\n", {"[volume x]", "no path"}},
         {"[volume x]\npath = a\nsize = 1\ngrow = 2\n",
          {"[volume x]", "size", "grow"}},
+        {"[server]\nformat = adf\n", {"[server]", "format", "auto, raw, 2mg"}},
+        {"[volume x]\npath = a\nformat = 2img\n", {"[volume x]", "vhd"}},
+        {"[volume x]\npath = a\nformat = atr\noffset = 16\n",
+         {"[volume x]", "format", "offset"}},
+        {"[volume x]\npath = a\ngrow = 1M\nformat = vhd\n",
+         {"[volume x]", "format", "grow"}},
         {"[volume ../x]\npath = a\n", {"[volume ../x]", "name", "'.'"}},
         {"[volume /x]\npath = a\n", {"[volume /x]", "name", "absolute"}},
         {"[volume]\npath = a\n", {"[volume]", "[volume NAME]"}},
@@ -331,6 +388,8 @@ int main(void)
         TEST(without_a_file_there_are_defaults),
         TEST(every_key_is_understood),
         TEST(a_read_only_server_has_read_only_volumes),
+        TEST(who_says_where_a_volume_lies_wants_it_raw),
+        TEST(a_partition_is_served_under_its_own_name),
         TEST(a_mistake_is_told_with_place_and_expectation),
         TEST(the_first_mistake_is_the_one_that_is_told),
         TEST(a_file_that_is_not_there_is_told),
