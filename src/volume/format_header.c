@@ -49,7 +49,7 @@ static int give(const char *name, uint64_t first, uint64_t len, uint64_t end,
     return 0;
 }
 
-/* Some programs leave the length 0 where the number of blocks says it. */
+/* A length of 0 is filled in from the number of blocks. */
 int bh_format_2mg(const struct bh_sample *sample, struct bh_extent *out,
                   char cause[BH_CAUSE_LEN])
 {
