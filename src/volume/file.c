@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "volume/file.h"
 
-#include "volume/holder.h"
+#include "volume/file_lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +18,8 @@
 struct file {
     struct bh_medium medium; /* first: the medium is the file */
     int fd;
-    uint64_t first;       /* byte of the file where the volume begins */
-    uint64_t lock_len;    /* bytes that are locked */
+    uint64_t first; /* byte of the file where the volume begins */
+    struct bh_file_lock lock;
     bool fixed_end;       /* a regular file that may not grow */
     atomic_bool no_wait;  /* whether RWF_NOWAIT works here */
     atomic_int busy;      /* writes and fdatasyncs of threads under way */
@@ -260,34 +260,10 @@ static int file_sync(struct bh_medium *medium)
     return error;
 }
 
-/* Open file description locks: they go with the descriptor, and a second
- * daemon or qemu sees them. */
 static int file_lock(struct bh_medium *medium, uint8_t access,
                      char cause[BH_CAUSE_LEN])
 {
-    struct file *file = file_of(medium);
-    struct flock lock = {.l_whence = SEEK_SET,
-                         .l_start = (off_t)file->first,
-                         .l_len = (off_t)file->lock_len};
-
-    switch (access) {
-    case BH_ACCESS_WRITER:
-        lock.l_type = F_WRLCK;
-        break;
-    case BH_ACCESS_READER:
-        lock.l_type = F_RDLCK;
-        break;
-    default:
-        lock.l_type = F_UNLCK;
-        break;
-    }
-    if (fcntl(file->fd, F_OFD_SETLK, &lock) == 0)
-        return 0;
-    if (errno != EAGAIN && errno != EACCES)
-        return -errno;
-    if (fcntl(file->fd, F_OFD_GETLK, &lock) == 0)
-        bh_holder_say(file->fd, lock.l_pid, cause);
-    return -EAGAIN;
+    return bh_file_lock_set(&file_of(medium)->lock, access, cause);
 }
 
 /* By its time stamp and length. A block device has neither. */
@@ -382,8 +358,10 @@ int bh_file_open(int fd, const struct bh_volume_facts *facts,
     file->medium = (struct bh_medium){&file_ops, byte_count};
     file->fd = fd;
     file->first = facts->first;
-    file->lock_len =
-        byte_count > facts->grow_limit ? byte_count : facts->grow_limit;
+    file->lock = (struct bh_file_lock){
+        .fd = fd,
+        .first = facts->first,
+        .len = byte_count > facts->grow_limit ? byte_count : facts->grow_limit};
     file->fixed_end = S_ISREG(st.st_mode) && facts->grow_limit == 0;
     file->no_wait = true;
     keep_atime(fd);

@@ -308,3 +308,27 @@ def test_a_table_that_lies(serve, images, disk):
     assert connect_error(server, "hd.img#2") == OK
     assert connect_error(server, "plain.img#1") == NO_IMAGE
     server.wait_for_log("plain.img#1.*no partition table")
+
+
+@needs("qemu-io")
+@pytest.mark.parametrize("name", ["hd.img", "hd.img#1", "hd.img#6", "late"])
+def test_qemu_and_whoever_has_a_part_keep_each_other_out(serve, images, disk, name):
+    path, _ = disk
+    server = serve(config=f"[server]\nserve = {images}\n[volume late]\npath = {path}\noffset = 1M\n")
+    write = ["qemu-io", "-f", "raw", "-c", "write 0 512", str(path)]
+    for flags in (1, READ_ONLY | 1):
+        with server.peer() as peer:
+            session = peer.open(name, flags)
+            assert subprocess.run(write, capture_output=True).returncode != 0
+            assert session.discon() == OK
+    with server.peer() as peer, subprocess.Popen(["qemu-io", "-f", "raw", str(path)], text=True, stdin=subprocess.PIPE,
+                                                 stdout=subprocess.PIPE) as qemu:
+        qemu.stdin.write("read 0 512\n")
+        qemu.stdin.flush()
+        while "read 512/512" not in qemu.stdout.readline():
+            pass
+        for flags in (1, READ_ONLY | 1):
+            assert error_of(peer.open, name, flags) == IN_USE
+        server.wait_for_log(f"{name}.*process {qemu.pid} .qemu-io. has the file locked")
+        assert peer.open(name, LOOK | 1).read(0)
+        qemu.stdin.close()

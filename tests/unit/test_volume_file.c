@@ -322,6 +322,131 @@ static void volumes_side_by_side_in_one_file_do_not_conflict(void **state)
     grows->ops->close(grows);
 }
 
+/* Read locks as QEMU sets them: of what it does, and of what others may not. */
+static int open_as_qemu(const struct rig *rig, bool writes)
+{
+    int fd = open(rig->path, O_RDWR | O_CLOEXEC);
+    struct flock does = {
+        .l_type = F_RDLCK, .l_start = 100, .l_len = writes ? 2 : 1};
+    struct flock forbids = {.l_type = F_RDLCK, .l_start = 201, .l_len = 1};
+
+    assert_int_equal(fcntl(fd, F_OFD_SETLK, &does), 0);
+    assert_int_equal(fcntl(fd, F_OFD_SETLK, &forbids), 0);
+    return fd;
+}
+
+/* What a QEMU looks for before it writes. */
+static bool keeps_qemu_out(const struct rig *rig)
+{
+    int fd = open(rig->path, O_RDWR | O_CLOEXEC);
+    struct flock forbidden = {.l_type = F_WRLCK, .l_start = 201, .l_len = 1};
+
+    assert_int_equal(fcntl(fd, F_OFD_GETLK, &forbidden), 0);
+    close(fd);
+    return forbidden.l_type != F_UNLCK;
+}
+
+static void qemu_is_kept_out_wherever_the_volume_lies(void **state)
+{
+    static const struct {
+        uint64_t first, limit;
+    } rows[] = {{0, 0},     {0, 50},   {16, 0},  {100, 0},
+                {150, 100}, {202, 10}, {204, 0}, {600, 100}};
+    static const uint8_t accesses[] = {BH_ACCESS_WRITER, BH_ACCESS_READER};
+    struct rig *rig = *state;
+
+    for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+        struct bh_medium *medium;
+
+        rig->facts.first = rows[i / 2].first;
+        rig->facts.size_limit = rows[i / 2].limit;
+        medium = open_medium(rig);
+        assert_false(keeps_qemu_out(rig));
+        assert_int_equal(medium->ops->lock(medium, accesses[i % 2], rig->cause),
+                         0);
+        assert_true(keeps_qemu_out(rig));
+        assert_int_equal(medium->ops->lock(medium, BH_ACCESS_LOOK, rig->cause),
+                         0);
+        assert_false(keeps_qemu_out(rig));
+        medium->ops->close(medium);
+    }
+}
+
+static void a_qemu_that_was_there_first_keeps_us_out(void **state)
+{
+    static const struct {
+        bool qemu_writes;
+        uint8_t access;
+        int error;
+    } rows[] = {{true, BH_ACCESS_WRITER, -EAGAIN},
+                {true, BH_ACCESS_READER, -EAGAIN},
+                {true, BH_ACCESS_LOOK, 0},
+                {false, BH_ACCESS_WRITER, -EAGAIN},
+                {false, BH_ACCESS_READER, 0}};
+    static const uint64_t firsts[] = {0, 16, 102, 204, 600};
+    struct rig *rig = *state;
+
+    for (size_t i = 0; i < COUNT(firsts) * COUNT(rows); i++) {
+        size_t row = i % COUNT(rows);
+        int qemu = open_as_qemu(rig, rows[row].qemu_writes), error;
+        struct bh_medium *medium;
+
+        rig->facts.first = firsts[i / COUNT(rows)];
+        medium = open_medium(rig);
+        rig->cause[0] = '\0';
+        error = medium->ops->lock(medium, rows[row].access, rig->cause);
+        if (error != rows[row].error)
+            fail_msg("row %zu, first %u: %d", row, (unsigned)rig->facts.first,
+                     error);
+        if (error != 0)
+            assert_non_null(strstr(rig->cause, "locked"));
+        close(qemu);
+        if (error != 0) /* and nothing of it is left */
+            assert_false(keeps_qemu_out(rig));
+        medium->ops->close(medium);
+    }
+}
+
+static void a_reader_stays_one_when_qemu_keeps_it_from_writing(void **state)
+{
+    struct rig *rig = *state;
+    struct bh_medium *one, *two;
+    int qemu = open_as_qemu(rig, false);
+
+    rig->facts.first = 600;
+    one = open_medium(rig);
+    two = open_medium(rig);
+    assert_int_equal(one->ops->lock(one, BH_ACCESS_READER, rig->cause), 0);
+    assert_int_equal(one->ops->lock(one, BH_ACCESS_WRITER, rig->cause),
+                     -EAGAIN);
+    close(qemu);
+    assert_int_equal(two->ops->lock(two, BH_ACCESS_WRITER, rig->cause),
+                     -EAGAIN);
+    assert_true(keeps_qemu_out(rig));
+    one->ops->close(one);
+    assert_int_equal(two->ops->lock(two, BH_ACCESS_WRITER, rig->cause), 0);
+    two->ops->close(two);
+}
+
+/* In whatever order they are locked. */
+static void four_bytes_of_qemus_do_not_part_neighbours(void **state)
+{
+    struct rig *rig = *state;
+    struct bh_medium *low, *high;
+
+    rig->facts.first = 500;
+    high = open_medium(rig);
+    rig->facts.first = 0;
+    rig->facts.size_limit = 500;
+    low = open_medium(rig);
+    assert_int_equal(high->ops->lock(high, BH_ACCESS_WRITER, rig->cause), 0);
+    assert_int_equal(low->ops->lock(low, BH_ACCESS_WRITER, rig->cause), 0);
+    assert_int_equal(high->ops->lock(high, BH_ACCESS_READER, rig->cause), 0);
+    assert_int_equal(high->ops->lock(high, BH_ACCESS_WRITER, rig->cause), 0);
+    low->ops->close(low);
+    high->ops->close(high);
+}
+
 /* The room that it may grow into is locked, too. */
 static void a_growing_volume_locks_its_room(void **state)
 {
@@ -371,6 +496,10 @@ int main(void)
         TEST(locks_of_two_opens_conflict),
         TEST(a_lock_can_be_changed_and_a_failed_change_keeps_it),
         TEST(volumes_side_by_side_in_one_file_do_not_conflict),
+        TEST(qemu_is_kept_out_wherever_the_volume_lies),
+        TEST(a_qemu_that_was_there_first_keeps_us_out),
+        TEST(a_reader_stays_one_when_qemu_keeps_it_from_writing),
+        TEST(four_bytes_of_qemus_do_not_part_neighbours),
         TEST(a_growing_volume_locks_its_room),
         TEST(a_file_opened_for_reading_cannot_be_written),
     };
