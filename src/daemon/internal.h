@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* The driver's own state: for its files, and for nobody else. */
+#ifndef BH_DAEMON_INTERNAL_H
+#define BH_DAEMON_INTERNAL_H
+
+#include "core/server.h"
+#include "daemon/driver.h"
+#include "daemon/log.h"
+#include "daemon/pool.h"
+#include "daemon/state.h"
+
+#include <time.h>
+#include <uv.h>
+
+/* A configuration on its way in; NULL: none is. */
+struct bh_reloading {
+    uv_work_t uv;
+    struct bh_driver *driver;
+    struct bh_config *config;
+    int error;
+    char problem[BH_PROBLEM_LEN];
+};
+
+struct bh_listener {
+    uv_poll_t uv;
+    struct bh_driver *driver;
+};
+
+struct bh_driver {
+    uv_loop_t loop;
+    uv_timer_t timer;
+    uv_signal_t signals[3];
+    struct bh_config *config;
+    bh_reload *reload;
+    void *context;
+    struct bh_reloading reloading;
+
+    struct bh_server *server;
+    void *memory;
+    struct bh_state state;
+    struct bh_catalogue *catalogue;
+    struct bh_pool *pool;
+    struct bh_log log;
+    uint64_t now;     /* when the loop last woke up */
+    uint64_t done_ns; /* when the last requests were answered */
+    bool brisk;       /* the one before them came soon after an answer */
+    bool can_look;    /* there is another processor for whoever sends */
+
+    struct bh_udp udp[BH_LISTEN_MAX];
+    struct bh_listener listeners[BH_LISTEN_MAX];
+    size_t listener_count;
+    struct bh_udp_batch batch;
+
+    unsigned unanswered; /* datagrams taken since replies were last sent */
+    time_t calendar_s;   /* when the core was last told the time */
+    bool stopping;
+};
+
+/* driver.c: after anything has happened, does what the core now wants; tells
+ * it the time of the day. */
+void bh_driver_pump(struct bh_driver *driver);
+void bh_driver_bring_time(struct bh_driver *driver);
+
+/* jobs.c: begins what the core wants of the storage, and takes what a thread
+ * has done. */
+void bh_jobs_begin(struct bh_driver *driver);
+bh_pool_finished bh_jobs_finished;
+
+/* traffic.c: opens the sockets, or says the problem; looks at them from then
+ * on, or no more; sends what the core wants sent. */
+int bh_traffic_open(struct bh_driver *driver, char problem[BH_PROBLEM_LEN]);
+void bh_traffic_start(struct bh_driver *driver);
+void bh_traffic_stop(struct bh_driver *driver);
+void bh_traffic_close(struct bh_driver *driver);
+void bh_traffic_send(struct bh_driver *driver);
+
+/* reload.c: SIGHUP; says what is configured and not there: it may come yet, or
+ * be a mistake. */
+void bh_reload_begin(uv_signal_t *uv, int number);
+void bh_reload_check(struct bh_driver *driver, const struct bh_config *config);
+void bh_reload_drop(struct bh_config *config);
+
+/* start.c: all memory, and what an earlier server left. */
+int bh_start_reserve(struct bh_driver *driver, char problem[BH_PROBLEM_LEN]);
+
+#endif

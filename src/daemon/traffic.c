@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* Datagrams in and out: the sockets, and all that goes through them. */
+#include "daemon/clock.h"
+#include "daemon/internal.h"
+#include "daemon/peer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * Replies.
+ */
+
+static void send_through(struct bh_driver *driver, size_t listener,
+                         const struct bh_send *sends, unsigned count)
+{
+    struct bh_datagrams datagrams[BH_UDP_BATCH];
+    unsigned mine = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct bh_route route = bh_path_route(sends[i].path->route);
+
+        if (route.listener == listener)
+            datagrams[mine++] = (struct bh_datagrams){
+                route.udp, sends[i].bytes, sends[i].len * sends[i].count,
+                sends[i].len};
+    }
+    if (mine > 0 && !bh_udp_send(&driver->udp[listener], datagrams, mine))
+        bh_log_say("the kernel does not cut datagrams on the way of %s; they "
+                   "are sent one by one from now on",
+                   driver->config->listen[listener]);
+}
+
+void bh_traffic_send(struct bh_driver *driver)
+{
+    struct bh_send sends[BH_UDP_BATCH];
+    unsigned count;
+
+    driver->unanswered = 0;
+    do {
+        count = 0;
+        while (count < BH_UDP_BATCH &&
+               bh_server_next_send(driver->server, &sends[count]))
+            count++;
+        for (size_t i = 0; i < driver->listener_count; i++)
+            send_through(driver, i, sends, count);
+        for (unsigned i = 0; i < count; i++)
+            bh_server_sent(driver->server, &sends[i]);
+    } while (count == BH_UDP_BATCH);
+}
+
+/*
+ * Requests.
+ */
+
+/* A long batch is answered in parts, so that its client can go on meanwhile. */
+#define SEND_EVERY 32u
+
+static void receive_each(struct bh_driver *driver, size_t index,
+                         const struct bh_datagrams *datagrams)
+{
+    struct bh_path path = bh_path_make((uint8_t)index, &datagrams->route);
+    const uint8_t *at = datagrams->bytes, *end = at + datagrams->len;
+
+    do {
+        size_t left = (size_t)(end - at);
+        size_t len = left < datagrams->piece ? left : datagrams->piece;
+
+        bh_server_receive(driver->server, driver->now, &path, at, len);
+        bh_jobs_begin(driver); /* what the page cache has needs no queue */
+        if (++driver->unanswered == SEND_EVERY)
+            bh_traffic_send(driver);
+        at += len;
+    } while (at < end);
+}
+
+static void receive_batch(struct bh_driver *driver, size_t index)
+{
+    for (unsigned i = 0; i < driver->batch.count; i++)
+        receive_each(driver, index, &driver->batch.of[i]);
+}
+
+/* A client that sends its next request as soon as it has an answer sends it
+ * within this time. To look for it so long costs less than to be woken, for
+ * both. */
+#define LOOK_NS 40000u
+
+/* What has arrived; if the last request came soon after the answers before it,
+ * what arrives soon. */
+static int receive(struct bh_driver *driver, size_t index)
+{
+    struct bh_udp *udp = &driver->udp[index];
+    int taken = bh_udp_receive(udp, &driver->batch);
+
+    while (taken == 0 && driver->brisk) {
+        driver->brisk = bh_clock_ns() - driver->done_ns < LOOK_NS;
+        taken = bh_udp_receive(udp, &driver->batch);
+    }
+    return taken;
+}
+
+/* A busy socket gives the loop a chance after this many batches. */
+#define BATCHES_AT_ONCE 16
+
+static void readable(uv_poll_t *uv, int status, int events)
+{
+    struct bh_listener *listener = uv->data;
+    struct bh_driver *driver = listener->driver;
+    size_t index = (size_t)(listener - driver->listeners);
+
+    (void)status; /* an error on a UDP socket is read away below */
+    (void)events;
+    bh_driver_bring_time(driver);
+    driver->brisk =
+        driver->can_look && bh_clock_ns() - driver->done_ns < LOOK_NS;
+    for (int i = 0; i < BATCHES_AT_ONCE; i++) {
+        if (receive(driver, index) <= 0)
+            break;
+        driver->now = bh_clock_ms();
+        receive_batch(driver, index);
+        bh_driver_pump(driver);
+        driver->done_ns = bh_clock_ns();
+    }
+}
+
+/*
+ * Beginning and end.
+ */
+
+#define BIND_WAIT_MS 2000u
+#define BIND_PAUSE_MS 20u
+
+/* A server that was just killed lets go of its socket when its last thread has
+ * come back from the disk. */
+static int open_patiently(const struct bh_address *address, struct bh_udp *udp)
+{
+    uint64_t due = bh_clock_ms() + BIND_WAIT_MS;
+    int error = bh_udp_open(address, udp);
+
+    while (error == -EADDRINUSE && bh_clock_ms() < due) {
+        uv_sleep(BIND_PAUSE_MS);
+        error = bh_udp_open(address, udp);
+    }
+    return error;
+}
+
+int bh_traffic_open(struct bh_driver *driver, char problem[BH_PROBLEM_LEN])
+{
+    const struct bh_config *config = driver->config;
+
+    for (size_t i = 0; i < config->listen_count; i++) {
+        struct bh_address address;
+        int error;
+
+        bh_address_parse(config->listen[i] + strlen("udp:"), BH_PORT, &address);
+        error = open_patiently(&address, &driver->udp[i]);
+        if (error != 0) {
+            snprintf(problem, BH_PROBLEM_LEN, "cannot listen on %s: %s%s",
+                     config->listen[i], strerror(-error),
+                     error == -EADDRINUSE
+                         ? "; another server runs there, or choose another "
+                           "port with -l udp:ADDRESS:PORT"
+                         : "");
+            return error;
+        }
+        driver->listener_count++;
+    }
+    return 0;
+}
+
+void bh_traffic_start(struct bh_driver *driver)
+{
+    for (size_t i = 0; i < driver->listener_count; i++) {
+        struct bh_listener *listener = &driver->listeners[i];
+
+        listener->driver = driver;
+        uv_poll_init(&driver->loop, &listener->uv, driver->udp[i].fd);
+        listener->uv.data = listener;
+        uv_poll_start(&listener->uv, UV_READABLE, readable);
+    }
+    driver->can_look = sysconf(_SC_NPROCESSORS_ONLN) > 1;
+}
+
+void bh_traffic_stop(struct bh_driver *driver)
+{
+    for (size_t i = 0; i < driver->listener_count; i++)
+        uv_poll_stop(&driver->listeners[i].uv);
+}
+
+void bh_traffic_close(struct bh_driver *driver)
+{
+    for (size_t i = 0; i < driver->listener_count; i++)
+        bh_udp_close(&driver->udp[i]);
+}
