@@ -31,7 +31,8 @@ enum bh_end_reason {
     BH_END_RECLAIMED, /* idle, and its place was needed */
     BH_END_STORAGE,   /* the volume could not be attached */
     BH_END_LOST,      /* a client that counts has lost count */
-    BH_END_STOPPED    /* the administrator ended it */
+    BH_END_STOPPED,   /* the server stops, or its volume was reopened */
+    BH_END_ADMIN      /* the administrator ended this one */
 };
 
 #define BH_EVENT_NAME_LEN 64u

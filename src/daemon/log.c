@@ -84,7 +84,8 @@ static void say_event(const struct bh_event *event, const char *peer,
         "it was idle and its place was needed",
         "the image could not be opened",
         "the client lost count of its requests",
-        "the administrator ended it"};
+        "the administrator ended it",
+        "the administrator disconnected it"};
     unsigned id = event->id;
     unsigned long long detail = event->detail;
     const char *status = bh_status_text(event->status);
