@@ -3,6 +3,7 @@
 
 #include "core/hash.h"
 #include "daemon/log.h"
+#include "daemon/where.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,68 +54,15 @@ static uint64_t check_of(const struct head *head)
  * Where.
  */
 
-static char *join(const char *directory, const char *middle, const char *name)
-{
-    char *path = NULL;
-
-    if (asprintf(&path, "%s%s/%s", directory, middle, name) < 0)
-        return NULL;
-    return path;
-}
-
-/* The first of the directories that systemd has made for us. */
-static char *from_systemd(const char *directories, const char *name)
-{
-    char *first = strndup(directories, strcspn(directories, ":"));
-    char *path = first == NULL ? NULL : join(first, "", name);
-
-    free(first);
-    return path;
-}
-
 char *bh_state_default(const struct bh_address *listens)
 {
-    const char *systemd = getenv("STATE_DIRECTORY");
-    const char *user = getenv("XDG_STATE_HOME");
-    const char *home = getenv("HOME");
-    char address[BH_ADDRESS_TEXT_LEN], name[BH_ADDRESS_TEXT_LEN + 8];
-
-    snprintf(name, sizeof name, "udp:%s", bh_address_print(listens, address));
-    if (systemd != NULL && systemd[0] == '/')
-        return from_systemd(systemd, name);
-    if (geteuid() == 0)
-        return join("/var/lib", "/blockhead", name);
-    if (user != NULL && user[0] == '/')
-        return join(user, "/blockhead", name);
-    if (home != NULL && home[0] == '/')
-        return join(home, "/.local/state/blockhead", name);
-    return NULL;
-}
-
-/* mkdir -p: what is missing on the way is for nobody else. A negative errno
- * value if that did not work: open() would only say what is missing. */
-static int make_directories(const char *path)
-{
-    char *copy = strdup(path);
-    char *slash = copy == NULL ? NULL : strchr(copy, '/');
-    int error = 0;
-
-    for (; slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (copy[0] != '\0' && mkdir(copy, 0700) != 0 && errno != EEXIST)
-            error = -errno;
-        *slash = '/';
-    }
-    free(copy);
-    if (mkdir(path, 0700) == 0 || errno == EEXIST)
-        return 0;
-    return errno == ENOENT && error != 0 ? error : -errno;
+    return bh_where_server(bh_where_states(), listens, "");
 }
 
 /* A descriptor of `path`, which is made if it is missing. */
 static int open_directory(const char *path, char *problem)
 {
-    int error = make_directories(path);
+    int error = bh_where_make(path);
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd >= 0)
