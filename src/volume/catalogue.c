@@ -478,6 +478,28 @@ void bh_catalogue_each(struct bh_catalogue *catalogue,
     pthread_rwlock_unlock(&catalogue->lock);
 }
 
+int bh_catalogue_directory(struct bh_catalogue *catalogue)
+{
+    int fd = -ENOENT;
+
+    pthread_rwlock_rdlock(&catalogue->lock);
+    if (catalogue->contents.directory_count > 0) {
+        fd = open(catalogue->contents.directories[0].path,
+                  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+            fd = -errno;
+    }
+    pthread_rwlock_unlock(&catalogue->lock);
+    return fd;
+}
+
+void bh_catalogue_stir(struct bh_catalogue *catalogue)
+{
+    pthread_mutex_lock(&catalogue->scanning);
+    catalogue->scanned_ms = 0;
+    pthread_mutex_unlock(&catalogue->scanning);
+}
+
 void bh_catalogue_check(struct bh_catalogue *catalogue,
                         bh_catalogue_complaint *complain, void *context)
 {

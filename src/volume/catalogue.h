@@ -85,6 +85,14 @@ typedef bool bh_catalogue_visitor(void *context,
 void bh_catalogue_each(struct bh_catalogue *catalogue,
                        bh_catalogue_visitor *visit, void *context);
 
+/* A descriptor of the first directory that is served, for new images; -ENOENT
+ * if there is none. */
+int bh_catalogue_directory(struct bh_catalogue *catalogue);
+
+/* There are new images: they are looked for with the next call that needs to
+ * know, however soon. */
+void bh_catalogue_stir(struct bh_catalogue *catalogue);
+
 /* Tells `complain` of each configured volume that cannot be served, or not in
  * its whole length. */
 typedef void bh_catalogue_complaint(void *context, const char *name,

@@ -459,6 +459,37 @@ static void each_visits_what_can_be_served_in_order(void **state)
     assert_int_equal(seen.count, 2);
 }
 
+static void new_images_have_a_place_and_are_found_at_once(void **state)
+{
+    struct rig *rig = *state;
+    struct bh_volume_facts facts;
+    int fd = bh_catalogue_directory(rig->catalogue), file;
+
+    assert_true(fd >= 0);
+    file = openat(fd, "new.img", O_CREAT | O_WRONLY, 0644);
+    assert_true(file >= 0);
+    close(file);
+    close(fd);
+    assert_int_equal(bh_catalogue_lookup(rig->catalogue, "new.img", NULL,
+                                         &facts, rig->cause),
+                     0);
+    assert_int_equal(facts.number, BH_NO_NUMBER); /* scanned just now */
+    bh_catalogue_stir(rig->catalogue);
+    assert_int_equal(bh_catalogue_lookup(rig->catalogue, "new.img", NULL,
+                                         &facts, rig->cause),
+                     0);
+    assert_int_not_equal(facts.number, BH_NO_NUMBER);
+}
+
+static void without_a_directory_new_images_have_no_place(void **state)
+{
+    struct bh_catalogue *catalogue = bh_catalogue_new();
+
+    (void)state;
+    assert_int_equal(bh_catalogue_directory(catalogue), -ENOENT);
+    bh_catalogue_free(catalogue);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -477,6 +508,8 @@ int main(void)
         TEST(what_has_changed_meanwhile_is_not_opened),
         TEST(without_the_right_to_write_a_volume_is_read_only),
         TEST(each_visits_what_can_be_served_in_order),
+        TEST(new_images_have_a_place_and_are_found_at_once),
+        TEST(without_a_directory_new_images_have_no_place),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
