@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The rows of main.c's command table, and what every command returns. */
+/* The rows of main.c's command table. */
 #ifndef BH_CLI_COMMAND_H
 #define BH_CLI_COMMAND_H
 
-struct options;
+#include "cli/exit_code.h"
 
-enum exit_code {
-    EXIT_FINE = 0,
-    EXIT_NEGATIVE = 1, /* the answer is no: they differ, nobody answered */
-    EXIT_TROUBLE = 2,  /* no answer could be had; a sentence says why */
-    EXIT_USAGE = 64,   /* as EX_USAGE: the command line makes no sense */
-    EXIT_SIGNAL = 128  /* plus the signal's number: interrupted */
-};
+struct options;
 
 struct command {
     const char *name;

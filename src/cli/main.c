@@ -4,7 +4,6 @@
  * command is a row here, a line in command.h, its file, its section in
  * blockhead(1).
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 #include "cli/json.h"
 #include "cli/message.h"
 #include "cli/options.h"
+#include "cli/output.h"
 
 static const struct command commands[] = {
     {"ping", "HOST", "cjqt", 1, 1, "see whether a server answers, and how fast",
@@ -133,22 +133,7 @@ static int run(int argc, char **argv)
     return run_command(command, argc - 1, argv + 1);
 }
 
-/* Output that did not arrive is no output: a full disk must not look like
- * success. A reader that went away is no news to anybody. */
-static int close_stdout(int code)
-{
-    const int failed = ferror(stdout);
-
-    errno = 0;
-    if (fclose(stdout) == 0 && !failed)
-        return code;
-    if (errno != EPIPE)
-        complain("cannot write standard output: %s",
-                 errno != 0 ? strerror(errno) : "it is not complete");
-    return EXIT_TROUBLE;
-}
-
 int main(int argc, char **argv)
 {
-    return close_stdout(run(argc, argv));
+    return output_close(run(argc, argv));
 }

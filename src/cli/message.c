@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/message.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,7 @@ void complain(const char *format, ...)
     va_list args;
 
     fflush(stdout); /* so that a terminal shows both in the right order */
-    fputs("blockhead: ", stderr);
+    fprintf(stderr, "%s: ", program_invocation_short_name);
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);

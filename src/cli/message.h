@@ -8,7 +8,7 @@
 
 struct bh_disk;
 
-/* "blockhead: " and the sentence and a line feed. */
+/* The program's name, the sentence and a line feed. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A note: the sentence alone. For what is worth knowing and is no failure. */
