@@ -76,12 +76,16 @@ void bh_admin_volume(const struct bh_server *server,
     }
 }
 
-/* Whether a volume on the medium of this one has the name. */
-static bool medium_is_named(const struct bh_server *server,
-                            const struct bh_volume *volume, const char *name)
+/* Whether it is meant: by the name of any volume on its medium, or as a medium.
+ */
+static bool is_meant(const struct bh_server *server,
+                     const struct bh_volume *volume, const char *name,
+                     const struct bh_volume_facts *facts)
 {
     const struct bh_volume *at = bh_volume_chain(server, &volume->facts);
 
+    if (name == NULL || (facts != NULL && same_medium(volume, facts)))
+        return true;
     for (; at != NULL; at = at->chain)
         if (same_medium(at, &volume->facts) &&
             strcmp(at->facts.name, name) == 0)
@@ -99,7 +103,7 @@ static void reopen(struct bh_server *server, struct bh_volume *volume)
 }
 
 uint32_t bh_admin_reopen(struct bh_server *server, uint64_t now,
-                         const char *name)
+                         const char *name, const struct bh_volume_facts *facts)
 {
     uint32_t count = 0;
 
@@ -107,8 +111,7 @@ uint32_t bh_admin_reopen(struct bh_server *server, uint64_t now,
     for (uint32_t i = 0; i < server->volumes_used; i++) {
         struct bh_volume *volume = &server->volumes[i];
 
-        if (!volume->poisoned ||
-            (name != NULL && !medium_is_named(server, volume, name)))
+        if (!volume->poisoned || !is_meant(server, volume, name, facts))
             continue;
         reopen(server, volume);
         count++;
@@ -120,4 +123,9 @@ uint32_t bh_admin_reopen(struct bh_server *server, uint64_t now,
 uint64_t bh_admin_instance(const struct bh_server *server)
 {
     return server->config.instance;
+}
+
+uint32_t bh_admin_session_max(const struct bh_server *server)
+{
+    return server->config.session_count;
 }

@@ -93,6 +93,7 @@ void bh_config_free(struct bh_config *config)
     free(config->hosts);
     free(config->default_image);
     free(config->state);
+    free(config->control);
     bh_contents_free(&config->contents);
     *config = (struct bh_config){0};
 }
@@ -237,6 +238,14 @@ static int shared_key(const struct reader *reader, const char *section,
     return good ? 0 : wrong_value(reader, section, key, value, expected);
 }
 
+static int set_path(const struct reader *reader, char **at, const char *value)
+{
+    free(*at);
+    *at = strcmp(value, "none") == 0 ? check(strdup(value))
+                                     : path_from(reader->path, value);
+    return 0;
+}
+
 static int server_key(const struct reader *reader, const char *section,
                       const char *key, const char *value)
 {
@@ -257,13 +266,10 @@ static int server_key(const struct reader *reader, const char *section,
         set_text(&config->default_image, value);
         return 0;
     }
-    if (strcmp(key, "state") == 0) {
-        free(config->state);
-        config->state = strcmp(value, "none") == 0
-                            ? check(strdup(value))
-                            : path_from(reader->path, value);
-        return 0;
-    }
+    if (strcmp(key, "state") == 0)
+        return set_path(reader, &config->state, value);
+    if (strcmp(key, "control") == 0)
+        return set_path(reader, &config->control, value);
     if (strcmp(key, "read-only") == 0) {
         return bh_value_bool(value, &config->read_only)
                    ? 0

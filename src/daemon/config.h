@@ -26,6 +26,7 @@ struct bh_config {
     size_t listen_count;
     char *default_image; /* or NULL */
     char *state;         /* its directory; "none"; NULL: the default one */
+    char *control;       /* the socket's path; "none"; NULL: the default one */
     struct bh_host_default *hosts;
     size_t host_count;
     uint32_t session_count;

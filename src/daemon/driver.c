@@ -124,7 +124,9 @@ static void start_loop(struct bh_driver *driver)
                         numbers[i]);
     }
     bh_traffic_start(driver);
-    driver->now = bh_clock_ms();
+    if (driver->control != NULL)
+        bh_control_start(driver->control);
+    driver->started = driver->now = bh_clock_ms();
     bring_random(driver);
     bh_driver_bring_time(driver);
 }
@@ -147,6 +149,8 @@ struct bh_driver *bh_driver_new(struct bh_config *config, bh_reload *reload_,
         error = bh_start_reserve(driver, problem);
     if (error == 0)
         error = bh_catalogue_set(driver->catalogue, &config->contents, problem);
+    if (error == 0)
+        error = bh_control_open(driver, problem);
     if (error == 0) {
         start_loop(driver);
         bh_reload_check(driver, config);
@@ -201,6 +205,7 @@ void bh_driver_free(struct bh_driver *driver)
     uv_walk(&driver->loop, close_handle, NULL);
     uv_run(&driver->loop, UV_RUN_DEFAULT);
     uv_loop_close(&driver->loop);
+    bh_control_free(driver->control);
     bh_traffic_close(driver);
     bh_catalogue_free(driver->catalogue);
     bh_reload_drop(driver->config);

@@ -4,6 +4,7 @@
 #define BH_DAEMON_INTERNAL_H
 
 #include "core/server.h"
+#include "daemon/control.h"
 #include "daemon/driver.h"
 #include "daemon/log.h"
 #include "daemon/pool.h"
@@ -41,6 +42,8 @@ struct bh_driver {
     struct bh_catalogue *catalogue;
     struct bh_pool *pool;
     struct bh_log log;
+    struct bh_control *control; /* NULL: none */
+    uint64_t started;
     uint64_t now;     /* when the loop last woke up */
     uint64_t done_ns; /* when the last requests were answered */
     bool brisk;       /* the one before them came soon after an answer */

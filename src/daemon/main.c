@@ -12,7 +12,7 @@
 
 static const char usage[] =
     "usage: blockheadd [-c FILE] [-l udp:ADDRESS:PORT]... [-x DEFAULT-IMAGE]\n"
-    "                  [-s DIR] [-r] [DIR-or-IMAGE]...\n"
+    "                  [-s DIR] [-C PATH] [-r] [DIR-or-IMAGE]...\n"
     "\n"
     "Serves disk images to machines that can barely do networking.\n"
     "\n"
@@ -24,6 +24,8 @@ static const char usage[] =
     "notice\n"
     "                          a restart; none: do not keep them (default: a\n"
     "                          directory of the user, see blockheadd(8))\n"
+    "  -C, --control PATH      listen there for blockhead-ctl; none: do not\n"
+    "                          (default: see blockheadd(8))\n"
     "  -r, --read-only         nobody may write\n"
     "  -h, --help              this text\n"
     "  -V, --version           the version\n"
@@ -54,6 +56,10 @@ static int take_option(struct bh_config *config, int option,
         free(config->state);
         config->state = strdup(optarg);
         return config->state == NULL ? -1 : 0;
+    case 'C':
+        free(config->control);
+        config->control = strdup(optarg);
+        return config->control == NULL ? -1 : 0;
     case 'r':
         config->read_only = true;
         return 0;
@@ -84,6 +90,7 @@ static int take_options(struct bh_config *config, const struct arguments *all,
         {"listen", required_argument, NULL, 'l'},
         {"default", required_argument, NULL, 'x'},
         {"state", required_argument, NULL, 's'},
+        {"control", required_argument, NULL, 'C'},
         {"read-only", no_argument, NULL, 'r'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
@@ -93,7 +100,7 @@ static int take_options(struct bh_config *config, const struct arguments *all,
     optind = 0;     /* from the start: SIGHUP comes here too */
     opterr = !file; /* one complaint is enough */
     while (error == 0 &&
-           (option = getopt_long(all->count, all->of, "c:l:x:s:rhV", options,
+           (option = getopt_long(all->count, all->of, "c:l:x:s:C:rhV", options,
                                  NULL)) != -1)
         if ((option == 'c') == file)
             error = take_option(config, option, problem);

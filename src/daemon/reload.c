@@ -57,7 +57,8 @@ static void reloaded(uv_work_t *uv, int cancelled)
         bh_reload_drop(driver->config);
         driver->config = reloading->config;
         bh_log_say("configuration read again; sessions go on as they were "
-                   "opened, 'listen', 'sessions' and 'state' need a restart");
+                   "opened, 'listen', 'sessions', 'state' and 'control' need a "
+                   "restart");
     } else {
         bh_log_say("configuration unchanged: %s", reloading->problem);
         bh_reload_drop(reloading->config);

@@ -193,7 +193,7 @@ static struct fx_disk *lost(struct fx *fx, const char *name, uint32_t host)
 
 static uint32_t reopen(struct fx *fx, const char *name)
 {
-    uint32_t count = bh_admin_reopen(fx->server, fx->now, name);
+    uint32_t count = bh_admin_reopen(fx->server, fx->now, name, NULL);
 
     fx_pump(fx);
     return count;
@@ -237,6 +237,20 @@ static void reopening_one_name_reopens_the_medium(void **state)
     assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 0), BH_OK);
 }
 
+/* The core has not heard of a name that nobody has opened. */
+static void a_medium_is_reopened_by_its_facts(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = lost(fx, "d", 1);
+
+    lost(fx, "other", 2);
+    assert_int_equal(bh_admin_reopen(fx->server, fx->now, "link", &disk->facts),
+                     1);
+    fx_pump(fx);
+    fx_open(fx, fx_host(fx, 3), FX_PLAIN, "d");
+    assert_true(bh_server_poisoned(fx->server));
+}
+
 static void the_instance_is_that_of_identify(void **state)
 {
     struct fx *fx = *state;
@@ -247,6 +261,7 @@ static void the_instance_is_that_of_identify(void **state)
     id = fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
     assert_int_equal(fx_identify(fx, fx_host(fx, 1), id, &identify), BH_OK);
     assert_true(bh_admin_instance(fx->server) == identify.instance);
+    assert_int_equal(bh_admin_session_max(fx->server), 16);
 }
 
 #define TEST(function)                                                         \
@@ -264,6 +279,7 @@ int main(void)
         TEST(a_volume_tells_who_has_it),
         TEST(one_volume_is_reopened_by_its_name),
         TEST(reopening_one_name_reopens_the_medium),
+        TEST(a_medium_is_reopened_by_its_facts),
         TEST(the_instance_is_that_of_identify),
     };
 

@@ -122,6 +122,8 @@ static void every_key_is_understood(void **state)
                                     "default = a.img\n"
                                     "read-only = no\n"
                                     "sessions = 1000\n"
+                                    "state = here\n"
+                                    "control = there\n"
                                     "takeover = address\n"
                                     "sync = write\n"
                                     "idle = 5m\n"
@@ -148,6 +150,10 @@ static void every_key_is_understood(void **state)
     assert_string_equal(rig->problem, "");
     bh_config_settle(&rig->config);
     assert_int_equal(rig->config.listen_count, 2);
+    snprintf(path, sizeof path, "%s/here", rig->root);
+    assert_string_equal(rig->config.state, path);
+    snprintf(path, sizeof path, "%s/there", rig->root);
+    assert_string_equal(rig->config.control, path);
     assert_int_equal(rig->config.session_count, 1000);
     assert_string_equal(bh_config_default_image(&rig->config, "10.0.0.1"),
                         "a.img");

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* For the files of orders. A new one is a row in order.c, its handler, and its
+ * section in docs/control.md. */
+#ifndef BH_DAEMON_ORDER_INTERNAL_H
+#define BH_DAEMON_ORDER_INTERNAL_H
+
+#include "daemon/internal.h"
+
+#include <jansson.h>
+
+struct bh_order {
+    struct bh_driver *driver;
+    const struct bh_order_row *row;
+    json_t *request;
+    json_t *answer; /* an object; "ok" and "error" are added in the end */
+    bool refused;
+    char complaint[BH_PROBLEM_LEN];
+    char cause[BH_CAUSE_LEN];
+    struct bh_volume_facts *facts; /* what the thread has found, or NULL */
+    size_t count;
+};
+
+struct bh_order_row {
+    const char *name;
+    void (*work)(struct bh_order *order); /* may wait; or NULL */
+    void (*answer)(struct bh_order *order);
+};
+
+/* The order is not carried out. The first complaint is the one that is told. */
+__attribute__((format(printf, 2, 3))) void
+bh_order_refuse(struct bh_order *order, const char *format, ...);
+
+/* A text, or a number of at most `max`, among the request's keys. If it is
+ * missing or wrong the order is refused, and they return NULL and false. */
+const char *bh_order_text(struct bh_order *order, const char *key);
+bool bh_order_number(struct bh_order *order, const char *key, uint64_t max,
+                     uint64_t *out);
+/* Where a part of a list begins: 0 unless "from" says otherwise. */
+bool bh_order_from(struct bh_order *order, uint64_t *from);
+bool bh_order_has(const struct bh_order *order, const char *key);
+
+/* Into an object. JSON is UTF-8: of other text, what is no ASCII becomes \xNN.
+ */
+void bh_order_put_text(json_t *object, const char *key, const char *text);
+void bh_order_put_number(json_t *object, const char *key, uint64_t value);
+void bh_order_put_flag(json_t *object, const char *key, bool value);
+
+/* order_status.c */
+void bh_order_status(struct bh_order *order);
+
+/* order_session.c */
+void bh_order_sessions(struct bh_order *order);
+void bh_order_disconnect(struct bh_order *order);
+
+/* order_volume.c */
+void bh_order_find_volumes(struct bh_order *order);
+void bh_order_volumes(struct bh_order *order);
+void bh_order_find_reopen(struct bh_order *order);
+void bh_order_reopen(struct bh_order *order);
+
+/* order_create.c */
+void bh_order_do_create(struct bh_order *order);
+void bh_order_create(struct bh_order *order);
+
+#endif
