@@ -47,7 +47,8 @@ class Process:
         with open(self.out_path, "w") as out, open(self.log_path, "w") as log:
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
                                             stdout=out, stderr=log, user=user,
-                                            env=os.environ | {"XDG_STATE_HOME": str(directory)})
+                                            env={"RUNTIME_DIRECTORY": str(directory)} | os.environ |
+                                            {"XDG_STATE_HOME": str(directory)})
 
     def out(self):
         return self.out_path.read_text(errors="replace")

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* blockhead-ctl create: a new image. */
+#include "cli/message.h"
+#include "ctl/command.h"
+#include "ctl/fat.h"
+#include "ctl/link.h"
+#include "ctl/options.h"
+#include "ctl/show.h"
+#include "daemon/value.h"
+
+COMMAND(run_create)
+{
+    json_t *request, *answer, *data = NULL;
+    uint64_t bytes;
+    int code;
+
+    (void)count;
+    if (!bh_value_size(operands[1], &bytes) || bytes == 0 ||
+        bytes > INT64_MAX) {
+        complain("\"%s\" is no size: 1474560, 720K or 32M are", operands[1]);
+        return EXIT_USAGE;
+    }
+    if (options->fat && (data = fat_make(bytes)) == NULL)
+        return EXIT_TROUBLE;
+    request = json_pack("{s:s,s:s,s:I,s:o*}", "do", "create", "name",
+                        operands[0], "bytes", (json_int_t)bytes, "data", data);
+    if (request == NULL) {
+        complain("cannot create this: its name is no UTF-8");
+        return EXIT_USAGE;
+    }
+    code = link_ask(link, request, &answer);
+    if (code != EXIT_FINE)
+        return code;
+    if (options->json)
+        return show_json(answer);
+    json_decref(answer);
+    return EXIT_FINE;
+}

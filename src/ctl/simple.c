@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Commands that ask once, and have a sentence to say when it is done. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cli/message.h"
+#include "cli/number.h"
+#include "ctl/command.h"
+#include "ctl/link.h"
+#include "ctl/options.h"
+#include "ctl/show.h"
+
+/* Text that is no UTF-8 makes no JSON. */
+static int complain_request(void)
+{
+    complain("an operand is no UTF-8; a volume can be named by its number, "
+             "such as :7");
+    return EXIT_USAGE;
+}
+
+/* Asks, and prints the answer if that is wanted; else, if all is well, it is
+ * for the caller to free. */
+static int ask(struct link *link, const struct options *options,
+               json_t *request, json_t **answer)
+{
+    int code;
+
+    *answer = NULL;
+    if (request == NULL)
+        return complain_request();
+    code = link_ask(link, request, answer);
+    if (code == EXIT_FINE && options->json) {
+        code = show_json(*answer);
+        *answer = NULL;
+    }
+    return code;
+}
+
+/* The same for an answer that says nothing but that it is done. */
+static int order(struct link *link, const struct options *options,
+                 json_t *request)
+{
+    json_t *answer;
+    const int code = ask(link, options, request, &answer);
+
+    json_decref(answer);
+    return code;
+}
+
+COMMAND(run_disconnect)
+{
+    uint64_t id;
+    json_t *answer;
+    int code;
+
+    (void)count;
+    if (!number_parse(operands[0], 1, UINT16_MAX, &id)) {
+        complain("\"%s\" is no session: `blockhead-ctl sessions` lists their "
+                 "ids",
+                 operands[0]);
+        return EXIT_USAGE;
+    }
+    code = ask(link, options,
+               json_pack("{s:s,s:I}", "do", "disconnect", "id", (json_int_t)id),
+               &answer);
+    if (answer != NULL && !show_flag(answer, "ended"))
+        note("Session %" PRIu64 " ends with its last request.", id);
+    json_decref(answer);
+    return code;
+}
+
+COMMAND(run_reopen)
+{
+    json_t *request = json_pack("{s:s,s:s*}", "do", "reopen", "volume",
+                                count > 0 ? operands[0] : NULL);
+    json_t *answer;
+    const int code = ask(link, options, request, &answer);
+
+    if (answer != NULL && show_number(answer, "reopened") == 0)
+        note("Nothing had failed.");
+    json_decref(answer);
+    return code;
+}
+
+COMMAND(run_insert)
+{
+    (void)count;
+    return order(link, options,
+                 json_pack("{s:s,s:s,s:s}", "do", "insert", "slot", operands[0],
+                           "image", operands[1]));
+}
+
+COMMAND(run_eject)
+{
+    (void)count;
+    return order(link, options,
+                 json_pack("{s:s,s:s,s:b}", "do", "eject", "slot", operands[0],
+                           "force", (int)options->force));
+}
+
+COMMAND(run_rollback)
+{
+    (void)count;
+    return order(link, options,
+                 json_pack("{s:s,s:s,s:s}", "do", "rollback", "volume",
+                           operands[0], "checkpoint", operands[1]));
+}

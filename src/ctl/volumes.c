@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* blockhead-ctl volumes: what is served, and to how many. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/command.h"
+#include "ctl/link.h"
+#include "ctl/options.h"
+#include "ctl/show.h"
+
+static void number_of(const json_t *volume, char text[CELL_LEN])
+{
+    snprintf(text, CELL_LEN, ":%" PRIu64, show_number(volume, "number"));
+}
+
+static void name_of(const json_t *volume, char text[CELL_LEN])
+{
+    show_text(volume, "name", text);
+}
+
+static void bytes_of(const json_t *volume, char text[CELL_LEN])
+{
+    snprintf(text, CELL_LEN, "%" PRIu64, show_number(volume, "bytes"));
+}
+
+static void mode_of(const json_t *volume, char text[CELL_LEN])
+{
+    show_text(volume, "mode", text);
+}
+
+static void use_of(const json_t *volume, char text[CELL_LEN])
+{
+    static const char *const keys[] = {"writers", "readers", "looks"};
+    static const char *const words[] = {"writing", "reading", "looking"};
+    size_t len = 0;
+
+    if (show_flag(volume, "failed"))
+        len = (size_t)snprintf(text, CELL_LEN, "failed");
+    for (size_t i = 0; i < 3; i++) {
+        const uint64_t count = show_number(volume, keys[i]);
+
+        if (count > 0)
+            len +=
+                (size_t)snprintf(text + len, CELL_LEN - len, "%s%" PRIu64 " %s",
+                                 len > 0 ? ", " : "", count, words[i]);
+    }
+    if (len == 0)
+        strcpy(text, "-");
+}
+
+COMMAND(run_volumes)
+{
+    static const struct column columns[] = {
+        {"NUMBER", true, number_of}, {"NAME", false, name_of},
+        {"BYTES", true, bytes_of},   {"MODE", false, mode_of},
+        {"USE", false, use_of},      {NULL, false, NULL}};
+    json_t *answer;
+    const int code = link_list(link, "volumes", &answer);
+
+    (void)operands;
+    (void)count;
+    if (code != EXIT_FINE)
+        return code;
+    if (options->json)
+        return show_json(answer);
+    show_table(answer, "volumes", columns);
+    json_decref(answer);
+    return EXIT_FINE;
+}
