@@ -2,6 +2,7 @@
 #include "volume/file.h"
 
 #include "volume/file_lock.h"
+#include "volume/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,41 +50,12 @@ static struct file *file_of(struct bh_medium *medium)
     return (struct file *)(void *)medium;
 }
 
-/* What is left when `got` bytes of the pieces are there. */
-static void advance(struct iovec **pieces, unsigned *count, size_t got)
-{
-    while (*count > 0 && got >= (*pieces)->iov_len) {
-        got -= (*pieces)->iov_len;
-        ++*pieces;
-        --*count;
-    }
-    if (*count > 0) {
-        (*pieces)->iov_base = (uint8_t *)(*pieces)->iov_base + got;
-        (*pieces)->iov_len -= got;
-    }
-}
-
 static int file_read(struct bh_medium *medium, uint64_t offset,
                      const struct iovec *pieces, unsigned count)
 {
     struct file *file = file_of(medium);
-    struct iovec copies[BH_PIECES_MAX], *left = copies;
 
-    memcpy(copies, pieces, count * sizeof *pieces);
-    while (count > 0) {
-        ssize_t got =
-            preadv(file->fd, left, (int)count, (off_t)(file->first + offset));
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -errno;
-        if (got == 0) /* the file was truncated under us */
-            return -ENODATA;
-        offset += (uint64_t)got;
-        advance(&left, &count, (size_t)got);
-    }
-    return 0;
+    return bh_io_read(file->fd, file->first + offset, pieces, count);
 }
 
 static int file_read_now(struct bh_medium *medium, uint64_t offset,
@@ -118,26 +90,6 @@ static int check_end(const struct file *file, uint64_t offset, uint32_t len)
     return end > (uint64_t)st.st_size ? -ENODATA : 0;
 }
 
-static int write_all(const struct file *file, uint64_t offset,
-                     const uint8_t *data, uint32_t len)
-{
-    while (len > 0) {
-        ssize_t put =
-            pwrite(file->fd, data, len, (off_t)(file->first + offset));
-
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return -errno;
-        if (put == 0)
-            return -EIO;
-        data += put;
-        offset += (uint64_t)put;
-        len -= (uint32_t)put;
-    }
-    return 0;
-}
-
 static int file_write(struct bh_medium *medium, uint64_t offset,
                       const uint8_t *data, uint32_t len)
 {
@@ -147,7 +99,7 @@ static int file_write(struct bh_medium *medium, uint64_t offset,
     if (error != 0)
         return error;
     file->busy++;
-    error = write_all(file, offset, data, len);
+    error = bh_io_write(file->fd, file->first + offset, data, len);
     file->busy--;
     return error;
 }
@@ -229,7 +181,7 @@ static int file_write_now(struct bh_medium *medium, uint64_t offset,
     if (!file->no_wait || file->busy > 0 || began < file->slow_until ||
         !is_whole(file, began) || !in_memory(file, offset, len, began))
         return -EAGAIN;
-    error = write_all(file, offset, data, len);
+    error = bh_io_write(file->fd, file->first + offset, data, len);
     ended = now_ns();
     if (ended - began > SLOW_NS)
         file->slow_until = ended + (ended - began) * SLOW_REST;
