@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "volume/io.h"
 
-#include "volume/medium.h"
-
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -61,4 +61,22 @@ int bh_io_write(int fd, uint64_t offset, const void *bytes, size_t len)
         len -= (size_t)put;
     }
     return 0;
+}
+
+DIR *bh_io_entries(int dir)
+{
+    int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *entries = copy < 0 ? NULL : fdopendir(copy);
+    int error = errno;
+
+    if (entries == NULL && copy >= 0)
+        close(copy);
+    errno = error;
+    return entries;
+}
+
+int bh_io_say(int error, const char *what, char cause[BH_CAUSE_LEN])
+{
+    snprintf(cause, BH_CAUSE_LEN, "%s: %s", what, strerror(-error));
+    return error;
 }

@@ -181,17 +181,12 @@ static bool is_overlay(int dir, const char *name)
 
 int bh_overlay_sweep(int dir, bh_overlay_user *in_use, void *context)
 {
-    int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *entries = copy < 0 ? NULL : fdopendir(copy);
+    DIR *entries = bh_io_entries(dir);
     struct dirent *entry;
     int error = 0;
 
-    if (entries == NULL) {
-        error = -errno;
-        if (copy >= 0)
-            close(copy);
-        return error;
-    }
+    if (entries == NULL)
+        return -errno;
     while ((entry = readdir(entries)) != NULL)
         if (entry->d_name[0] != '.' && !in_use(context, entry->d_name) &&
             is_overlay(dir, entry->d_name) &&
