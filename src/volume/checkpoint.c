@@ -275,10 +275,10 @@ static int create(int dir, int image, const struct stat *st, const char *label,
                   const struct bh_copy_watch *watch, struct bh_checkpoint *out)
 {
     uint32_t number;
-    int error;
+    int error = bh_rollback_pending(dir, &number);
 
-    if (bh_rollback_pending(dir, &number)) /* the image may be a mixture */
-        return -EBUSY;
+    if (error != 0 || number != 0) /* the image may be a mixture */
+        return error != 0 ? error : -EBUSY;
     if (unlinkat(dir, NEW, 0) != 0 && errno != ENOENT)
         return -errno;
     error = copy_image(dir, image, st, watch);
@@ -331,9 +331,10 @@ static int remove_one(int dir, const struct bh_checkpoint *checkpoint)
 {
     char file[BH_CHECKPOINT_FILE_LEN + 1];
     uint32_t pending;
+    int error = bh_rollback_pending(dir, &pending);
 
-    if (bh_rollback_pending(dir, &pending) && pending == checkpoint->number)
-        return -EBUSY;
+    if (error != 0 || pending == checkpoint->number)
+        return error != 0 ? error : -EBUSY;
     bh_checkpoint_file(checkpoint, file);
     return unlinkat(dir, file, 0) == 0 ? 0 : -errno;
 }

@@ -58,7 +58,7 @@ static void recover_image(const struct walk *walk, int dir, const char *path)
     int image, error = -EIO;
 
     (void)bh_checkpoints_sweep(dir);
-    if (!bh_rollback_pending(dir, &number))
+    if (bh_rollback_pending(dir, &number) == 0 && number == 0)
         return;
     image = open_image(walk->root, path, cause);
     if (image >= 0) {

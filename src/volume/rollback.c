@@ -25,19 +25,22 @@ static void name_mark(uint32_t number, char out[32])
     snprintf(out, 32, MARK "%04u", (unsigned)number);
 }
 
-bool bh_rollback_pending(int dir, uint32_t *number)
+int bh_rollback_pending(int dir, uint32_t *number)
 {
     DIR *entries = bh_io_entries(dir);
     struct dirent *entry;
+    int error;
 
     *number = 0;
     if (entries == NULL)
-        return false;
+        return -errno;
+    errno = 0;
     while (*number == 0 && (entry = readdir(entries)) != NULL)
         if (strncmp(entry->d_name, MARK, MARK_LEN) == 0)
             *number = (uint32_t)strtoul(entry->d_name + MARK_LEN, NULL, 10);
+    error = *number == 0 ? -errno : 0; /* it must not be overlooked */
     closedir(entries);
-    return *number != 0;
+    return error;
 }
 
 /* From here on, also after a power failure, the image may be a mixture. */
@@ -119,13 +122,14 @@ static int open_number(int dir, uint32_t number)
 static int roll_back(int dir, uint32_t number, int from, int image)
 {
     uint32_t pending;
-    int error = can_share(dir, from) ? 0 : bh_copy_reserve(from, image);
+    int error = bh_rollback_pending(dir, &pending);
 
-    if (error != 0)
-        return error;
-    if (bh_rollback_pending(dir, &pending) && pending != number)
+    if (error == 0 && pending != 0 && pending != number)
         return -EBUSY;
-    error = mark(dir, number);
+    if (error == 0 && !can_share(dir, from))
+        error = bh_copy_reserve(from, image);
+    if (error == 0)
+        error = mark(dir, number);
     return error != 0 ? error : carry_out(dir, number, from, image);
 }
 
@@ -157,14 +161,10 @@ int bh_rollback(int dir, uint32_t number, int image, char cause[BH_CAUSE_LEN])
     return error == 0 ? 0 : bh_io_say(error, "the rollback", cause);
 }
 
-static int finish(int dir, int image, char cause[BH_CAUSE_LEN])
+static int finish(int dir, uint32_t number, int image, char cause[BH_CAUSE_LEN])
 {
-    uint32_t number;
-    int from, error;
+    int from = open_number(dir, number), error;
 
-    if (!bh_rollback_pending(dir, &number))
-        return 0;
-    from = open_number(dir, number);
     if (from < 0) {
         snprintf(cause, BH_CAUSE_LEN,
                  "a rollback to checkpoint %u was not finished, and that "
@@ -181,13 +181,21 @@ static int finish(int dir, int image, char cause[BH_CAUSE_LEN])
                : bh_io_say(error, "a rollback that was not finished", cause);
 }
 
+/* Asks again with the lock: another server may just have finished it. */
 int bh_rollback_finish(int dir, int image, char cause[BH_CAUSE_LEN])
 {
-    int error = bh_checkpoints_lock(dir);
+    uint32_t number;
+    int error = bh_rollback_pending(dir, &number);
 
+    if (error == 0 && number == 0) /* who holds the lock may go on */
+        return 0;
+    if (error == 0)
+        error = bh_checkpoints_lock(dir);
     if (error != 0)
         return bh_io_say(error, "its checkpoints", cause);
-    error = finish(dir, image, cause);
+    error = bh_rollback_pending(dir, &number);
+    if (error == 0 && number != 0)
+        error = finish(dir, number, image, cause);
     bh_checkpoints_unlock(dir);
     return error;
 }

@@ -24,7 +24,8 @@ static bool is_pending(const struct shelf *shelf)
 {
     uint32_t number;
 
-    return bh_rollback_pending(shelf->dir, &number);
+    assert_int_equal(bh_rollback_pending(shelf->dir, &number), 0);
+    return number != 0;
 }
 
 static int roll_back(struct shelf *shelf, uint32_t number)
@@ -134,7 +135,6 @@ static void what_cannot_be_rolled_back_is_said(void **state)
     assert_int_equal(bh_rollback(shelf->dir, 1, device, shelf->cause),
                      -ENOTSUP);
     assert_int_equal(bh_rollback(shelf->dir, 1, reader, shelf->cause), -EROFS);
-    assert_int_equal(bh_checkpoints_lock(shelf->dir), 0);
     assert_int_equal(shelf_image_drawn(shelf, SEEDS), 2);
     close(device);
     close(reader);
@@ -173,13 +173,32 @@ static void without_its_checkpoint_it_cannot_be_finished(void **state)
     assert_true(is_pending(shelf));
 }
 
+static void what_cannot_be_asked_is_not_served(void **state)
+{
+    struct shelf *shelf = *state;
+    uint32_t number;
+
+    keep_1_draw_2(shelf);
+    assert_int_equal(bh_rollback_pending(shelf->image, &number), -ENOTDIR);
+    assert_int_equal(
+        bh_rollback_finish(shelf->image, shelf->image, shelf->cause), -ENOTDIR);
+}
+
 static void nothing_to_finish_is_no_error(void **state)
 {
     struct shelf *shelf = *state;
 
+    int other =
+        bh_checkpoints_open(shelf->parent, "a.img", false, shelf->cause);
+
     keep_1_draw_2(shelf);
-    assert_int_equal(finish(shelf), 0);
+    assert_int_equal(bh_checkpoints_lock(other), 0);
+    assert_int_equal(finish(shelf), 0); /* one may be made meanwhile */
     assert_int_equal(shelf_image_drawn(shelf, SEEDS), 2);
+    mark(shelf, ".rollback-0001");
+    assert_int_equal(finish(shelf), -EBUSY); /* by the other one */
+    close(other);
+    assert_int_equal(finish(shelf), 0);
 }
 
 static void work_rollback(void *context)
@@ -333,6 +352,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             without_its_checkpoint_it_cannot_be_finished, shelf_set_up,
             shelf_tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_asked_is_not_served,
+                                        shelf_set_up, shelf_tear_down),
         cmocka_unit_test_setup_teardown(nothing_to_finish_is_no_error,
                                         shelf_set_up, shelf_tear_down),
         cmocka_unit_test_setup_teardown(a_kill_leaves_the_old_or_the_new,
