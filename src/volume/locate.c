@@ -300,3 +300,45 @@ int bh_locate_open(const struct bh_contents *contents, const char *name,
     bh_place_close(&place);
     return fd < 0 ? explain(fd, cause) : fd;
 }
+
+/* Cuts "a/b/c" into "a/b" and "c"; "c" alone lies in ".". */
+static int split(const char *path, char parent[PATH_MAX],
+                 char leaf[BH_VOLUME_NAME_LEN + 1])
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
+
+    if (len + 2 > PATH_MAX ||
+        snprintf(leaf, BH_VOLUME_NAME_LEN + 1, "%s",
+                 slash == NULL ? path : slash + 1) > (int)BH_VOLUME_NAME_LEN)
+        return -ENAMETOOLONG;
+    if (slash == NULL)
+        strcpy(parent, ".");
+    else
+        snprintf(parent, PATH_MAX, "%.*s/", (int)len, path);
+    return 0;
+}
+
+int bh_locate_parent(const struct bh_contents *contents, const char *name,
+                     char leaf[BH_VOLUME_NAME_LEN + 1],
+                     char cause[BH_CAUSE_LEN])
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    char parent[PATH_MAX];
+    struct bh_place place;
+    bool single;
+    int fd, error = bh_locate(contents, name, &place, cause);
+
+    if (error != 0)
+        return error;
+    bh_place_close(&place);
+    single = place.spec->name != NULL;
+    error = split(single ? place.spec->path : name, parent, leaf);
+    if (error != 0)
+        return explain(error, cause);
+    if (!single)
+        fd = open_beneath(place.spec->path, parent, flags);
+    else if ((fd = open(parent, flags)) < 0)
+        fd = -errno;
+    return fd < 0 ? explain(fd, cause) : fd;
+}

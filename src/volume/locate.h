@@ -30,4 +30,10 @@ int bh_place_facts(const struct bh_place *place, const char *name,
 int bh_locate_open(const struct bh_contents *contents, const char *name,
                    int flags, char cause[BH_CAUSE_LEN]);
 
+/* The directory that the image of a served name lies in, as a descriptor, and
+ * its name there: where its checkpoints are. A link counts as the image. */
+int bh_locate_parent(const struct bh_contents *contents, const char *name,
+                     char leaf[BH_VOLUME_NAME_LEN + 1],
+                     char cause[BH_CAUSE_LEN]);
+
 #endif
