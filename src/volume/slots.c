@@ -21,20 +21,20 @@ void bh_slots_done(struct bh_slots *slots)
 
 uint32_t bh_slots_take(struct bh_slots *slots)
 {
-    uint32_t words = slots->count / WORD + 1;
-
-    for (uint32_t i = 0; i < words; i++) {
-        uint32_t word = (slots->search / WORD + i) % words;
+    for (uint32_t word = slots->search / WORD; word <= slots->count / WORD;
+         word++) {
         uint64_t free = ~slots->used[word];
-        uint32_t slot = free == 0
-                            ? slots->count
-                            : word * WORD + (uint32_t)__builtin_ctzll(free);
+        uint32_t slot = word * WORD;
 
-        if (bh_slots_claim(slots, slot)) {
-            slots->search = slot;
-            return slot;
-        }
+        if (free == 0)
+            continue;
+        slot += (uint32_t)__builtin_ctzll(free);
+        if (!bh_slots_claim(slots, slot)) /* behind the last */
+            break;
+        slots->search = slot;
+        return slot;
     }
+    slots->search = slots->count;
     return slots->count;
 }
 
@@ -54,4 +54,6 @@ void bh_slots_give(struct bh_slots *slots, uint32_t slot)
 
     assert(slot < slots->count && (slots->used[slot / WORD] & bit) != 0);
     slots->used[slot / WORD] &= ~bit;
+    if (slot < slots->search)
+        slots->search = slot;
 }

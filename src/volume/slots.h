@@ -9,14 +9,15 @@
 struct bh_slots {
     uint64_t *used; /* a bit for each */
     uint32_t count;
-    uint32_t search; /* where to look for a free one */
+    uint32_t search; /* below it none is free */
 };
 
 /* All are free. -ENOMEM. */
 int bh_slots_init(struct bh_slots *slots, uint32_t count);
 void bh_slots_done(struct bh_slots *slots);
 
-/* A free slot, which is taken now; `count` if there is none. */
+/* The first free slot, which is taken now, so that a file stays short; `count`
+ * if there is none. */
 uint32_t bh_slots_take(struct bh_slots *slots);
 
 /* Takes this one; false: it is taken already, or there is no such slot. */

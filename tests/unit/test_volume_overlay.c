@@ -283,6 +283,24 @@ static void the_limit_is_that_of_the_beginning(void **state)
     medium->ops->close(medium);
 }
 
+static void writing_again_does_not_lengthen_the_file(void **state)
+{
+    struct rig *rig = *state;
+    struct bh_medium *medium;
+    struct stat before, after;
+
+    rig->spec.limit = 100u << 20;
+    medium = create(rig);
+    for (uint32_t i = 0; i < 11; i++)
+        put(rig, medium, i % 10 * UNIT, UNIT, i);
+    assert_int_equal(fstatat(rig->spec.dir, "s1", &before, 0), 0);
+    for (uint32_t i = 0; i < 2000; i++)
+        put(rig, medium, i * 7 % 10 * UNIT, UNIT, i);
+    assert_int_equal(fstatat(rig->spec.dir, "s1", &after, 0), 0);
+    assert_int_equal(before.st_size, after.st_size);
+    medium->ops->close(medium);
+}
+
 static void a_full_disk_leaves_what_was_there(void **state)
 {
     struct rig *rig = *state;
@@ -621,6 +639,8 @@ int main(void)
             at_the_limit_only_what_was_changed_can_be, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_limit_is_that_of_the_beginning,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            writing_again_does_not_lengthen_the_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_what_was_there,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(anything_goes_in_any_order, set_up,
