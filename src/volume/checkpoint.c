@@ -32,13 +32,14 @@ static int open_directory(int parent, const char *name)
     return fd < 0 ? -errno : fd;
 }
 
-/* The directory, made if it is missing. A new name is made stable in its
- * parent. */
+/* The directory, made if it is missing. Its name is made stable also if it is
+ * there: a server may have been killed before it did. */
 static int make_directory(int parent, const char *name)
 {
-    if (mkdirat(parent, name, 0777) != 0)
-        return errno == EEXIST ? open_directory(parent, name) : -errno;
-    return fsync(parent) != 0 ? -errno : open_directory(parent, name);
+    if ((mkdirat(parent, name, 0777) != 0 && errno != EEXIST) ||
+        fsync(parent) != 0)
+        return -errno;
+    return open_directory(parent, name);
 }
 
 int bh_checkpoints_open(int parent, const char *leaf, bool make,
@@ -317,7 +318,7 @@ int bh_checkpoints_sweep(int dir)
 
     if (error != 0)
         return error;
-    if (unlinkat(dir, NEW, 0) != 0 && errno != ENOENT)
+    if ((unlinkat(dir, NEW, 0) != 0 && errno != ENOENT) || fsync(dir) != 0)
         error = -errno;
     bh_checkpoints_unlock(dir);
     return error;

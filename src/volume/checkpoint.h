@@ -73,7 +73,10 @@ int bh_checkpoint_remove(int dir, uint32_t number);
 /* Removes the oldest until `keep` are left; 0: none. */
 int bh_checkpoints_prune(int dir, size_t keep);
 
-/* Removes a copy that was not finished. -EBUSY: one is being made. */
+/* At the start: removes a copy that was not finished, and makes stable what a
+ * killed server has done here. Otherwise the mark of a rollback that was
+ * finished could come back with a power failure, and undo what was written
+ * since. -EBUSY: another server is at work. */
 int bh_checkpoints_sweep(int dir);
 
 /* For what changes anything here: -EBUSY, or to be unlocked. */

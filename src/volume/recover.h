@@ -9,7 +9,8 @@ typedef void bh_recover_complaint(void *context, const char *image,
 
 /* Goes through the directory `root` as a scan for images does: finishes
  * rollbacks, and removes copies that were not finished. To be called before
- * anything of it is served. */
+ * anything of it is served. For an image that is configured alone its owner
+ * does the same with bh_checkpoints_sweep() and bh_rollback_finish(). */
 void bh_recover(int root, bh_recover_complaint *complain, void *context);
 
 #endif

@@ -18,6 +18,7 @@
 
 long shelf_writes_left = -1;
 bool shelf_by_hand, shelf_no_reserve;
+void (*shelf_on_sync)(int fd);
 
 /*
  * The C library's, on a disk that fills up.
@@ -75,6 +76,16 @@ int fallocate(int fd, int mode, off_t offset, off_t len)
                : real(fd, mode, offset, len);
 }
 
+int fsync(int fd)
+{
+    int (*real)(int);
+
+    find(&real, "fsync");
+    if (shelf_on_sync != NULL)
+        shelf_on_sync(fd);
+    return real(fd);
+}
+
 /*
  * The files.
  */
@@ -85,6 +96,7 @@ int shelf_set_up(void **state)
 
     shelf_writes_left = -1;
     shelf_by_hand = shelf_no_reserve = false;
+    shelf_on_sync = NULL;
     snprintf(shelf->path, sizeof shelf->path, "%.40s/bh-shelf-XXXXXX",
              getenv("BH_SHELF") != NULL ? getenv("BH_SHELF") : "/tmp");
     assert_non_null(mkdtemp(shelf->path));

@@ -30,6 +30,9 @@ extern bool shelf_by_hand;
 /* No space can be reserved: fallocate says so. */
 extern bool shelf_no_reserve;
 
+/* Told of each fsync before it is done; NULL: nobody is. */
+extern void (*shelf_on_sync)(int fd);
+
 /* Makes a file hold pattern `seed`: data, zeros and holes that lie elsewhere in
  * each, and another length. */
 void shelf_draw(int fd, unsigned seed);

@@ -67,6 +67,41 @@ static void a_checkpoint_is_a_copy_as_of_then(void **state)
     assert_int_equal(shelf_entries(shelf), 1);
 }
 
+/* What was there when something was made stable. */
+static struct shelf *watched;
+static char syncs[8][40];
+static unsigned sync_count;
+
+static void note_sync(int fd)
+{
+    struct stat st;
+
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_true(sync_count < 8);
+    snprintf(syncs[sync_count++], sizeof syncs[0], "%s, %zu listed, drawn %d",
+             S_ISDIR(st.st_mode) ? "directory" : "file", count_of(watched),
+             S_ISDIR(st.st_mode) ? 0 : shelf_drawn(fd, SEEDS));
+}
+
+static void it_is_stable_before_it_has_its_name(void **state)
+{
+    struct shelf *shelf = *state;
+    int other;
+
+    shelf_draw(shelf->image, 1);
+    watched = shelf;
+    sync_count = 0;
+    shelf_on_sync = note_sync;
+    shelf_keep(shelf, "x");
+    assert_int_equal(sync_count, 2);
+    assert_string_equal(syncs[0], "file, 0 listed, drawn 1");
+    assert_string_equal(syncs[1], "directory, 1 listed, drawn 0");
+    /* The directories themselves, though they are there. */
+    other = bh_checkpoints_open(shelf->parent, "a.img", true, shelf->cause);
+    assert_int_equal(sync_count, 4);
+    close(other);
+}
+
 static void no_served_name_leads_there(void **state)
 {
     (void)state;
@@ -365,6 +400,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_checkpoint_is_a_copy_as_of_then,
+                                        shelf_set_up, shelf_tear_down),
+        cmocka_unit_test_setup_teardown(it_is_stable_before_it_has_its_name,
                                         shelf_set_up, shelf_tear_down),
         cmocka_unit_test(no_served_name_leads_there),
         cmocka_unit_test_setup_teardown(the_list_is_sorted_and_complete,
