@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "volume/file.h"
 
+#include "volume/calm.h"
 #include "volume/file_lock.h"
 #include "volume/io.h"
+#include "volume/pieces.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,28 +15,20 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 struct file {
     struct bh_medium medium; /* first: the medium is the file */
     int fd;
-    uint64_t first; /* byte of the file where the volume begins */
+    uint64_t first;      /* byte of the file where the volume begins */
+    bool fixed_end;      /* a regular file that may not grow */
+    atomic_bool no_wait; /* whether RWF_NOWAIT works here */
+    struct bh_calm calm;
     struct bh_file_lock lock;
-    bool fixed_end;       /* a regular file that may not grow */
-    atomic_bool no_wait;  /* whether RWF_NOWAIT works here */
-    atomic_int busy;      /* writes and fdatasyncs of threads under way */
-    uint64_t slow_until;  /* write_now: a write has waited; ns */
     uint32_t *pages;      /* write_now: page i, plus 1, at i mod PAGES_KNOWN */
     uint64_t pages_until; /* ns */
     uint64_t whole_until; /* write_now: the file's end was looked at; ns */
 };
-
-/* A write to the page cache takes microseconds. One that took SLOW_NS may have
- * waited for the disk, and then others may. So that only a part of the time is
- * spent in waiting, the next ones go elsewhere for so many times as long. */
-#define SLOW_NS 500000u
-#define SLOW_REST 20u
 
 /* For so long a file's length is believed. */
 #define WHOLE_NS 1000000u
@@ -62,13 +56,11 @@ static int file_read_now(struct bh_medium *medium, uint64_t offset,
                          const struct iovec *pieces, unsigned count)
 {
     struct file *file = file_of(medium);
-    size_t len = 0;
+    size_t len = bh_pieces_len(pieces, count);
     ssize_t got;
 
     if (!file->no_wait)
         return -EAGAIN;
-    for (unsigned i = 0; i < count; i++)
-        len += pieces[i].iov_len;
     got = preadv2(file->fd, pieces, (int)count, (off_t)(file->first + offset),
                   RWF_NOWAIT);
     if (got < 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
@@ -98,18 +90,10 @@ static int file_write(struct bh_medium *medium, uint64_t offset,
 
     if (error != 0)
         return error;
-    file->busy++;
+    file->calm.busy++;
     error = bh_io_write(file->fd, file->first + offset, data, len);
-    file->busy--;
+    file->calm.busy--;
     return error;
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 /* Where it stands if a page was in memory a moment ago; NULL: no memory. */
@@ -165,26 +149,20 @@ static bool is_whole(struct file *file, uint64_t now)
     return true;
 }
 
-/* There is no way to ask whether a write will wait: hardly any file system
- * takes RWF_NOWAIT for one. It does where reads do (FUSE, network file systems
- * know neither), while pages are on their way to the disk, while a
- * thread writes to the same file, which many file systems let one do at a time,
- * and when there are too many dirty pages; the last is found out by waiting
- * once. */
+/* It waits, too, where reads do (FUSE, network file systems do not know
+ * RWF_NOWAIT), and while pages are on their way to the disk. */
 static int file_write_now(struct bh_medium *medium, uint64_t offset,
                           const uint8_t *data, uint32_t len)
 {
     struct file *file = file_of(medium);
-    uint64_t began = now_ns(), ended;
+    uint64_t began = bh_calm_clock_ns();
     int error;
 
-    if (!file->no_wait || file->busy > 0 || began < file->slow_until ||
+    if (!file->no_wait || !bh_calm_is(&file->calm, began) ||
         !is_whole(file, began) || !in_memory(file, offset, len, began))
         return -EAGAIN;
     error = bh_io_write(file->fd, file->first + offset, data, len);
-    ended = now_ns();
-    if (ended - began > SLOW_NS)
-        file->slow_until = ended + (ended - began) * SLOW_REST;
+    bh_calm_wrote(&file->calm, began);
     return error;
 }
 
@@ -206,9 +184,9 @@ static int file_sync(struct bh_medium *medium)
     struct file *file = file_of(medium);
     int error;
 
-    file->busy++;
+    file->calm.busy++;
     error = sync_data(file->fd);
-    file->busy--;
+    file->calm.busy--;
     return error;
 }
 
