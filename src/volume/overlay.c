@@ -14,8 +14,10 @@
  */
 #include "volume/overlay.h"
 
+#include "volume/calm.h"
 #include "volume/io.h"
 #include "volume/overlay_map.h"
+#include "volume/pieces.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -27,6 +29,7 @@ struct overlay {
     struct bh_medium medium; /* first: the medium is the overlay */
     struct bh_medium *base;
     int fd;
+    struct bh_calm calm;
     pthread_rwlock_t lock; /* the map, and the slots that it names */
     struct bh_overlay_map map;
 };
@@ -39,34 +42,6 @@ static struct overlay *overlay_of(struct bh_medium *medium)
 /*
  * Reads.
  */
-
-/* The next bytes of some pieces. */
-struct cursor {
-    const struct iovec *piece;
-    size_t done; /* bytes of it */
-};
-
-static unsigned cut(struct cursor *cursor, size_t len,
-                    struct iovec out[BH_PIECES_MAX])
-{
-    unsigned count = 0;
-
-    while (len > 0) {
-        size_t left = cursor->piece->iov_len - cursor->done;
-        size_t part = left < len ? left : len;
-
-        if (part > 0)
-            out[count++] = (struct iovec){
-                (uint8_t *)cursor->piece->iov_base + cursor->done, part};
-        cursor->done += part;
-        len -= part;
-        if (cursor->done == cursor->piece->iov_len) {
-            cursor->piece++;
-            cursor->done = 0;
-        }
-    }
-    return count;
-}
 
 /* A part of a read that lies together. */
 struct stretch {
@@ -115,7 +90,7 @@ static int read_base(const struct overlay *overlay, uint64_t offset,
 /* Reads some of `len` bytes and says how many. The base is read without the
  * lock: that may be slow, and what is there stays. */
 static int read_some(struct overlay *overlay, uint64_t offset, size_t *len,
-                     struct cursor *cursor, bool now)
+                     struct bh_pieces *rest, bool now)
 {
     struct iovec pieces[BH_PIECES_MAX];
     struct stretch stretch;
@@ -127,7 +102,7 @@ static int read_some(struct overlay *overlay, uint64_t offset, size_t *len,
     else if (pthread_rwlock_tryrdlock(&overlay->lock) != 0)
         return -EAGAIN;
     stretch = stretch_at(overlay, offset, *len);
-    count = cut(cursor, stretch.len, pieces);
+    count = bh_pieces_cut(rest, stretch.len, pieces);
     *len = stretch.len;
     if (stretch.entry >= BH_OVERLAY_SLOT)
         error = read_slots(overlay, &stretch, pieces, count, now);
@@ -142,19 +117,17 @@ static int read_some(struct overlay *overlay, uint64_t offset, size_t *len,
 static int read_all(struct overlay *overlay, uint64_t offset,
                     const struct iovec *pieces, unsigned count, bool now)
 {
-    struct cursor cursor = {pieces, 0};
+    struct bh_pieces rest = {pieces, 0};
     uint64_t size = overlay->medium.byte_count;
-    size_t left = 0;
+    size_t left = bh_pieces_len(pieces, count);
     int error = 0;
 
-    for (unsigned i = 0; i < count; i++)
-        left += pieces[i].iov_len;
     if (offset > size || size - offset < left)
         return -ENODATA;
     while (left > 0 && error == 0) {
         size_t len = left;
 
-        error = read_some(overlay, offset, &len, &cursor, now);
+        error = read_some(overlay, offset, &len, &rest, now);
         offset += len;
         left -= len;
     }
@@ -239,7 +212,9 @@ static int write_batch(struct overlay *overlay, const struct batch *batch,
     pthread_rwlock_unlock(&overlay->lock);
     if (error != 0)
         return error;
+    overlay->calm.busy++;
     error = fill_slots(overlay, entries, batch, data);
+    overlay->calm.busy--;
     pthread_rwlock_wrlock(&overlay->lock);
     if (error == 0)
         error = bh_overlay_publish(&overlay->map, batch->unit, batch->count,
@@ -263,6 +238,58 @@ static int overlay_write(struct bh_medium *medium, uint64_t offset,
         data += batch.len;
         len -= batch.len;
     }
+    return error;
+}
+
+/* Whether a write there needs nothing from the disk: the page is in memory, or
+ * it is behind the file's end. */
+static bool is_near(const struct overlay *overlay, uint64_t at)
+{
+    uint8_t byte;
+    struct iovec one = {&byte, 1};
+
+    return preadv2(overlay->fd, &one, 1, (off_t)at, RWF_NOWAIT) >= 0;
+}
+
+/* With the lock. A slot lies in one page or is whole pages. */
+static int write_unit_now(struct overlay *overlay, const struct batch *batch,
+                          const uint8_t *data)
+{
+    uint32_t entry, added;
+    int error;
+
+    if (!is_near(overlay, BH_OVERLAY_MAP_AT + batch->unit * UINT64_C(4)))
+        return -EAGAIN;
+    error = bh_overlay_reserve(&overlay->map, batch->unit, 1, &entry, &added);
+    if (error != 0)
+        return error;
+    if (!is_near(overlay, bh_overlay_slot_at(&overlay->map, entry)))
+        error = -EAGAIN;
+    if (error == 0)
+        error = fill_slots(overlay, &entry, batch, data);
+    if (error == 0)
+        error = bh_overlay_publish(&overlay->map, batch->unit, 1, &entry);
+    bh_overlay_settle(&overlay->map, &entry, 1, added, error != 0);
+    return error;
+}
+
+/* One unit at most. */
+static int overlay_write_now(struct bh_medium *medium, uint64_t offset,
+                             const uint8_t *data, uint32_t len)
+{
+    struct overlay *overlay = overlay_of(medium);
+    struct batch batch = batch_at(overlay, offset, len);
+    uint64_t began = bh_calm_clock_ns();
+    int error = check_span(overlay, offset, len);
+
+    if (error != 0)
+        return error;
+    if (batch.count != 1 || !bh_calm_is(&overlay->calm, began) ||
+        pthread_rwlock_trywrlock(&overlay->lock) != 0)
+        return -EAGAIN;
+    error = write_unit_now(overlay, &batch, data);
+    pthread_rwlock_unlock(&overlay->lock);
+    bh_calm_wrote(&overlay->calm, began);
     return error;
 }
 
@@ -318,6 +345,7 @@ static const struct bh_medium_ops overlay_ops = {
     .read = overlay_read,
     .read_now = overlay_read_now,
     .write = overlay_write,
+    .write_now = overlay_write_now,
     .sync = overlay_sync,
     .lock = overlay_lock,
     .close = overlay_close,

@@ -43,8 +43,7 @@ uint64_t bh_overlay_slot_at(const struct bh_overlay_map *map, uint32_t entry)
 }
 
 int bh_overlay_reserve(struct bh_overlay_map *map, uint32_t unit,
-                       uint32_t count, uint32_t entries[BH_OVERLAY_BATCH],
-                       uint32_t *added)
+                       uint32_t count, uint32_t *entries, uint32_t *added)
 {
     *added = count - count_slots(map->entries + unit, count);
     if ((uint64_t)map->changed + map->reserved + *added > map->limit)

@@ -51,8 +51,7 @@ uint64_t bh_overlay_slot_at(const struct bh_overlay_map *map, uint32_t entry);
 /* Entries for a batch, each with a free slot. `added`: how many units they make
  * more. -ENOSPC: the limit. */
 int bh_overlay_reserve(struct bh_overlay_map *map, uint32_t unit,
-                       uint32_t count, uint32_t entries[BH_OVERLAY_BATCH],
-                       uint32_t *added);
+                       uint32_t count, uint32_t *entries, uint32_t *added);
 
 /* The same, taken back, with its slots if `failed`. */
 void bh_overlay_settle(struct bh_overlay_map *map, const uint32_t *entries,

@@ -125,7 +125,10 @@ static int put(struct rig *rig, struct bh_medium *medium, uint32_t offset,
     int error;
 
     fill(bytes, len, seed);
-    error = medium->ops->write(medium, offset, bytes, len);
+    error = seed % 2 == 0 ? -EAGAIN
+                          : medium->ops->write_now(medium, offset, bytes, len);
+    if (error == -EAGAIN)
+        error = medium->ops->write(medium, offset, bytes, len);
     if (error == 0)
         memcpy(rig->model + offset, bytes, len);
     return error;
@@ -229,6 +232,26 @@ static void a_read_is_put_together_piece_by_piece(void **state)
     memset(bytes, 0, sizeof bytes);
     assert_int_equal(medium->ops->read_now(medium, 0, pieces, 4), 0);
     assert_memory_equal(bytes, rig->model, sizeof bytes);
+    medium->ops->close(medium);
+}
+
+static void a_unit_is_written_at_once_where_that_needs_no_disk(void **state)
+{
+    struct rig *rig = *state;
+    struct bh_medium *medium = create(rig);
+    uint8_t bytes[2 * UNIT];
+
+    fill(bytes, sizeof bytes, 1);
+    put(rig, medium, 0, UNIT, 2); /* the map's page is in memory now */
+    assert_int_equal(medium->ops->write_now(medium, UNIT, bytes, UNIT), 0);
+    memcpy(rig->model + UNIT, bytes, UNIT);
+    assert_true(holds_model(rig, medium));
+    assert_int_equal(medium->ops->write_now(medium, 0, bytes, 2 * UNIT),
+                     -EAGAIN);
+    assert_int_equal(medium->ops->write_now(medium, 1, bytes, UNIT), -EINVAL);
+    assert_int_equal(medium->ops->write_now(medium, SIZE, bytes, UNIT),
+                     -ENODATA);
+    assert_true(holds_model(rig, medium));
     medium->ops->close(medium);
 }
 
@@ -633,6 +656,9 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_read_is_put_together_piece_by_piece,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_unit_is_written_at_once_where_that_needs_no_disk, set_up,
+            tear_down),
         cmocka_unit_test_setup_teardown(zeroed_units_are_zero_and_free, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(
