@@ -5,7 +5,9 @@
  * length. command.c goes on with medium, rights and LSN.
  */
 #include "core/internal.h"
+#include "wire/bytes.h"
 #include "wire/identify.h"
+#include "wire/label.h"
 #include "wire/opcode.h"
 
 #include <string.h>
@@ -16,7 +18,8 @@ struct arrival {
     size_t len;
     struct bh_command command;
     const struct bh_opcode_row *row; /* NULL: unknown in this session */
-    uint8_t count;                   /* sectors and numbers that it takes */
+    uint16_t count;                  /* sectors */
+    uint8_t numbers;                 /* strict: that it takes */
 };
 
 BH_COLD static void refuse(struct bh_server *server,
@@ -51,10 +54,37 @@ const struct bh_opcode_row *bh_command_row(const struct bh_command *command,
     return row;
 }
 
-static size_t body_len(const struct bh_opcode_row *row, uint8_t exponent)
+/* Bytes of its body; of a label that has not come the least. */
+static size_t body_len(const struct bh_opcode_row *row, const uint8_t *bytes,
+                       size_t len, uint8_t exponent)
 {
-    return row->body_len == BH_BODY_SECTOR ? BH_SECTOR_LEN(exponent)
-                                           : row->body_len;
+    if (row->body_len == BH_BODY_SECTOR)
+        return BH_SECTOR_LEN(exponent);
+    if (row->body_len == BH_BODY_LABEL)
+        return 1u + (len > BH_COMMAND_HEADER_LEN ? bytes[BH_COMMAND_HEADER_LEN]
+                                                 : 0u);
+    return row->body_len;
+}
+
+/* How many sectors and numbers it takes, or what its label is: whether that can
+ * be. */
+static bool is_sensible(struct arrival *arrival, uint8_t exponent)
+{
+    const uint8_t *body = arrival->bytes + BH_COMMAND_HEADER_LEN;
+    const struct bh_opcode_row *row = arrival->row;
+    char label[BH_LABEL_LEN + 1];
+
+    if (row->body_len == BH_BODY_LABEL)
+        return bh_label_clean((const char *)body + 1, body[0], label) == BH_OK;
+    if (row->flags & BH_OP_COUNT) {
+        arrival->count = BH_GET16(body);
+        return arrival->count >= 1 &&
+               arrival->count <= BH_HEAVY_LEN / BH_SECTOR_LEN(exponent);
+    }
+    if (row->code != BH_OP_READ_RUN)
+        return true;
+    arrival->count = arrival->numbers = body[0];
+    return arrival->count >= 1 && arrival->count <= bh_run_max(exponent);
 }
 
 /* Opcode and body: what can be said of a COMMAND by itself. */
@@ -63,17 +93,13 @@ static uint8_t examine(struct arrival *arrival, bool strict, uint8_t exponent)
     const struct bh_opcode_row *row = bh_command_row(&arrival->command, strict);
 
     arrival->row = row;
-    arrival->count = 1;
+    arrival->count = arrival->numbers = 1;
     if (row == NULL)
         return BH_ERR_OPCODE;
-    if (arrival->len - BH_COMMAND_HEADER_LEN < body_len(row, exponent))
+    if (arrival->len - BH_COMMAND_HEADER_LEN <
+        body_len(row, arrival->bytes, arrival->len, exponent))
         return BH_ERR_FORMAT;
-    if (row->code != BH_OP_READ_RUN)
-        return BH_OK;
-    arrival->count = arrival->bytes[BH_COMMAND_HEADER_LEN];
-    return arrival->count >= 1 && arrival->count <= bh_run_max(exponent)
-               ? BH_OK
-               : BH_ERR_FORMAT;
+    return is_sensible(arrival, exponent) ? BH_OK : BH_ERR_FORMAT;
 }
 
 /* A request slot with the command and its body in it, or NULL. */
@@ -89,9 +115,11 @@ static struct bh_request *take_request(struct bh_server *server,
     request->command = arrival->command;
     request->row = row;
     request->count = arrival->count;
+    request->numbers = arrival->numbers;
     if (row->body_len > 0)
         memcpy(request->buffer + BH_COMMAND_HEADER_LEN,
-               arrival->bytes + BH_COMMAND_HEADER_LEN, body_len(row, exponent));
+               arrival->bytes + BH_COMMAND_HEADER_LEN,
+               body_len(row, arrival->bytes, arrival->len, exponent));
     return request;
 }
 
@@ -107,7 +135,8 @@ static bool same_request(const struct bh_request *request,
     /* A body of no bytes compares equal: a READ's buffer is not looked at. */
     return memcmp(request->buffer + BH_COMMAND_HEADER_LEN,
                   arrival->bytes + BH_COMMAND_HEADER_LEN,
-                  body_len(request->row, request->session->exponent)) == 0;
+                  body_len(arrival->row, arrival->bytes, arrival->len,
+                           request->session->exponent)) == 0;
 }
 
 /* Whether the same request is still under way: then this one is its
@@ -170,7 +199,7 @@ static void strict_received(struct bh_server *server,
                           row != NULL && row->flags & BH_OP_DATA, &number,
                           &again))
         return;
-    if (status == BH_OK && !run_fits(session, number, arrival->count))
+    if (status == BH_OK && !run_fits(session, number, arrival->numbers))
         status = BH_ERR_AHEAD;
     if (status != BH_OK) {
         if (status == BH_ERR_OPCODE && !again) /* a format can be mended */
@@ -280,7 +309,7 @@ BH_COLD static void pending_received(struct bh_server *server,
     if (strict && !first_number(server, pending, arrival, status))
         return;
     if (strict && status == BH_OK &&
-        number + arrival->count - 1u > BH_WINDOW_MAX)
+        number + arrival->numbers - 1u > BH_WINDOW_MAX)
         status = BH_ERR_AHEAD;
     if (status != BH_OK) {
         refuse(server, arrival, status, strict);

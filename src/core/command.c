@@ -4,6 +4,7 @@
  * opcode does, and its end.
  */
 #include "core/internal.h"
+#include "wire/bytes.h"
 #include "wire/opcode.h"
 
 #include <string.h>
@@ -56,8 +57,8 @@ static uint8_t check(const struct bh_request *request)
     const struct bh_session *session = request->session;
     const struct bh_volume *volume = session->volume;
     const struct bh_opcode_row *row = request->row;
-    uint64_t end = row->flags & BH_OP_CHANGES ? bh_write_limit(volume)
-                                              : volume->facts.byte_count;
+    uint64_t end = row->flags & BH_OP_GROWS ? bh_write_limit(volume)
+                                            : volume->facts.byte_count;
 
     if (session->state == BH_SESSION_ENDING && session->closing == NULL)
         return BH_ERR_SESSION;
@@ -174,11 +175,42 @@ static void read_done(struct bh_server *server, struct bh_request *request,
         bh_command_finish(server, request, status);
 }
 
+static void checksum_done(struct bh_server *server, struct bh_request *request,
+                          uint8_t status)
+{
+    struct bh_volume *volume = request->session->volume;
+    uint32_t len;
+
+    volume->running--;
+    bh_queue_remove(server, volume, request);
+    if (status == BH_OK && volume->poisoned)
+        status = BH_ERR_STORAGE;
+    if (status != BH_OK) {
+        bh_command_finish(server, request, status);
+        return;
+    }
+    len = bh_request_put_header(request, 0, BH_OK);
+    bh_put32(request->buffer + len, request->job.checksum);
+    bh_session_request_over(server, request, BH_OK);
+    bh_request_reply(server, request, len + BH_CHECKSUM_LEN);
+}
+
 void bh_command_done(struct bh_server *server, struct bh_request *request,
                      uint8_t status)
 {
-    if (request->job.kind == BH_JOB_READ)
+    switch (request->job.kind) {
+    case BH_JOB_READ:
         read_done(server, request, status);
-    else
+        break;
+    case BH_JOB_CHECKSUM:
+        checksum_done(server, request, status);
+        break;
+    case BH_JOB_CHECKPOINT:
+        request->session->volume->running--;
+        bh_command_finish(server, request, status);
+        break;
+    default:
         write_done(server, request, status);
+        break;
+    }
 }

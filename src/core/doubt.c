@@ -48,12 +48,11 @@ static struct bh_session *next_session(const struct bh_volume *volume)
     return NULL;
 }
 
-/* Its sector; no bytes if the volume ends before it. */
+/* Its sectors; no bytes if the volume ends before them. */
 static void fill_job(struct bh_doubt *doubt, const struct bh_volume *volume,
-                     uint64_t lsn, uint8_t exponent)
+                     uint64_t offset, uint64_t len)
 {
     uint64_t end = volume->facts.byte_count;
-    uint64_t len = BH_SECTOR_LEN(exponent), offset = lsn * len;
 
     if (offset >= end)
         len = 0;
@@ -63,7 +62,7 @@ static void fill_job(struct bh_doubt *doubt, const struct bh_volume *volume,
                                  .medium = volume->medium,
                                  .offset = offset,
                                  .len = (uint32_t)len,
-                                 .data = doubt->sector,
+                                 .data = doubt->bytes,
                                  .piece = (uint32_t)len};
 }
 
@@ -71,6 +70,7 @@ bool bh_doubt_examine(struct bh_server *server, struct bh_volume *volume)
 {
     struct bh_doubt *doubt = &server->doubt;
     struct bh_session *session = next_session(volume);
+    const struct bh_intents *intents;
 
     if (session == NULL) {
         volume->doubtful = false;
@@ -81,8 +81,11 @@ bool bh_doubt_examine(struct bh_server *server, struct bh_volume *volume)
     doubt->volume = volume;
     doubt->session = session->id;
     doubt->at = (unsigned)__builtin_ctzll(session->doubts);
-    fill_job(doubt, volume, bh_kept_intents(server, session)->of[doubt->at].lsn,
-             session->exponent);
+    intents = bh_kept_intents(server, session);
+    fill_job(doubt, volume,
+             (uint64_t)intents->of[doubt->at].lsn *
+                 BH_SECTOR_LEN(session->exponent),
+             intents->of[doubt->at].len);
     doubt->job.facts = &volume->facts;
     volume->service_runs = true; /* nothing else is done to it */
     if (doubt->job.len == 0)

@@ -10,6 +10,7 @@
  * anything else is done to the volume, those without a recorded status are
  * examined: their sectors are read, and a WRITE whose data is there is recorded
  * as done. One whose data is not has not been carried out, or not all of it.
+ * ZERO and TRIM are WRITEs of zeros.
  *
  * Invariants:
  *  1. At most one WRITE in doubt touches a byte: nothing that overlaps a WRITE
@@ -22,6 +23,7 @@
 #define BH_CORE_DOUBT_H
 
 #include "core/job.h"
+#include "core/limits.h"
 #include "wire/protocol.h"
 
 #include <stdbool.h>
@@ -37,7 +39,7 @@ struct bh_doubt {
     struct bh_volume *volume; /* NULL: none is */
     uint16_t session;         /* id */
     unsigned at;              /* its number mod W */
-    uint8_t sector[BH_SECTOR_LEN_MAX];
+    uint8_t bytes[BH_HEAVY_LEN];
 };
 
 /* What a noted WRITE's data is known by. */

@@ -69,6 +69,8 @@ struct bh_server {
     struct bh_lookup lookups[BH_LOOKUPS_MAX];
     struct bh_link free_lookups;
 
+    uint32_t checkpoint_count; /* CHECKPOINTs in queues */
+
     struct bh_job *first_job, **last_job; /* for the driver */
     uint32_t jobs_out;                    /* with the driver */
     struct bh_link sends;                 /* requests in REPLYING */
@@ -127,7 +129,11 @@ uint32_t bh_run_max(uint8_t exponent);
  * last byte. */
 uint64_t bh_write_limit(const struct bh_volume *volume);
 
-/* Cuts a READ to the volume's present length. */
+/* Its job's bytes: its sectors, cut to the limit; of a READ each is to lie
+ * behind the header of its reply. */
+void bh_request_fill_span(struct bh_request *request, uint64_t limit);
+
+/* Cuts a READ or CHECKSUM to the volume's present length. */
 void bh_command_fit(struct bh_request *request);
 
 /*

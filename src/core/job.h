@@ -21,7 +21,10 @@ enum bh_job_kind {
     BH_JOB_DETACH, /* close it */
     BH_JOB_READ,
     BH_JOB_WRITE,
-    BH_JOB_SYNC /* make every finished WRITE stable */
+    BH_JOB_ZERO,       /* make bytes zero */
+    BH_JOB_CHECKSUM,   /* of bytes, and of zeros behind them */
+    BH_JOB_CHECKPOINT, /* keep a copy of the medium as it is now */
+    BH_JOB_SYNC        /* make every finished WRITE stable */
 };
 
 /* What a volume's sessions may do, and against whom the file is locked. */
@@ -82,11 +85,16 @@ struct bh_job {
     /* ATTACH sets it, the others get it back: the driver's own. */
     void *medium;
 
-    uint64_t offset; /* READ, WRITE: byte of the volume */
-    uint32_t len;    /* READ, WRITE: bytes */
-    uint8_t *data;   /* READ, WRITE: `len` bytes, in pieces */
-    uint32_t piece;  /* bytes of a piece; the last may be shorter */
-    uint32_t stride; /* from the first byte of a piece to that of the next */
+    uint64_t offset; /* READ, WRITE, ZERO, CHECKSUM: byte of the volume */
+    uint32_t len;    /* of the same: bytes */
+    uint8_t *data;   /* READ, WRITE: `len` bytes, in pieces. ZERO: zeros, not to
+                        be changed. CHECKSUM: room for `whole` bytes.
+                        CHECKPOINT: its label, clean, with its NUL */
+    uint32_t whole;  /* CHECKSUM: bytes, with the zeros */
+    uint32_t checksum; /* CHECKSUM: out, CRC-32 as in IEEE 802.3 */
+    bool trim;         /* ZERO: their space is not needed any more */
+    uint32_t piece;    /* bytes of a piece; the last may be shorter */
+    uint32_t stride;   /* from the first byte of a piece to that of the next */
 
     uint64_t byte_count; /* ATTACH: out, the volume's length now */
 

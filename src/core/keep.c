@@ -228,6 +228,7 @@ void bh_keep_intent(struct bh_server *server, const struct bh_request *request)
     server->intents_kept = true;
     intents.of[at].number = (uint32_t)request->number;
     intents.of[at].lsn = request->command.lsn;
+    intents.of[at].len = request->job.len;
     intents.of[at].hash = bh_doubt_hash(server, &request->job);
     bh_table_store(&server->table, INTENTS,
                    (uint32_t)(request->session - server->sessions), &intents);

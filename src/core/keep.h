@@ -37,6 +37,8 @@ struct bh_intents {
     struct {
         uint32_t number; /* its low half; 0: none */
         uint32_t lsn;
+        uint32_t len; /* bytes */
+        uint32_t pad;
         uint64_t hash; /* of its data */
     } of[BH_WINDOW_MAX];
 };

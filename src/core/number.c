@@ -23,7 +23,7 @@ bool bh_number_runs(const struct bh_session *session, uint64_t number)
         const struct bh_request *request =
             BH_OWNER(link, struct bh_request, of_session);
 
-        if (number - request->number < request->count)
+        if (number - request->number < request->numbers)
             return true;
     }
     return false;

@@ -11,9 +11,21 @@ static bool is_flush(const struct bh_request *request)
     return request->job.kind == BH_JOB_SYNC;
 }
 
+static bool is_checkpoint(const struct bh_request *request)
+{
+    return request->job.kind == BH_JOB_CHECKPOINT;
+}
+
 static bool changes(const struct bh_request *request)
 {
-    return request->job.kind == BH_JOB_WRITE;
+    return request->job.kind == BH_JOB_WRITE ||
+           request->job.kind == BH_JOB_ZERO;
+}
+
+static bool is_heavy(const struct bh_request *request)
+{
+    return request->job.kind == BH_JOB_ZERO ||
+           request->job.kind == BH_JOB_CHECKSUM;
 }
 
 static bool overlap(const struct bh_request *a, const struct bh_request *b)
@@ -25,15 +37,57 @@ static bool overlap(const struct bh_request *a, const struct bh_request *b)
 }
 
 /* Whether `later` has to wait for `earlier`. A FLUSH waits for the WRITEs
- * before it; nothing waits for a FLUSH, which changes no sector. */
+ * before it; nothing waits for a FLUSH, which changes no sector. A CHECKPOINT
+ * waits in the same way, and what changes sectors waits for it. Of the heavy
+ * ones a session has one at a time. */
 static bool must_wait(const struct bh_request *later,
                       const struct bh_request *earlier)
 {
     if (is_flush(later))
         return changes(earlier);
+    if (is_checkpoint(later))
+        return changes(earlier) || is_checkpoint(earlier);
+    if (is_checkpoint(earlier))
+        return changes(later);
     if (is_flush(earlier))
         return false;
+    if (is_heavy(later) && is_heavy(earlier) &&
+        later->session == earlier->session)
+        return true;
     return (changes(later) || changes(earlier)) && overlap(later, earlier);
+}
+
+/* Whether a request of another volume on the same medium is in the way: a
+ * checkpoint is of all of it. */
+static bool rival_blocks(const struct bh_volume *rival,
+                         const struct bh_request *request)
+{
+    BH_LIST_EACH (link, &rival->queue) {
+        const struct bh_request *other =
+            BH_OWNER(link, struct bh_request, link);
+
+        if (is_checkpoint(request)
+                ? other->state != BH_REQUEST_WAITING &&
+                      (changes(other) || is_checkpoint(other))
+                : is_checkpoint(other))
+            return true;
+    }
+    return false;
+}
+
+BH_COLD static bool medium_blocks(const struct bh_server *server,
+                                  const struct bh_volume *volume,
+                                  const struct bh_request *request)
+{
+    const struct bh_volume *at = bh_volume_chain(server, &volume->facts);
+
+    if (!changes(request) && !is_checkpoint(request))
+        return false;
+    for (; at != NULL; at = at->chain)
+        if (at != volume && bh_volume_same_medium(at, volume) &&
+            rival_blocks(at, request))
+            return true;
+    return false;
 }
 
 static bool blocked(const struct bh_server *server,
@@ -41,6 +95,8 @@ static bool blocked(const struct bh_server *server,
                     const struct bh_request *request)
 {
     if (!is_flush(request) && volume->running >= server->config.volume_jobs)
+        return true;
+    if (server->checkpoint_count > 0 && medium_blocks(server, volume, request))
         return true;
     BH_LIST_EACH (link, &volume->queue) {
         const struct bh_request *earlier =
@@ -90,6 +146,18 @@ static void wake(struct bh_server *server, struct bh_volume *volume)
     }
 }
 
+/* What waits for a checkpoint on another volume of the medium, or is one that
+ * waits for what changes there. */
+BH_COLD static void wake_medium(struct bh_server *server,
+                                struct bh_volume *volume)
+{
+    struct bh_volume *at = bh_volume_chain(server, &volume->facts);
+
+    for (; at != NULL; at = at->chain)
+        if (at != volume && bh_volume_same_medium(at, volume))
+            wake(server, at);
+}
+
 void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
                   struct bh_request *request)
 {
@@ -97,6 +165,8 @@ void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
 
     bh_list_append(&volume->queue, &request->link);
     request->queued = true;
+    if (is_checkpoint(request))
+        server->checkpoint_count++;
     if (waits) {
         request->state = BH_REQUEST_WAITING;
         volume->waiting++;
@@ -114,7 +184,13 @@ void bh_queue_job_done(struct bh_server *server, struct bh_volume *volume)
 void bh_queue_remove(struct bh_server *server, struct bh_volume *volume,
                      struct bh_request *request)
 {
+    uint32_t checkpoints = server->checkpoint_count;
+
     bh_list_remove(&request->link);
     request->queued = false;
+    if (checkpoints > 0 && is_checkpoint(request))
+        server->checkpoint_count--;
     wake(server, volume);
+    if (checkpoints > 0)
+        wake_medium(server, volume);
 }

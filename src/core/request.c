@@ -22,6 +22,7 @@ struct bh_request *bh_request_new(struct bh_server *server,
     request->host = host;
     request->session = NULL;
     request->path = *path;
+    request->numbers = 1;
     request->count = 1;
     request->discon = false;
     request->strict = false;

@@ -62,7 +62,8 @@ struct bh_request {
     bool again;      /* strict: recorded before, and runs again to bring data */
     bool mute;       /* superseded: its reply is not sent */
     bool late;       /* default: not the newest of its session on arrival */
-    uint8_t count;   /* sectors; strict: numbers that it takes */
+    uint8_t numbers; /* strict: that it takes */
+    uint16_t count;  /* sectors */
     uint64_t number; /* strict: in full, the first of them */
     uint32_t reply_len, reply_count; /* so many replies of that length */
     uint8_t *buffer; /* BH_REQUEST_BUFFER_LEN: request, then replies */

@@ -382,6 +382,9 @@ void bh_server_finish(struct bh_server *server, uint64_t now,
     switch (job->kind) {
     case BH_JOB_READ:
     case BH_JOB_WRITE:
+    case BH_JOB_ZERO:
+    case BH_JOB_CHECKSUM:
+    case BH_JOB_CHECKPOINT:
         bh_command_done(server, BH_OWNER(job, struct bh_request, job), status);
         break;
     case BH_JOB_LOOKUP:

@@ -388,9 +388,9 @@ void bh_session_request_over(struct bh_server *server,
     /* A DISCON's status stays with the id: if its number were recorded, a kill
      * before the end would leave a session that nothing ends. */
     if (request->strict && !request->discon &&
-        (!request->again || request->count > 1))
+        (!request->again || request->numbers > 1))
         bh_session_record(server, request->session, request->number,
-                          request->count, status,
+                          request->numbers, status,
                           (request->row->flags & BH_OP_READS) != BH_OP_READS);
     leave(server, request);
 }

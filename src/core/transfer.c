@@ -2,8 +2,7 @@
 /* READ, READ_RUN, WRITE and FLUSH. */
 #include "core/internal.h"
 
-/* Its sectors, each behind the header of its reply; cut to the limit. */
-static void fill_span(struct bh_request *request, uint64_t limit)
+void bh_request_fill_span(struct bh_request *request, uint64_t limit)
 {
     uint32_t sector_len = BH_SECTOR_LEN(request->session->exponent);
     uint32_t len = request->count * sector_len;
@@ -12,6 +11,7 @@ static void fill_span(struct bh_request *request, uint64_t limit)
     job->offset = (uint64_t)request->command.lsn * sector_len;
     job->len =
         limit - job->offset < len ? (uint32_t)(limit - job->offset) : len;
+    job->whole = len;
     job->piece = sector_len;
     job->stride = bh_request_header_len(request) + sector_len;
 }
@@ -28,7 +28,7 @@ void bh_handle_read(struct bh_server *server, struct bh_request *request)
 {
     struct bh_volume *volume = request->session->volume;
 
-    fill_span(request, volume->facts.byte_count);
+    bh_request_fill_span(request, volume->facts.byte_count);
     request->job.kind = BH_JOB_READ;
     request->job.data =
         request->buffer + request->job.stride - request->job.piece;
@@ -43,14 +43,14 @@ void bh_handle_read_run(struct bh_server *server, struct bh_request *request)
 
 void bh_command_fit(struct bh_request *request)
 {
-    fill_span(request, request->session->volume->facts.byte_count);
+    bh_request_fill_span(request, request->session->volume->facts.byte_count);
 }
 
 void bh_handle_write(struct bh_server *server, struct bh_request *request)
 {
     struct bh_volume *volume = request->session->volume;
 
-    fill_span(request, bh_write_limit(volume));
+    bh_request_fill_span(request, bh_write_limit(volume));
     request->job.kind = BH_JOB_WRITE;
     request->job.data = request->buffer + BH_COMMAND_HEADER_LEN;
     server->counters.writes++;

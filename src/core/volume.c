@@ -38,6 +38,11 @@ static bool same_medium(const struct bh_volume_facts *a,
     return a->device == b->device && a->inode == b->inode;
 }
 
+bool bh_volume_same_medium(const struct bh_volume *a, const struct bh_volume *b)
+{
+    return same_medium(&a->facts, &b->facts);
+}
+
 bool bh_volume_overlaps(const struct bh_volume *a, const struct bh_volume *b)
 {
     const struct bh_volume_facts *x = &a->facts, *y = &b->facts;

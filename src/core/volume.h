@@ -14,7 +14,8 @@
  *  2. READs and WRITEs run only while the volume is attached for them, and no
  *     DETACH is under way.
  *  3. Of two requests that overlap and of which one changes data, the one that
- *     arrived first has finished before the other's job begins.
+ *     arrived first has finished before the other's job begins. While a
+ *     CHECKPOINT's job runs, none runs that changes any byte of the medium.
  *  4. `dirty` is true from the first WRITE that finished after the start of
  *     the last successful SYNC. When a SYNC fails the volume is poisoned until
  *     an administrator reopens it, and answers 12.
@@ -86,6 +87,9 @@ bool bh_volume_is_virtual(const struct bh_volume *volume);
 /* The first of the volumes on this medium and its bucket's neighbours. */
 struct bh_volume *bh_volume_chain(const struct bh_server *server,
                                   const struct bh_volume_facts *facts);
+
+bool bh_volume_same_medium(const struct bh_volume *a,
+                           const struct bh_volume *b);
 
 /* Whether two volumes share a byte of their medium. */
 bool bh_volume_overlaps(const struct bh_volume *a, const struct bh_volume *b);

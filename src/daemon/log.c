@@ -155,15 +155,17 @@ void bh_log_storage(struct bh_log *log, uint64_t now, const struct bh_job *job,
                     const char *cause)
 {
     static const char *const deeds[] = {
-        [BH_JOB_LOOKUP] = "served", [BH_JOB_ATTACH] = "opened",
-        [BH_JOB_DETACH] = "closed", [BH_JOB_READ] = "read",
-        [BH_JOB_WRITE] = "written", [BH_JOB_SYNC] = "made stable"};
+        [BH_JOB_LOOKUP] = "served",   [BH_JOB_ATTACH] = "opened",
+        [BH_JOB_DETACH] = "closed",   [BH_JOB_READ] = "read",
+        [BH_JOB_WRITE] = "written",   [BH_JOB_ZERO] = "zeroed",
+        [BH_JOB_CHECKSUM] = "read",   [BH_JOB_CHECKPOINT] = "copied",
+        [BH_JOB_SYNC] = "made stable"};
     char name[4 * sizeof job->facts->name], place[40] = "";
     bool lookup = job->kind == BH_JOB_LOOKUP;
 
     if (cause[0] == '\0' || !bh_log_may(log, now, BH_LOG_STORAGE))
         return;
-    if (job->kind == BH_JOB_READ || job->kind == BH_JOB_WRITE)
+    if (job->kind >= BH_JOB_READ && job->kind <= BH_JOB_CHECKSUM)
         snprintf(place, sizeof place, " at byte %llu",
                  (unsigned long long)job->offset);
     bh_log_say(

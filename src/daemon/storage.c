@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/storage.h"
 
+#include "volume/shelf.h"
 #include "wire/protocol.h"
 
 #include <errno.h>
+#include <libdeflate.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -121,6 +123,50 @@ static unsigned pieces_of(const struct bh_job *job,
     return count;
 }
 
+static int zero(struct bh_medium *medium, const struct bh_job *job)
+{
+    int error = -ENOTSUP;
+
+    if (medium->ops->zero != NULL)
+        error = medium->ops->zero(medium, job->offset, job->len, job->trim);
+    if (error == -ENOTSUP)
+        error = medium->ops->write(medium, job->offset, job->data, job->len);
+    return error;
+}
+
+typedef int reading(struct bh_medium *medium, uint64_t offset,
+                    const struct iovec *pieces, unsigned count);
+
+static int checksum(struct bh_medium *medium, struct bh_job *job,
+                    reading *read_bytes)
+{
+    struct iovec all = {job->data, job->len};
+    int error = read_bytes(medium, job->offset, &all, 1);
+
+    if (error != 0)
+        return error;
+    memset(job->data + job->len, 0, job->whole - job->len);
+    job->checksum = libdeflate_crc32(0, job->data, job->whole);
+    return 0;
+}
+
+static int checkpoint(struct bh_catalogue *catalogue, const struct bh_job *job,
+                      char cause[BH_CAUSE_LEN])
+{
+    struct bh_checkpoint made;
+    struct bh_shelf shelf;
+    int error = bh_shelf_open(catalogue, job->facts, &shelf, cause);
+
+    if (error != 0)
+        return error;
+    error = bh_checkpoint_create(shelf.dir, shelf.image,
+                                 (const char *)job->data, NULL, &made, cause);
+    if (error == 0) /* it is made, whatever becomes of old ones */
+        bh_checkpoints_prune(shelf.dir, BH_CHECKPOINT_KEEP);
+    bh_shelf_close(&shelf);
+    return error;
+}
+
 static int work(struct bh_catalogue *catalogue, struct bh_job *job,
                 const char *default_image, char cause[BH_CAUSE_LEN])
 {
@@ -141,6 +187,12 @@ static int work(struct bh_catalogue *catalogue, struct bh_job *job,
                                  pieces_of(job, pieces));
     case BH_JOB_WRITE:
         return medium->ops->write(medium, job->offset, job->data, job->len);
+    case BH_JOB_ZERO:
+        return zero(medium, job);
+    case BH_JOB_CHECKSUM:
+        return checksum(medium, job, medium->ops->read);
+    case BH_JOB_CHECKPOINT:
+        return checkpoint(catalogue, job, cause);
     default:
         return sync_medium(medium, job);
     }
@@ -171,12 +223,15 @@ bool bh_storage_do_now(struct bh_job *job)
     const struct bh_medium_ops *ops;
     struct iovec pieces[BH_PIECES_MAX];
 
-    if (job->kind != BH_JOB_READ && job->kind != BH_JOB_WRITE)
+    if (job->kind != BH_JOB_READ && job->kind != BH_JOB_WRITE &&
+        job->kind != BH_JOB_CHECKSUM)
         return false;
     ops = ((struct bh_medium *)job->medium)->ops;
     if (job->kind == BH_JOB_READ)
         return ops->read_now(job->medium, job->offset, pieces,
                              pieces_of(job, pieces)) == 0;
+    if (job->kind == BH_JOB_CHECKSUM)
+        return checksum(job->medium, job, ops->read_now) == 0;
     return ops->write_now != NULL &&
            ops->write_now(job->medium, job->offset, job->data, job->len) == 0;
 }

@@ -463,6 +463,24 @@ int bh_catalogue_open(struct bh_catalogue *catalogue,
     return error;
 }
 
+int bh_catalogue_parent(struct bh_catalogue *catalogue,
+                        const struct bh_volume_facts *facts, int *image,
+                        char leaf[BH_VOLUME_NAME_LEN + 1],
+                        char cause[BH_CAUSE_LEN])
+{
+    int parent;
+
+    pthread_rwlock_rdlock(&catalogue->lock);
+    *image = open_same(catalogue, facts, cause);
+    parent = *image < 0 ? *image
+                        : bh_locate_parent(&catalogue->contents, facts->name,
+                                           leaf, cause);
+    pthread_rwlock_unlock(&catalogue->lock);
+    if (parent < 0 && *image >= 0)
+        close(*image);
+    return parent;
+}
+
 void bh_catalogue_each(struct bh_catalogue *catalogue,
                        bh_catalogue_visitor *visit, void *context)
 {

@@ -79,6 +79,13 @@ int bh_catalogue_open(struct bh_catalogue *catalogue,
                       const struct bh_volume_facts *facts,
                       struct bh_medium **out, char cause[BH_CAUSE_LEN]);
 
+/* The directory that the image of these facts lies in, its name there, and the
+ * image itself, open as its volume is served: descriptors. */
+int bh_catalogue_parent(struct bh_catalogue *catalogue,
+                        const struct bh_volume_facts *facts, int *image,
+                        char leaf[BH_VOLUME_NAME_LEN + 1],
+                        char cause[BH_CAUSE_LEN]);
+
 /* Calls `visit` for each volume, sorted by name, until it returns false. */
 typedef bool bh_catalogue_visitor(void *context,
                                   const struct bh_volume_facts *facts);

@@ -4,6 +4,7 @@
 #include "volume/io.h"
 #include "volume/name.h"
 #include "volume/rollback.h"
+#include "wire/protocol.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -100,8 +101,8 @@ static bool parse(const char *file, struct bh_checkpoint *checkpoint)
     *checkpoint = (struct bh_checkpoint){.number = (uint32_t)number};
     if (number == 0 || number > BH_CHECKPOINT_NUMBER_MAX)
         return false;
-    if (*end == '-' &&
-        bh_label_clean(end + 1, strlen(end + 1), checkpoint->label) != 0)
+    if (*end == '-' && bh_label_clean(end + 1, (unsigned)strlen(end + 1),
+                                      checkpoint->label) != BH_OK)
         return false;
     bh_checkpoint_file(checkpoint, again);
     return strcmp(file, again) == 0;
@@ -296,10 +297,10 @@ int bh_checkpoint_create(int dir, int image, const char *label,
 {
     char clean[BH_LABEL_LEN + 1];
     struct stat st;
-    int error = bh_label_clean(label, strlen(label), clean);
+    int error;
 
-    if (error != 0)
-        return bh_io_say(error, "the label", cause);
+    if (bh_label_clean(label, (unsigned)strlen(label), clean) != BH_OK)
+        return bh_io_say(-EINVAL, "the label", cause);
     if (fstat(image, &st) != 0 || !S_ISREG(st.st_mode))
         return bh_io_say(-ENOTSUP, "checkpoints are of regular files only",
                          cause);

@@ -22,8 +22,8 @@
 #define BH_VOLUME_CHECKPOINT_H
 
 #include "volume/copy.h"
-#include "volume/label.h"
 #include "volume/medium.h"
+#include "wire/label.h"
 
 #include <stddef.h>
 

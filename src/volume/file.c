@@ -70,7 +70,7 @@ static int file_read_now(struct bh_medium *medium, uint64_t offset,
 
 /* A file that was truncated under us is not to be lengthened again, unless it
  * may grow: its end is the volume's end. */
-static int check_end(const struct file *file, uint64_t offset, uint32_t len)
+static int check_end(const struct file *file, uint64_t offset, uint64_t len)
 {
     uint64_t end = file->first + offset + len;
     struct stat st;
@@ -94,6 +94,28 @@ static int file_write(struct bh_medium *medium, uint64_t offset,
     error = bh_io_write(file->fd, file->first + offset, data, len);
     file->calm.busy--;
     return error;
+}
+
+/* What the file system or the device cannot do, or not at these borders, is
+ * left to a write. */
+static int file_zero(struct bh_medium *medium, uint64_t offset, uint64_t len,
+                     bool trim)
+{
+    struct file *file = file_of(medium);
+    int how = (trim ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE) |
+              FALLOC_FL_KEEP_SIZE;
+    int error = check_end(file, offset, len);
+
+    if (error != 0)
+        return error;
+    file->calm.busy++;
+    if (fallocate(file->fd, how, (off_t)(file->first + offset), (off_t)len) !=
+        0)
+        error = -errno;
+    file->calm.busy--;
+    return error == -EOPNOTSUPP || error == -EINVAL || error == -ENOSYS
+               ? -ENOTSUP
+               : error;
 }
 
 /* Where it stands if a page was in memory a moment ago; NULL: no memory. */
@@ -222,6 +244,7 @@ static const struct bh_medium_ops file_ops = {
     .read_now = file_read_now,
     .write = file_write,
     .write_now = file_write_now,
+    .zero = file_zero,
     .sync = file_sync,
     .lock = file_lock,
     .close = file_close,

@@ -324,7 +324,7 @@ int bh_locate_parent(const struct bh_contents *contents, const char *name,
                      char cause[BH_CAUSE_LEN])
 {
     const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-    char parent[PATH_MAX];
+    char parent[PATH_MAX], whole[PATH_MAX];
     struct bh_place place;
     bool single;
     int fd, error = bh_locate(contents, name, &place, cause);
@@ -333,7 +333,7 @@ int bh_locate_parent(const struct bh_contents *contents, const char *name,
         return error;
     bh_place_close(&place);
     single = place.spec->name != NULL;
-    error = split(single ? place.spec->path : name, parent, leaf);
+    error = split(file_path(&place, whole), parent, leaf);
     if (error != 0)
         return explain(error, cause);
     if (!single)

@@ -10,6 +10,7 @@
 #ifndef BH_VOLUME_MEDIUM_H
 #define BH_VOLUME_MEDIUM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
@@ -35,6 +36,10 @@ struct bh_medium_ops {
      * Only one thread calls it. */
     int (*write_now)(struct bh_medium *medium, uint64_t offset,
                      const uint8_t *data, uint32_t len);
+    /* Makes `len` bytes zero. `trim`: their space may be given back. -ENOTSUP,
+     * and NULL: zeros have to be written. */
+    int (*zero)(struct bh_medium *medium, uint64_t offset, uint64_t len,
+                bool trim);
     /* Returns when every finished write is on stable storage. */
     int (*sync)(struct bh_medium *medium);
     /* Holds the medium against other programs as `access` (enum bh_access)

@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libdeflate.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #define TITLE "blockhead-numbers 1\n"
 #define NAME_MAX_LEN 256u
@@ -21,7 +21,7 @@ static uint32_t check_of(uint32_t number, const char *name)
     char line[LINE_MAX_LEN];
     int len = snprintf(line, sizeof line, "%u %s", (unsigned)number, name);
 
-    return (uint32_t)crc32(0, (const Bytef *)line, (uInt)len);
+    return libdeflate_crc32(0, line, (size_t)len);
 }
 
 static void escape(const char *name, char out[LINE_MAX_LEN])

@@ -346,6 +346,7 @@ static const struct bh_medium_ops overlay_ops = {
     .read_now = overlay_read_now,
     .write = overlay_write,
     .write_now = overlay_write_now,
+    .zero = bh_overlay_zero,
     .sync = overlay_sync,
     .lock = overlay_lock,
     .close = overlay_close,

@@ -6,10 +6,13 @@
 #include <stdint.h>
 
 #define BH_BODY_SECTOR 0xFFFFu
+#define BH_BODY_LABEL 0xFFFEu
 #define BH_OP_LSN 1u
 #define BH_OP_CHANGES 2u
 #define BH_OP_DATA 4u
 #define BH_OP_STRICT 8u
+#define BH_OP_COUNT 16u
+#define BH_OP_GROWS 32u
 #define BH_OP_READS (BH_OP_LSN | BH_OP_DATA) /* sectors, and nothing else */
 
 enum bh_opcode {
@@ -23,7 +26,7 @@ enum bh_opcode {
 struct bh_opcode_row {
     uint8_t code;
     uint8_t flags;     /* BH_OP_ bits */
-    uint16_t body_len; /* bytes, or BH_BODY_SECTOR */
+    uint16_t body_len; /* bytes, or a BH_BODY_ */
     const char *name;  /* as in docs/protocol.md: "READ" */
 };
 

@@ -37,6 +37,7 @@ enum bh_packet_type {
 #define BH_STRICT_KEEP_LEN 5u
 #define BH_STRICT_REPLY_HEADER_LEN 6u
 #define BH_READ_RUN_LEN 11u /* a COMMAND and the number of sectors */
+#define BH_CHECKSUM_LEN 4u  /* what CHECKSUM brings */
 
 /* CONNECT flags. Bits 0 to 2 are n: a sector holds 128 << n bytes. */
 #define BH_FLAG_SECTOR_MASK 0x07u

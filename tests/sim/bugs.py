@@ -37,7 +37,7 @@ BUGS = [
     ("recorded-too-early", "number.c", "        bh_session_heard(server, session, &path->peer);\n        return true;",
      "        bh_window_record(session->window, n, 1, BH_OK);\n        bh_session_heard(server, session, &path->peer);\n        return true;"),
     ("copy-runs-again", "window.c", "if ((window->seen >> back & 1) == 0)", "if (status != NULL)"),
-    ("not-recorded", "session.c", "        (!request->again || request->count > 1))\n",
+    ("not-recorded", "session.c", "        (!request->again || request->numbers > 1))\n",
      "        (request->again || request->count > 1))\n"),
     ("old-write-runs", "count.c", "return changes ? BH_COUNT_DROP : BH_COUNT_RUN;", "return changes ? BH_COUNT_RUN : BH_COUNT_RUN;"),
     ("old-by-a-few", "count.c", "if (step >= 128 && counts(count))", "if (step >= 128 && step < 250 && counts(count))"),

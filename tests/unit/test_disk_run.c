@@ -274,7 +274,7 @@ static void servers_without_runs_are_read_as_ever(void **state)
     static const struct {
         uint32_t features;
         uint16_t preferred_run;
-    } rows[] = {{0xF, 64}, {0x80F, 1}, {0x80F, 0}};
+    } rows[] = {{0xF, 64}, {0x1F8F, 1}, {0x1F8F, 0}};
     struct rig *rig = *state;
     size_t i;
 
@@ -300,7 +300,7 @@ static void default_sessions_read_one_by_one(void **state)
     struct rig *rig = *state;
     unsigned i;
 
-    rig->identify.features = 0x80F;
+    rig->identify.features = 0x1F8F;
     rig->identify.preferred_run = 64;
     open_with(rig, 0);
     assert_int_equal(start(rig, 0, 3), 0);

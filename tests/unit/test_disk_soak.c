@@ -394,7 +394,7 @@ static void run(struct rig *rig, uint32_t seed)
     world.next_session = 1;
     rig->identify.window = (uint16_t)world.window;
     rig->identify.lease_seconds = 0;
-    rig->identify.features = 0x80F;
+    rig->identify.features = 0x1F8F;
     rig->identify.preferred_run = (uint16_t)(seed % 3 == 0 ? 1 : 40);
     bh_disk_set_timeout(rig->disk, 1000000000);
     assert_int_equal(

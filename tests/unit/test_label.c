@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-#include "volume/label.h"
+#include "wire/label.h"
+#include "wire/protocol.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 
@@ -36,7 +37,8 @@ static void labels_lose_what_pads_them(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        assert_int_equal(bh_label_clean(rows[i].bytes, rows[i].len, label), 0);
+        assert_int_equal(
+            bh_label_clean(rows[i].bytes, (unsigned)rows[i].len, label), 0);
         assert_string_equal(label, rows[i].label);
     }
 }
@@ -57,8 +59,9 @@ static void labels_that_could_be_more_than_a_name_are_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++)
-        assert_int_equal(bh_label_clean(rows[i].bytes, rows[i].len, label),
-                         -EINVAL);
+        assert_int_equal(
+            bh_label_clean(rows[i].bytes, (unsigned)rows[i].len, label),
+            BH_ERR_FORMAT);
 }
 
 static void the_longest_label_fits(void **state)
@@ -69,8 +72,9 @@ static void the_longest_label_fits(void **state)
     memset(bytes, 'x', sizeof bytes);
     assert_int_equal(bh_label_clean(bytes, BH_LABEL_LEN, label), 0);
     assert_int_equal(strlen(label), BH_LABEL_LEN);
-    assert_int_equal(bh_label_clean(bytes, BH_LABEL_LEN + 1, label), -EINVAL);
-    assert_int_equal(bh_label_clean(bytes, sizeof bytes, label), -EINVAL);
+    assert_int_equal(bh_label_clean(bytes, BH_LABEL_LEN + 1, label),
+                     BH_ERR_FORMAT);
+    assert_int_equal(bh_label_clean(bytes, sizeof bytes, label), BH_ERR_FORMAT);
     memset(bytes + BH_LABEL_LEN, ' ', sizeof bytes - BH_LABEL_LEN);
     assert_int_equal(bh_label_clean(bytes, sizeof bytes, label), 0);
 }
