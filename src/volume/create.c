@@ -147,8 +147,9 @@ static int give_name(const struct bh_creation *creation, const char *name)
 int bh_create_finish(struct bh_creation *creation, const char *name,
                      char cause[BH_CAUSE_LEN])
 {
-    int error = fsync(creation->fd) == 0 ? give_name(creation, last_part(name))
-                                         : -errno;
+    int error = fdatasync(creation->fd) == 0
+                    ? give_name(creation, last_part(name))
+                    : -errno;
 
     if (error != 0) {
         bh_create_give_up(creation);

@@ -382,6 +382,20 @@ def test_single_images_have_no_directory_for_new_ones(serve, images, path):
         assert "single images" in control.bad("create", name="n.img", bytes=512)
 
 
+def test_a_kill_leaves_a_whole_image_or_none(serve, images, path):
+    for number in range(8):
+        server = serve("--control", path, images)
+        server.codes = (-signal.SIGKILL,)
+        name = f"{number}.img"
+        with Control(path) as control:
+            control.send(json.dumps({"do": "create", "name": name, "bytes": 8192,
+                                     "data": [{"at": 4096 * half, "hex": "55" * 4096} for half in (0, 1)]}).encode() + b"\n")
+            time.sleep(number * 0.0005)
+            server.kill()
+        if (images / name).exists():
+            assert (images / name).read_bytes() == b"\x55" * 8192
+
+
 @pytest.mark.parametrize("size", ["360K", "1440K", "1000001", "32M", "64M", "3G"])
 def test_a_fat_image_is_clean(server, ctl, images, size):
     ctl("create", "fat.img", size, "--fat")
@@ -530,6 +544,54 @@ def test_it_answers_and_ends_while_peers_are_connected(server, path):
     server.end()
     assert all(control.line() is None for control in controls)
     assert not path.exists()
+
+
+def test_a_slow_disk_delays_nobody_else(serve, images, path, tmp_path):
+    make_image(images / "a.img", 65536)
+    faults = Faults(tmp_path / "faults", ".new-")
+    with faults.loaded():
+        server = serve("--control", path, images)
+    faults.set("sync", delay_ms=3000)
+    with Control(path) as slow, Control(path) as next_, Control(path) as quick, server.peer() as peer:
+        began = time.monotonic()
+        slow.send(b'{"do":"create","name":"n.img","bytes":512}\n')
+        wait_until(lambda: faults.calls("sync"))
+        next_.send(b'{"do":"volumes"}\n')
+        session = peer.open("a.img")
+        for lsn in range(256):
+            session.read(lsn)
+            quick.good("status")
+        assert not (images / "n.img").exists() and time.monotonic() < began + 3
+        faults.clear()
+        assert slow.line()["ok"] and next_.line()["ok"]
+    assert (images / "n.img").exists()
+
+
+def test_it_ends_while_an_order_is_under_way(serve, images, path, tmp_path):
+    faults = Faults(tmp_path / "faults", ".new-")
+    with faults.loaded():
+        server = serve("--control", path, images)
+    faults.set("sync", delay_ms=500)
+    with Control(path) as slow, Control(path) as next_:
+        slow.send(b'{"do":"create","name":"n.img","bytes":512}\n')
+        wait_until(lambda: faults.calls("sync"))
+        next_.send(b'{"do":"volumes"}\n')
+        server.end()
+        assert slow.line() is None and next_.line() is None
+    assert (images / "n.img").stat().st_size == 512
+
+
+def test_a_disk_that_fails_leaves_no_image(serve, images, path, tmp_path):
+    faults = Faults(tmp_path / "faults", ".new-")
+    with faults.loaded():
+        serve("--control", path, images)
+    with Control(path) as control:
+        faults.set("sync", "error", times=1)
+        assert "Input/output error" in control.bad("create", name="n.img", bytes=512)
+        faults.set("write", "error", times=1)
+        assert "Input/output error" in control.bad("create", name="n.img", bytes=512, data=[{"at": 0, "hex": "00"}])
+        assert os.listdir(images) == []
+        control.good("create", name="n.img", bytes=512)
 
 
 # blockhead-ctl
