@@ -20,7 +20,7 @@ MAY = {
     "net": ["wire"],
     "client": ["wire", "tiny", "net"],
     "cli": ["client"],
-    "ctl": ["cli/exit_code.h", "cli/message.h", "cli/number.h", "cli/output.h", "cli/size.h", "cli/text.h",
+    "ctl": ["cli/exit_code.h", "cli/front.h", "cli/message.h", "cli/number.h", "cli/size.h", "cli/text.h",
             "daemon/value.h", "daemon/where.h"],
     "daemon": ["wire", "core", "volume", "net"],
 }

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/front.h"
 #include "cli/json.h"
 #include "cli/message.h"
 #include "cli/options.h"
-#include "cli/output.h"
 
 static const struct command commands[] = {
     {"ping", "HOST", "cjqt", 1, 1, "see whether a server answers, and how fast",
@@ -85,12 +85,16 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-static int run_command(const struct command *command, int argc, char **argv)
+static int run(int argc, char **argv)
 {
+    const struct command *command = find_command(argv[0]);
     struct options options;
-    const int first = options_parse(command, argc, argv, &options);
-    const int count = argc - first;
+    int first, count;
 
+    if (command == NULL)
+        return FRONT_UNKNOWN;
+    first = options_parse(command, argc, argv, &options);
+    count = argc - first;
     if (first < 0)
         return EXIT_USAGE;
     if (options.help)
@@ -108,32 +112,7 @@ static int run_command(const struct command *command, int argc, char **argv)
     return command->run(&options, argv + first, count);
 }
 
-static int run(int argc, char **argv)
-{
-    const struct command *command;
-
-    if (argc < 2) {
-        print_usage(stderr);
-        return EXIT_USAGE;
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        print_usage(stdout);
-        return EXIT_FINE;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        puts("blockhead " BH_VERSION);
-        return EXIT_FINE;
-    }
-    command = find_command(argv[1]);
-    if (command == NULL) {
-        complain("\"%s\" is no command; `blockhead --help` lists them",
-                 argv[1]);
-        return EXIT_USAGE;
-    }
-    return run_command(command, argc - 1, argv + 1);
-}
-
 int main(int argc, char **argv)
 {
-    return output_close(run(argc, argv));
+    return front_run(argc, argv, print_usage, run);
 }

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/front.h"
 #include "cli/message.h"
-#include "cli/output.h"
 #include "ctl/command.h"
 #include "ctl/link.h"
 #include "ctl/options.h"
@@ -73,14 +73,27 @@ static int print_help(const struct command *command)
     return EXIT_FINE;
 }
 
-static int run_command(const struct command *command, int argc, char **argv)
+static const struct command *find_command(const char *name)
 {
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static int run(int argc, char **argv)
+{
+    const struct command *command = find_command(argv[0]);
     struct options options;
     struct link link;
-    const int first = options_parse(command, argc, argv, &options);
-    const int count = argc - first;
+    int first, count;
     int code;
 
+    if (command == NULL)
+        return FRONT_UNKNOWN;
+    first = options_parse(command, argc, argv, &options);
+    count = argc - first;
     if (first < 0)
         return EXIT_USAGE;
     if (options.help)
@@ -96,41 +109,7 @@ static int run_command(const struct command *command, int argc, char **argv)
     return code;
 }
 
-static const struct command *find_command(const char *name)
-{
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(commands[i].name, name) == 0)
-            return &commands[i];
-    }
-    return NULL;
-}
-
-static int run(int argc, char **argv)
-{
-    const struct command *command;
-
-    if (argc < 2) {
-        print_usage(stderr);
-        return EXIT_USAGE;
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        print_usage(stdout);
-        return EXIT_FINE;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        puts("blockhead-ctl " BH_VERSION);
-        return EXIT_FINE;
-    }
-    command = find_command(argv[1]);
-    if (command == NULL) {
-        complain("\"%s\" is no command; `blockhead-ctl --help` lists them",
-                 argv[1]);
-        return EXIT_USAGE;
-    }
-    return run_command(command, argc - 1, argv + 1);
-}
-
 int main(int argc, char **argv)
 {
-    return output_close(run(argc, argv));
+    return front_run(argc, argv, print_usage, run);
 }
