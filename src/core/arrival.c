@@ -54,21 +54,30 @@ const struct bh_opcode_row *bh_command_row(const struct bh_command *command,
     return row;
 }
 
-/* Bytes of its body; of a label that has not come the least. */
+/* Bytes of a body that says itself what it is; of a label whose length has not
+ * come the least. */
+BH_SLOW static size_t special_len(const struct bh_opcode_row *row,
+                                  const uint8_t *bytes, size_t len)
+{
+    if (row->body_len != BH_BODY_LABEL)
+        return row->body_len;
+    return 1u +
+           (len > BH_COMMAND_HEADER_LEN ? bytes[BH_COMMAND_HEADER_LEN] : 0u);
+}
+
 static size_t body_len(const struct bh_opcode_row *row, const uint8_t *bytes,
                        size_t len, uint8_t exponent)
 {
+    if (row->body_len == 0)
+        return 0;
     if (row->body_len == BH_BODY_SECTOR)
         return BH_SECTOR_LEN(exponent);
-    if (row->body_len == BH_BODY_LABEL)
-        return 1u + (len > BH_COMMAND_HEADER_LEN ? bytes[BH_COMMAND_HEADER_LEN]
-                                                 : 0u);
-    return row->body_len;
+    return special_len(row, bytes, len);
 }
 
 /* How many sectors and numbers it takes, or what its label is: whether that can
  * be. */
-static bool is_sensible(struct arrival *arrival, uint8_t exponent)
+BH_SLOW static bool is_sensible(struct arrival *arrival, uint8_t exponent)
 {
     const uint8_t *body = arrival->bytes + BH_COMMAND_HEADER_LEN;
     const struct bh_opcode_row *row = arrival->row;
@@ -81,9 +90,7 @@ static bool is_sensible(struct arrival *arrival, uint8_t exponent)
         return arrival->count >= 1 &&
                arrival->count <= BH_HEAVY_LEN / BH_SECTOR_LEN(exponent);
     }
-    if (row->code != BH_OP_READ_RUN)
-        return true;
-    arrival->count = arrival->numbers = body[0];
+    arrival->count = arrival->numbers = body[0]; /* READ_RUN */
     return arrival->count >= 1 && arrival->count <= bh_run_max(exponent);
 }
 
@@ -96,10 +103,14 @@ static uint8_t examine(struct arrival *arrival, bool strict, uint8_t exponent)
     arrival->count = arrival->numbers = 1;
     if (row == NULL)
         return BH_ERR_OPCODE;
+    if (row->body_len == 0)
+        return BH_OK;
     if (arrival->len - BH_COMMAND_HEADER_LEN <
         body_len(row, arrival->bytes, arrival->len, exponent))
         return BH_ERR_FORMAT;
-    return is_sensible(arrival, exponent) ? BH_OK : BH_ERR_FORMAT;
+    return row->body_len == BH_BODY_SECTOR || is_sensible(arrival, exponent)
+               ? BH_OK
+               : BH_ERR_FORMAT;
 }
 
 /* A request slot with the command and its body in it, or NULL. */

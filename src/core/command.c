@@ -195,22 +195,24 @@ static void checksum_done(struct bh_server *server, struct bh_request *request,
     bh_request_reply(server, request, len + BH_CHECKSUM_LEN);
 }
 
+BH_SLOW static void heavy_done(struct bh_server *server,
+                               struct bh_request *request, uint8_t status)
+{
+    if (request->job.kind == BH_JOB_CHECKSUM) {
+        checksum_done(server, request, status);
+        return;
+    }
+    bh_queue_checkpoint_done(server, request->session->volume, request);
+    bh_command_finish(server, request, status);
+}
+
 void bh_command_done(struct bh_server *server, struct bh_request *request,
                      uint8_t status)
 {
-    switch (request->job.kind) {
-    case BH_JOB_READ:
+    if (request->job.kind == BH_JOB_READ)
         read_done(server, request, status);
-        break;
-    case BH_JOB_CHECKSUM:
-        checksum_done(server, request, status);
-        break;
-    case BH_JOB_CHECKPOINT:
-        request->session->volume->running--;
-        bh_command_finish(server, request, status);
-        break;
-    default:
+    else if (request->job.kind <= BH_JOB_ZERO)
         write_done(server, request, status);
-        break;
-    }
+    else
+        heavy_done(server, request, status);
 }

@@ -41,6 +41,7 @@ void bh_handle_checksum(struct bh_server *server, struct bh_request *request)
 
     job->kind = BH_JOB_CHECKSUM;
     bh_command_fit(request);
+    job->whole = request->count * BH_SECTOR_LEN(request->session->exponent);
     job->data = request->buffer + BEHIND_BODY;
     server->counters.reads++;
     bh_queue_add(server, request->session->volume, request);
@@ -55,5 +56,6 @@ void bh_handle_checkpoint(struct bh_server *server, struct bh_request *request)
     request->job.kind = BH_JOB_CHECKPOINT;
     request->job.data = request->buffer + BEHIND_BODY;
     bh_text_copy((char *)request->job.data, sizeof label, label);
+    server->checkpoint_count++;
     bh_queue_add(server, request->session->volume, request);
 }

@@ -116,6 +116,12 @@ struct bh_job {
     struct bh_volume_facts *facts;
 };
 
+/* Whether it is what a client has asked for: these kinds stand together. */
+static inline bool bh_job_is_request(const struct bh_job *job)
+{
+    return job->kind >= BH_JOB_READ && job->kind <= BH_JOB_CHECKPOINT;
+}
+
 /* Where byte `at` of a READ goes. */
 static inline uint8_t *bh_job_at(const struct bh_job *job, uint32_t at)
 {

@@ -90,9 +90,9 @@ BH_COLD static bool medium_blocks(const struct bh_server *server,
     return false;
 }
 
-static bool blocked(const struct bh_server *server,
-                    const struct bh_volume *volume,
-                    const struct bh_request *request)
+BH_SLOW static bool blocked(const struct bh_server *server,
+                            const struct bh_volume *volume,
+                            const struct bh_request *request)
 {
     if (!is_flush(request) && volume->running >= server->config.volume_jobs)
         return true;
@@ -108,6 +108,14 @@ static bool blocked(const struct bh_server *server,
             return true;
     }
     return false;
+}
+
+/* Nothing is under way that anything could wait for, as a rule: what the page
+ * cache holds is done at once. */
+static bool is_idle(const struct bh_server *server,
+                    const struct bh_volume *volume)
+{
+    return bh_list_empty(&volume->queue) && server->checkpoint_count == 0;
 }
 
 static void run(struct bh_server *server, struct bh_volume *volume,
@@ -161,12 +169,10 @@ BH_COLD static void wake_medium(struct bh_server *server,
 void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
                   struct bh_request *request)
 {
-    bool waits = blocked(server, volume, request);
+    bool waits = !is_idle(server, volume) && blocked(server, volume, request);
 
     bh_list_append(&volume->queue, &request->link);
     request->queued = true;
-    if (is_checkpoint(request))
-        server->checkpoint_count++;
     if (waits) {
         request->state = BH_REQUEST_WAITING;
         volume->waiting++;
@@ -184,13 +190,19 @@ void bh_queue_job_done(struct bh_server *server, struct bh_volume *volume)
 void bh_queue_remove(struct bh_server *server, struct bh_volume *volume,
                      struct bh_request *request)
 {
-    uint32_t checkpoints = server->checkpoint_count;
-
     bh_list_remove(&request->link);
     request->queued = false;
-    if (checkpoints > 0 && is_checkpoint(request))
-        server->checkpoint_count--;
     wake(server, volume);
-    if (checkpoints > 0)
+    if (server->checkpoint_count > 0)
         wake_medium(server, volume);
+}
+
+void bh_queue_checkpoint_done(struct bh_server *server,
+                              struct bh_volume *volume,
+                              struct bh_request *request)
+{
+    volume->running--;
+    bh_queue_remove(server, volume, request);
+    server->checkpoint_count--;
+    wake_medium(server, volume);
 }

@@ -379,22 +379,13 @@ void bh_server_finish(struct bh_server *server, uint64_t now,
         settle(server);
         return;
     }
-    switch (job->kind) {
-    case BH_JOB_READ:
-    case BH_JOB_WRITE:
-    case BH_JOB_ZERO:
-    case BH_JOB_CHECKSUM:
-    case BH_JOB_CHECKPOINT:
+    if (bh_job_is_request(job))
         bh_command_done(server, BH_OWNER(job, struct bh_request, job), status);
-        break;
-    case BH_JOB_LOOKUP:
+    else if (job->kind == BH_JOB_LOOKUP)
         bh_connect_looked_up(server, BH_OWNER(job, struct bh_lookup, job),
                              status);
-        break;
-    default:
+    else
         bh_volume_served(server, job, status);
-        break;
-    }
     settle(server);
 }
 

@@ -11,7 +11,6 @@ void bh_request_fill_span(struct bh_request *request, uint64_t limit)
     job->offset = (uint64_t)request->command.lsn * sector_len;
     job->len =
         limit - job->offset < len ? (uint32_t)(limit - job->offset) : len;
-    job->whole = len;
     job->piece = sector_len;
     job->stride = bh_request_header_len(request) + sector_len;
 }

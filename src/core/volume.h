@@ -150,6 +150,12 @@ void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
 /* The job of a WRITE is done, and makes room for another. */
 void bh_queue_job_done(struct bh_server *server, struct bh_volume *volume);
 
+/* A CHECKPOINT is done, which bh_server.checkpoint_count counts: the medium may
+ * change again. */
+void bh_queue_checkpoint_done(struct bh_server *server,
+                              struct bh_volume *volume,
+                              struct bh_request *request);
+
 /* Takes a request out that has its final status, and starts what waited for
  * it. With `sync = write` that is after the SYNC: what overlaps a WRITE does
  * not begin before the WRITE is recorded. */

@@ -61,7 +61,7 @@ void bh_pool_free(struct bh_pool *pool)
 
 static bool moves_data(const struct bh_job *job)
 {
-    return job->kind >= BH_JOB_READ && job->kind <= BH_JOB_CHECKPOINT;
+    return bh_job_is_request(job);
 }
 
 static void work_in_thread(uv_work_t *uv)
