@@ -34,7 +34,7 @@ def test_example_is_the_vector(name, hexes):
 
 @pytest.mark.parametrize("kind", ["KEEP", "CONNECT ", "COMMAND ", "DISCON ", "CONNECT-REPLY", "COMMAND-REPLY",
                                   "DISCON-REPLY", "STRICT-COMMAND", "STRICT-DISCON", "STRICT-KEEP", "STRICT-REPLY",
-                                  "IDENTIFY-DATA", "bad format", "nothing"])
+                                  "IDENTIFY-DATA", "TIME-DATA", "bad format", "nothing"])
 def test_kind_of_packet_has_a_vector(kind):
     assert any(v["means"].startswith(kind) for v in ALL.values())
 

@@ -3,6 +3,7 @@
  * encodes to the same bytes again. */
 #include "vectors.h"
 #include "wire/identify.h"
+#include "wire/moment.h"
 #include "wire/packet.h"
 #include "wire/protocol.h"
 
@@ -181,6 +182,34 @@ static uint8_t check_identify(struct vector *vector)
     return BH_OK;
 }
 
+static uint8_t check_moment(struct vector *vector)
+{
+    uint8_t bytes[BH_MOMENT_LEN];
+    struct bh_moment moment, set;
+    char text[VECTOR_TEXT_MAX];
+
+    assert_int_equal(vector->len, BH_MOMENT_LEN);
+    bh_moment_decode(vector->bytes, &moment);
+    snprintf(text, sizeof text,
+             "TIME-DATA utc %" PRIu64 " zone %d local %04u-%02u-%02u"
+             " %02u:%02u:%02u weekday %u",
+             moment.utc_seconds, moment.zone_minutes, moment.year, moment.month,
+             moment.day, moment.hour, moment.minute, moment.second,
+             moment.weekday);
+    assert_means(vector, text);
+    bh_moment_set(&set, moment.utc_seconds, moment.zone_minutes);
+    bh_moment_encode(bytes, &set);
+    assert_encoded(vector, bytes, sizeof bytes);
+    return BH_OK;
+}
+
+/* What a reply brings, behind its header. */
+static uint8_t check_data(struct vector *vector)
+{
+    return means_begins(vector, "TIME-DATA") ? check_moment(vector)
+                                             : check_identify(vector);
+}
+
 /* Decodes by the first byte, as a server does. */
 static uint8_t check_packet(struct vector *vector)
 {
@@ -216,8 +245,7 @@ static void decode_vector(const struct vector *read)
     if (means_begins(&vector, "nothing") ||
         strstr(vector.means, "-REPLY") != NULL)
         return;
-    status =
-        from_client(&vector) ? check_packet(&vector) : check_identify(&vector);
+    status = from_client(&vector) ? check_packet(&vector) : check_data(&vector);
     if (status != want)
         fail_msg("%s: decoded with status %u", vector.name, status);
     if (want == BH_OK)
