@@ -74,6 +74,7 @@ struct bh_info {
     uint64_t utc_seconds;    /* the server's clock, since 1970 */
     int32_t zone_minutes;    /* its local time minus UTC */
     uint32_t features;       /* bit n: opcode n is known */
+    uint32_t job_len;        /* bytes that one checksum may cover; 0: none */
     uint16_t window;         /* requests that may be started at a time, and
                                 sectors under way: 1 to 64, and 1 in default
                                 sessions */
@@ -99,6 +100,16 @@ enum bh_open_flags {
     BH_OPEN_READ_ONLY = 1, /* a reader: several may read at once */
     BH_OPEN_LOOK = 2       /* a lockless look, also at a volume being written;
                               may see the state between two writes */
+};
+
+/* The time of the server. */
+struct bh_time {
+    uint64_t utc_seconds; /* since 1970 */
+    int32_t zone_minutes; /* its local time minus UTC */
+    uint16_t year;        /* this and what follows is local time */
+    uint8_t month, day;   /* from 1 on */
+    uint8_t hour, minute, second;
+    uint8_t weekday; /* 0: Sunday */
 };
 
 struct bh_disk;
@@ -155,6 +166,34 @@ int bh_disk_write_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
 /* Returns when everything acknowledged is on the server's stable storage. */
 int bh_disk_flush(struct bh_disk *disk);
 
+/*
+ * What only some servers know: info->features tells. The others get none of
+ * it, and the call fails with -EOPNOTSUPP. All but bh_disk_checksum() and
+ * bh_disk_time() need a session that may write.
+ */
+
+/* `count` sectors from `lsn` on, one at least, read as zeros from now on; with
+ * trim the server may also give their space back. None may lie behind the
+ * volume's end, which does not move. Of many sectors a part may be done when
+ * the call fails. */
+int bh_disk_trim(struct bh_disk *disk, uint32_t lsn, uint32_t count);
+int bh_disk_zero(struct bh_disk *disk, uint32_t lsn, uint32_t count);
+
+/* The CRC-32 (IEEE 802.3, as of gzip) of `count` sectors, of at most
+ * info->job_len bytes, into `*crc`. What the volume lacks of its last sector
+ * counts as zeros. */
+int bh_disk_checksum(struct bh_disk *disk, uint32_t lsn, uint32_t count,
+                     uint32_t *crc);
+
+int bh_disk_time(struct bh_disk *disk, struct bh_time *out);
+
+/* Keeps a copy of the volume as of now, for the server's administrator to
+ * restore: of all writes that are acknowledged, and of none that is started
+ * later. `label` is its name, printable ASCII of at most 64 bytes; NULL or
+ * empty: none. The copy may take longer than other requests, and the time-out
+ * is the same for all: see bh_disk_set_timeout(). */
+int bh_disk_checkpoint(struct bh_disk *disk, const char *label);
+
 /* Ends the session; the server makes all writes stable before it answers. The
  * disk may be opened again. */
 int bh_disk_close(struct bh_disk *disk);
@@ -182,10 +221,11 @@ int bh_disk_close(struct bh_disk *disk);
  * under way at a time.
  *
  * Requests may end in any order. But
- *   - of two that have a sector in common and of which either is a write, the
- *     second begins when the first is over, so that it is as if they ran in the
- *     order in which they were started;
- *   - a flush covers every write that was started before it and did not fail.
+ *   - of two that have a sector in common and of which either changes it (a
+ *     write, trim or zero), the second begins when the first is over, so that
+ * it is as if they ran in the order in which they were started;
+ *   - a flush or checkpoint covers every change that was started before it and
+ *     did not fail, and a checkpoint none that was started after it.
  * Both are held back inside the library where they have to be. When the server
  * has lost the session, all requests that have no answer are sent again in
  * their order, or all fail with the error that lasts (above).
@@ -214,6 +254,15 @@ int bh_disk_start_read_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
 int bh_disk_start_write_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
                             const void *data, void *tag);
 int bh_disk_start_flush(struct bh_disk *disk, void *tag);
+int bh_disk_start_trim(struct bh_disk *disk, uint32_t lsn, uint32_t count,
+                       void *tag);
+int bh_disk_start_zero(struct bh_disk *disk, uint32_t lsn, uint32_t count,
+                       void *tag);
+int bh_disk_start_checksum(struct bh_disk *disk, uint32_t lsn, uint32_t count,
+                           uint32_t *crc, void *tag);
+int bh_disk_start_time(struct bh_disk *disk, struct bh_time *out, void *tag);
+int bh_disk_start_checkpoint(struct bh_disk *disk, const char *label,
+                             void *tag);
 int bh_disk_start_close(struct bh_disk *disk, void *tag);
 
 /* A descriptor to poll for reading; -1 before an open. An open that runs may

@@ -68,6 +68,33 @@ int bh_disk_flush(struct bh_disk *disk)
     return finish(disk, bh_disk_start_flush(alone(disk), NULL));
 }
 
+int bh_disk_trim(struct bh_disk *disk, uint32_t lsn, uint32_t count)
+{
+    return finish(disk, bh_disk_start_trim(alone(disk), lsn, count, NULL));
+}
+
+int bh_disk_zero(struct bh_disk *disk, uint32_t lsn, uint32_t count)
+{
+    return finish(disk, bh_disk_start_zero(alone(disk), lsn, count, NULL));
+}
+
+int bh_disk_checksum(struct bh_disk *disk, uint32_t lsn, uint32_t count,
+                     uint32_t *crc)
+{
+    return finish(disk,
+                  bh_disk_start_checksum(alone(disk), lsn, count, crc, NULL));
+}
+
+int bh_disk_time(struct bh_disk *disk, struct bh_time *out)
+{
+    return finish(disk, bh_disk_start_time(alone(disk), out, NULL));
+}
+
+int bh_disk_checkpoint(struct bh_disk *disk, const char *label)
+{
+    return finish(disk, bh_disk_start_checkpoint(alone(disk), label, NULL));
+}
+
 int bh_disk_close(struct bh_disk *disk)
 {
     return finish(disk, bh_disk_start_close(alone(disk), NULL));

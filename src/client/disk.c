@@ -15,15 +15,24 @@
 
 #include "client/clock.h"
 #include "client/error.h"
+#include "client/extra.h"
 #include "client/session.h"
 #include "wire/protocol.h"
 
 #define DEFAULT_SECTOR_LEN 512u
 
-static const char *const verbs[] = {
-    [BH_REQUEST_OPEN] = "open",   [BH_REQUEST_IDENTIFY] = "identify",
-    [BH_REQUEST_READ] = "read",   [BH_REQUEST_WRITE] = "write",
-    [BH_REQUEST_FLUSH] = "flush", [BH_REQUEST_CLOSE] = "close"};
+static const char *const verbs[] = {[BH_REQUEST_OPEN] = "open",
+                                    [BH_REQUEST_IDENTIFY] = "identify",
+                                    [BH_REQUEST_READ] = "read",
+                                    [BH_REQUEST_WRITE] = "write",
+                                    [BH_REQUEST_FLUSH] = "flush",
+                                    [BH_REQUEST_CLOSE] = "close",
+                                    [BH_REQUEST_TRIM] = "trim",
+                                    [BH_REQUEST_ZERO] = "zero",
+                                    [BH_REQUEST_CHECKSUM] = "checksum",
+                                    [BH_REQUEST_TIME] = "learn the time from",
+                                    [BH_REQUEST_CHECKPOINT] =
+                                        "make a checkpoint of"};
 
 static uint64_t system_clock(void *context)
 {
@@ -107,7 +116,8 @@ static struct bh_attempt attempt(const struct bh_disk *disk,
     struct bh_attempt made = {
         .verb = verbs[kind],
         .target = disk->name,
-        .has_lsn = kind == BH_REQUEST_READ || kind == BH_REQUEST_WRITE,
+        .has_lsn = kind == BH_REQUEST_READ || kind == BH_REQUEST_CHECKSUM ||
+                   bh_request_changes(request),
         .lsn = request->failed_lsn,
         .sector_len = kind == BH_REQUEST_OPEN ? disk->info.sector_len : 0};
 
@@ -166,14 +176,27 @@ static void take_on(struct bh_disk *disk, const struct bh_request *wanted)
     disk->connects = 0;
 }
 
+static int refuse_unknown(struct bh_disk *disk, const struct bh_request *wanted,
+                          const char *opcode)
+{
+    char why[100];
+
+    snprintf(why, sizeof(why), "the server does not offer %s", opcode);
+    return say(disk, wanted, -EOPNOTSUPP, BH_OK, why);
+}
+
 static int start(struct bh_disk *disk, const struct bh_request *wanted)
 {
+    const char *lacks = bh_extra_lacks(&disk->info, wanted->kind);
+
     if (disk->state == BH_SESSION_LOST)
         return say(disk, wanted, disk->lost, disk->lost_status, disk->lost_why);
     if (disk->state == BH_SESSION_CLOSED)
         return say(disk, wanted, -ENOTCONN, BH_OK, NULL);
     if (disk->requests.count >= (disk->alone ? 1 : room(disk)))
         return refuse_busy(disk, wanted);
+    if (lacks != NULL)
+        return refuse_unknown(disk, wanted, lacks);
     take_on(disk, wanted);
     return 0;
 }
@@ -185,12 +208,17 @@ int bh_disk_start_identify(struct bh_disk *disk, void *tag)
                                             .tag = tag});
 }
 
+static int refuse_run(struct bh_disk *disk, const struct bh_request *wanted)
+{
+    return say(disk, wanted, -EINVAL, BH_OK,
+               "a run has one sector at least, and none beyond the last "
+               "number");
+}
+
 static int start_run(struct bh_disk *disk, const struct bh_request *wanted)
 {
     if (wanted->count == 0 || wanted->count - 1 > UINT32_MAX - wanted->lsn)
-        return say(disk, wanted, -EINVAL, BH_OK,
-                   "a run has one sector at least, and none beyond the last "
-                   "number");
+        return refuse_run(disk, wanted);
     return start(disk, wanted);
 }
 
@@ -232,6 +260,75 @@ int bh_disk_start_flush(struct bh_disk *disk, void *tag)
 {
     return start(disk, &(struct bh_request){
                            .kind = BH_REQUEST_FLUSH, .count = 1, .tag = tag});
+}
+
+/* TRIM, ZERO or CHECKSUM. */
+static int start_span(struct bh_disk *disk, struct bh_request *wanted)
+{
+    uint32_t unit = bh_extra_unit(&disk->info);
+
+    wanted->failed_lsn = wanted->lsn;
+    if (wanted->count == 0 || wanted->count - 1 > UINT32_MAX - wanted->lsn)
+        return refuse_run(disk, wanted);
+    wanted->unit = unit;
+    wanted->span = wanted->count;
+    wanted->count = (wanted->count - 1) / unit + 1;
+    return start(disk, wanted);
+}
+
+int bh_disk_start_trim(struct bh_disk *disk, uint32_t lsn, uint32_t count,
+                       void *tag)
+{
+    return start_span(disk, &(struct bh_request){.kind = BH_REQUEST_TRIM,
+                                                 .lsn = lsn,
+                                                 .count = count,
+                                                 .tag = tag});
+}
+
+int bh_disk_start_zero(struct bh_disk *disk, uint32_t lsn, uint32_t count,
+                       void *tag)
+{
+    return start_span(disk, &(struct bh_request){.kind = BH_REQUEST_ZERO,
+                                                 .lsn = lsn,
+                                                 .count = count,
+                                                 .tag = tag});
+}
+
+int bh_disk_start_checksum(struct bh_disk *disk, uint32_t lsn, uint32_t count,
+                           uint32_t *crc, void *tag)
+{
+    struct bh_request wanted = {.kind = BH_REQUEST_CHECKSUM,
+                                .lsn = lsn,
+                                .count = count,
+                                .told = crc,
+                                .tag = tag,
+                                .failed_lsn = lsn};
+
+    if (disk->info.job_len != 0 && count > bh_extra_unit(&disk->info))
+        return say(disk, &wanted, -EINVAL, BH_OK,
+                   "the run is longer than a checksum may cover (job_len)");
+    return start_span(disk, &wanted);
+}
+
+int bh_disk_start_time(struct bh_disk *disk, struct bh_time *out, void *tag)
+{
+    return start(disk, &(struct bh_request){.kind = BH_REQUEST_TIME,
+                                            .count = 1,
+                                            .told = out,
+                                            .tag = tag});
+}
+
+int bh_disk_start_checkpoint(struct bh_disk *disk, const char *label, void *tag)
+{
+    struct bh_request wanted = {
+        .kind = BH_REQUEST_CHECKPOINT, .count = 1, .tag = tag};
+
+    if (!bh_extra_set_label(&wanted, label != NULL ? label : ""))
+        return say(disk, &wanted, -EINVAL, BH_OK,
+                   "a label is of 1 to 64 printable ASCII characters, not "
+                   "'/', '@' or '#', does not begin with '.' or a blank, and "
+                   "is not a number");
+    return start(disk, &wanted);
 }
 
 /* What is not open, or lost, closes without the server. */

@@ -32,6 +32,7 @@ int bh_info_decode(const uint8_t bytes[BH_IDENTIFY_LEN], struct bh_info *out)
     out->utc_seconds = identify.utc_seconds;
     out->zone_minutes = identify.zone_minutes;
     out->features = identify.features;
+    out->job_len = identify.heavy_len;
     out->window = identify.window;
     out->preferred_run = identify.preferred_run;
     out->lease_seconds = identify.lease_seconds;

@@ -9,7 +9,7 @@ void bh_requests_init(struct bh_requests *requests)
 
     requests->count = 0;
     requests->over = 0;
-    requests->writes = 0;
+    requests->holding = 0;
     for (i = 0; i < BH_REQUESTS_MAX; i++)
         requests->order[i] = (uint8_t)i;
 }
@@ -25,13 +25,30 @@ const struct bh_request *bh_requests_look(const struct bh_requests *requests,
     return &requests->slots[requests->order[place]];
 }
 
+bool bh_request_changes(const struct bh_request *request)
+{
+    return request->kind == BH_REQUEST_WRITE ||
+           request->kind == BH_REQUEST_TRIM || request->kind == BH_REQUEST_ZERO;
+}
+
+static bool holds_others(const struct bh_request *request)
+{
+    return bh_request_changes(request) ||
+           request->kind == BH_REQUEST_CHECKPOINT;
+}
+
+uint32_t bh_request_lsn(const struct bh_request *request, uint32_t at)
+{
+    return request->lsn + (request->unit != 0 ? at * request->unit : at);
+}
+
 struct bh_request *bh_requests_add(struct bh_requests *requests,
                                    const struct bh_request *wanted)
 {
     struct bh_request *added = bh_requests_at(requests, requests->count++);
 
     *added = *wanted;
-    requests->writes += added->kind == BH_REQUEST_WRITE;
+    requests->holding += holds_others(added);
     return added;
 }
 
@@ -59,31 +76,39 @@ void bh_requests_end(struct bh_requests *requests, struct bh_request *request)
         return;
     request->over = true;
     requests->over++;
-    requests->writes -= request->kind == BH_REQUEST_WRITE;
+    requests->holding -= holds_others(request);
 }
 
-static bool moves_sectors(const struct bh_request *request)
+static bool touches_sectors(const struct bh_request *request)
 {
     return request->kind == BH_REQUEST_READ ||
-           request->kind == BH_REQUEST_WRITE;
+           request->kind == BH_REQUEST_CHECKSUM || bh_request_changes(request);
+}
+
+static uint32_t span_of(const struct bh_request *request)
+{
+    return request->span != 0 ? request->span : request->count;
 }
 
 static bool overlap(const struct bh_request *a, const struct bh_request *b)
 {
-    return a->lsn <= b->lsn ? b->lsn - a->lsn < a->count
-                            : a->lsn - b->lsn < b->count;
+    return a->lsn <= b->lsn ? b->lsn - a->lsn < span_of(a)
+                            : a->lsn - b->lsn < span_of(b);
 }
 
 /* Invariants 1 and 2. */
 static bool conflict(const struct bh_request *older,
                      const struct bh_request *younger)
 {
-    bool older_writes = older->kind == BH_REQUEST_WRITE;
+    bool older_changes = bh_request_changes(older);
 
-    if (younger->kind == BH_REQUEST_FLUSH)
-        return older_writes;
-    return moves_sectors(older) && moves_sectors(younger) &&
-           (older_writes || younger->kind == BH_REQUEST_WRITE) &&
+    if (younger->kind == BH_REQUEST_FLUSH ||
+        younger->kind == BH_REQUEST_CHECKPOINT)
+        return older_changes;
+    if (older->kind == BH_REQUEST_CHECKPOINT)
+        return bh_request_changes(younger);
+    return touches_sectors(older) && touches_sectors(younger) &&
+           (older_changes || bh_request_changes(younger)) &&
            overlap(older, younger);
 }
 
@@ -93,7 +118,7 @@ bool bh_requests_must_wait(const struct bh_requests *requests, unsigned place)
     const struct bh_request *older;
     unsigned i;
 
-    if (requests->writes == 0)
+    if (requests->holding == 0)
         return false;
     for (i = 0; i < place; i++) {
         older = bh_requests_look(requests, i);

@@ -2,7 +2,9 @@
 /*
  * What the caller has asked for and not yet been told the end of, in the order
  * in which it asked. A READ and a WRITE are about a run of sectors, of which
- * each goes its own way. It refuses to know sessions, numbers and time-outs:
+ * each goes its own way; TRIM, ZERO and CHECKSUM about one that is cut into
+ * parts of `unit` sectors, and what is said of sectors below goes for those
+ * parts. It refuses to know sessions, numbers and time-outs:
  * those are traffic.c's.
  *
  *   sector      0 ........ begun ........... count
@@ -12,9 +14,10 @@
  * and want another one; all others have been answered.
  *
  * Invariants
- *   1. Of two requests that have a sector in common and of which either is a
- *      WRITE, the second begins when the first is over.
- *   2. A FLUSH begins when every WRITE that was started before it is over.
+ *   1. Of two requests that have a sector in common and of which either changes
+ *      it (WRITE, TRIM, ZERO), the second begins when the first is over.
+ *   2. A FLUSH or a CHECKPOINT begins when all that changes sectors and was
+ *      started before it is over; and after a CHECKPOINT, when that is.
  *   3. Requests that neither rule keeps waiting pass those that it does.
  *   4. One that has failed begins nothing more, and is over when nothing of it
  *      is under way.
@@ -25,6 +28,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "wire/label.h"
+#include "wire/moment.h"
+
 #define BH_REQUESTS_MAX 64u /* the largest window */
 
 enum bh_request_kind {
@@ -33,15 +39,27 @@ enum bh_request_kind {
     BH_REQUEST_READ,
     BH_REQUEST_WRITE,
     BH_REQUEST_FLUSH,
-    BH_REQUEST_CLOSE
+    BH_REQUEST_CLOSE,
+    BH_REQUEST_TRIM,
+    BH_REQUEST_ZERO,
+    BH_REQUEST_CHECKSUM,
+    BH_REQUEST_TIME,
+    BH_REQUEST_CHECKPOINT
 };
 
 struct bh_request {
     enum bh_request_kind kind;
-    uint32_t lsn;         /* READ, WRITE: the first sector ... */
-    uint32_t count;       /* ... of so many; 1 for all others */
-    uint8_t *in;          /* READ: the caller's buffer */
-    const uint8_t *out;   /* WRITE: the caller's data */
+    uint32_t lsn;       /* READ, WRITE: the first sector ... */
+    uint32_t count;     /* ... of so many; 1 for all others */
+    uint32_t unit;      /* sectors of each but the last; 0: one */
+    uint32_t span;      /* sectors in all; 0: `count` */
+    uint8_t *in;        /* READ: the caller's buffer */
+    const uint8_t *out; /* WRITE: the caller's data */
+    void *told;         /* CHECKSUM, TIME: where the caller wants that */
+    union {
+        uint8_t label[1 + BH_LABEL_LEN]; /* CHECKPOINT: its body */
+        uint8_t answer[BH_MOMENT_LEN];   /* CHECKSUM, TIME: the data */
+    };
     void *tag;            /* the caller's */
     uint64_t deadline_us; /* put off with each answer */
     uint32_t begun;
@@ -58,7 +76,7 @@ struct bh_request {
 struct bh_requests {
     unsigned count;
     unsigned over;                  /* of them */
-    unsigned writes;                /* WRITEs that are not over */
+    unsigned holding;               /* that make others wait, not over */
     uint8_t order[BH_REQUESTS_MAX]; /* of slots: `count` used, then the free */
     struct bh_request slots[BH_REQUESTS_MAX];
 };
@@ -81,6 +99,12 @@ void bh_requests_remove(struct bh_requests *requests, unsigned place);
 /* Where its slot is: the same as long as it is there. */
 unsigned bh_requests_slot(const struct bh_requests *requests,
                           const struct bh_request *request);
+
+/* Whether it changes sectors. */
+bool bh_request_changes(const struct bh_request *request);
+
+/* The sector at which its part `at` begins. */
+uint32_t bh_request_lsn(const struct bh_request *request, uint32_t at);
 
 /* It is over. */
 void bh_requests_end(struct bh_requests *requests, struct bh_request *request);

@@ -300,8 +300,7 @@ static bool has_sent_write(const struct bh_disk *disk)
 
     for (i = 0; i < disk->requests.count; i++) {
         request = bh_requests_look(&disk->requests, i);
-        if (!request->over && request->kind == BH_REQUEST_WRITE &&
-            request->sent)
+        if (!request->over && bh_request_changes(request) && request->sent)
             return true;
     }
     return false;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/error.h"
+#include "client/extra.h"
 #include "client/session.h"
 #include "wire/bytes.h"
 #include "wire/opcode.h"
@@ -122,7 +123,7 @@ static void fail(struct bh_request *request, int result, uint8_t status,
 
 static void end(struct bh_disk *disk, struct bh_request *request)
 {
-    disk->changes += request->kind == BH_REQUEST_WRITE && request->sent;
+    disk->changes += bh_request_changes(request) && request->sent;
     bh_requests_end(&disk->requests, request);
 }
 
@@ -143,7 +144,7 @@ static uint32_t first_unanswered(struct bh_disk *disk,
     for (i = 0; i < disk->again_count; i++)
         if (disk->again[i].slot == slot && disk->again[i].at < at)
             at = disk->again[i].at;
-    return request->lsn + at;
+    return bh_request_lsn(request, at);
 }
 
 void bh_traffic_end(struct bh_disk *disk, struct bh_request *request,
@@ -273,12 +274,15 @@ static void compose(struct bh_disk *disk, const struct bh_request *request,
     case BH_REQUEST_CLOSE:
         bh_tiny_disconnect(tiny);
         break;
-    default:
+    case BH_REQUEST_IDENTIFY:
         bh_tiny_identify(tiny);
+        break;
+    default:
+        bh_extra_compose(tiny, request, at);
     }
 }
 
-static void arm(struct bh_disk *disk, const struct bh_request *request,
+static void arm(struct bh_disk *disk, struct bh_request *request,
                 struct bh_pane *pane, uint64_t now_us)
 {
     size_t len = disk->info.sector_len;
@@ -292,9 +296,10 @@ static void arm(struct bh_disk *disk, const struct bh_request *request,
     else if (request->kind == BH_REQUEST_IDENTIFY)
         bh_exchange_begin(exchange, path, disk->identify,
                           sizeof(disk->identify), true, now_us);
+    else if (request->kind == BH_REQUEST_WRITE)
+        bh_exchange_begin(exchange, path, NULL, 0, true, now_us);
     else
-        bh_exchange_begin(exchange, path, NULL, 0,
-                          request->kind == BH_REQUEST_WRITE, now_us);
+        bh_extra_arm(path, pane, request, now_us);
 }
 
 static void begin(struct bh_disk *disk, struct bh_request *request,
@@ -314,7 +319,7 @@ static void begin(struct bh_disk *disk, struct bh_request *request,
     arm(disk, request, pane, now_us);
     request->under_way++;
     request->sent = true;
-    disk->changes += request->kind == BH_REQUEST_WRITE;
+    disk->changes += bh_request_changes(request);
     if (request->kind == BH_REQUEST_FLUSH)
         request->covers = disk->changes;
     departure->panes[departure->count++] = pane;
@@ -640,6 +645,8 @@ static void succeed(struct bh_disk *disk, struct bh_request *request)
         wrong = bh_session_identified(disk);
         if (wrong != NULL)
             fail(request, -EPROTO, BH_OK, wrong, 0);
+    } else if (request->told != NULL) {
+        bh_extra_tell(request);
     } else if (request->kind == BH_REQUEST_FLUSH &&
                request->covers > disk->flushed) {
         disk->flushed = request->covers;
@@ -681,7 +688,7 @@ void bh_traffic_answered(struct bh_disk *disk, struct bh_pane *pane,
         succeed(disk, request);
     else
         fail(request, bh_status_errno(status), status, NULL,
-             request->lsn + pane->at);
+             bh_request_lsn(request, pane->at));
     if (request->result != 0)
         forget_again(disk, request);
     end_if_done(disk, request);

@@ -31,6 +31,7 @@ struct bh_pane {
     bool in_run;  /* left as part of one at first: an error may be the run's */
     bool lost;    /* to be sent again as soon as the pace allows */
     uint8_t slot; /* of its request */
+    uint8_t body[2];   /* TRIM, ZERO, CHECKSUM: how many sectors */
     uint8_t run_count; /* of a run of which nothing was sent but the run: ... */
     uint16_t run_first; /* ... its first number; run_count 0: of none */
     uint16_t number;

@@ -64,6 +64,7 @@
 #include <stdint.h>
 
 #include "wire/identify.h"
+#include "wire/moment.h"
 #include "wire/opcode.h"
 #include "wire/protocol.h"
 
@@ -148,6 +149,24 @@ void bh_tiny_command(struct bh_tiny *tiny, uint8_t opcode, uint32_t lsn,
 #define bh_tiny_identify(tiny)                                                 \
     bh_tiny_command(tiny, BH_OP_IDENTIFY, BH_IDENTIFY_MAGIC, BH_IDENTIFY_LEN)
 #define bh_tiny_flush(tiny) bh_tiny_command(tiny, BH_OP_FLUSH, 0, 0)
+#define bh_tiny_time(tiny) bh_tiny_command(tiny, BH_OP_TIME, 0, BH_MOMENT_LEN)
+
+/* More opcodes, with a body. All of them are macros: what a program does not
+ * use is not in it. `count` is of two bytes, big-endian, `label` a byte of
+ * length and so many bytes; both are borrowed until rest. CHECKSUM's OK brings
+ * BH_CHECKSUM_LEN bytes. All others need a strict session. */
+#define bh_tiny_body(tiny, bytes, len)                                         \
+    ((tiny)->body = (bytes), (tiny)->body_len = (len))
+#define bh_tiny_trim(tiny, lsn, count)                                         \
+    (bh_tiny_command(tiny, BH_OP_TRIM, lsn, 0), bh_tiny_body(tiny, count, 2))
+#define bh_tiny_zero(tiny, lsn, count)                                         \
+    (bh_tiny_command(tiny, BH_OP_ZERO, lsn, 0), bh_tiny_body(tiny, count, 2))
+#define bh_tiny_checksum(tiny, lsn, count)                                     \
+    (bh_tiny_command(tiny, BH_OP_CHECKSUM, lsn, BH_CHECKSUM_LEN),              \
+     bh_tiny_body(tiny, count, 2))
+#define bh_tiny_checkpoint(tiny, label)                                        \
+    (bh_tiny_command(tiny, BH_OP_CHECKPOINT, 0, 0),                            \
+     bh_tiny_body(tiny, label, (uint16_t)((label)[0] + 1u)))
 
 void bh_tiny_write(struct bh_tiny *tiny, uint32_t lsn, const uint8_t *data,
                    uint16_t sector_len);

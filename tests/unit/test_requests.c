@@ -12,6 +12,9 @@
 #define WRITE BH_REQUEST_WRITE
 #define FLUSH BH_REQUEST_FLUSH
 #define IDENTIFY BH_REQUEST_IDENTIFY
+#define TRIM BH_REQUEST_TRIM
+#define CHECKSUM BH_REQUEST_CHECKSUM
+#define CHECKPOINT BH_REQUEST_CHECKPOINT
 
 static struct bh_request *add(struct bh_requests *requests,
                               enum bh_request_kind kind, uint32_t lsn)
@@ -29,13 +32,19 @@ static void conflicts_are_those_that_a_write_makes(void **state)
         uint32_t younger_lsn;
         int waits;
     } rows[] = {
-        {READ, 5, READ, 5, 0},      {READ, 5, WRITE, 5, 1},
-        {WRITE, 5, READ, 5, 1},     {WRITE, 5, WRITE, 5, 1},
-        {READ, 5, WRITE, 6, 0},     {WRITE, 5, READ, 6, 0},
-        {WRITE, 5, WRITE, 6, 0},    {WRITE, 5, FLUSH, 0, 1},
-        {READ, 0, FLUSH, 0, 0},     {FLUSH, 0, FLUSH, 0, 0},
-        {FLUSH, 0, WRITE, 0, 0},    {FLUSH, 0, READ, 0, 0},
-        {IDENTIFY, 0, WRITE, 0, 0}, {WRITE, 0, IDENTIFY, 0, 0},
+        {READ, 5, READ, 5, 0},        {READ, 5, WRITE, 5, 1},
+        {WRITE, 5, READ, 5, 1},       {WRITE, 5, WRITE, 5, 1},
+        {READ, 5, WRITE, 6, 0},       {WRITE, 5, READ, 6, 0},
+        {WRITE, 5, WRITE, 6, 0},      {WRITE, 5, FLUSH, 0, 1},
+        {READ, 0, FLUSH, 0, 0},       {FLUSH, 0, FLUSH, 0, 0},
+        {FLUSH, 0, WRITE, 0, 0},      {FLUSH, 0, READ, 0, 0},
+        {IDENTIFY, 0, WRITE, 0, 0},   {WRITE, 0, IDENTIFY, 0, 0},
+        {CHECKSUM, 5, WRITE, 5, 1},   {WRITE, 5, CHECKSUM, 5, 1},
+        {TRIM, 5, READ, 5, 1},        {TRIM, 5, FLUSH, 0, 1},
+        {TRIM, 5, CHECKSUM, 6, 0},    {READ, 5, CHECKSUM, 5, 0},
+        {WRITE, 5, CHECKPOINT, 0, 1}, {CHECKPOINT, 0, WRITE, 5, 1},
+        {CHECKPOINT, 0, TRIM, 5, 1},  {CHECKPOINT, 0, READ, 0, 0},
+        {CHECKPOINT, 0, FLUSH, 0, 0},
     };
     struct bh_requests requests;
     size_t i;
