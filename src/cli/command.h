@@ -29,6 +29,7 @@ int run_ls(const struct options *options, char *const operands[], int count);
 int run_ping(const struct options *options, char *const operands[], int count);
 int run_put(const struct options *options, char *const operands[], int count);
 int run_read(const struct options *options, char *const operands[], int count);
+int run_sync(const struct options *options, char *const operands[], int count);
 int run_write(const struct options *options, char *const operands[], int count);
 
 #endif

@@ -38,6 +38,10 @@ static const struct command commands[] = {
      "volume has behind the file's length is left alone. \"-\" is standard\n"
      "input.\n",
      run_put},
+    {"sync", "FILE URL", "jqstV", 2, 2, "write what differs of a file",
+     "As put, but the server's checksums say first where the volume differs,\n"
+     "and only that is sent. --verify reads the volume instead.\n",
+     run_sync},
     {"cmp", "FILE URL", "jlqst", 2, 2, "compare a file with a volume",
      "Exit status 1: they differ; with --quiet that is all it says. \"-\" is\n"
      "standard input.\n",

@@ -43,6 +43,16 @@ int onto_complain_too_long(const struct onto *onto)
     return -EFBIG;
 }
 
+void onto_note_shorter(const struct onto *onto)
+{
+    const uint64_t bytes = onto->progress.done;
+
+    if (bytes < onto->volume.bytes && !onto->options->quiet)
+        note("%s is shorter than the volume, which keeps what it has from "
+             "byte %" PRIu64 " on.",
+             onto->source.path, bytes);
+}
+
 static int exit_code_of(const struct onto *onto, int error)
 {
     return error == -EINTR ? EXIT_SIGNAL + onto->interrupt.signal

@@ -53,6 +53,9 @@ int onto_end(struct onto *onto, uint64_t end, uint64_t written_end);
  * to be. EXIT_FINE, or another code after a complaint. */
 int onto_settle(struct onto *onto);
 
+/* Says what of the volume the file did not reach. */
+void onto_note_shorter(const struct onto *onto);
+
 /* Says in what state the volume is left; returns an exit code. */
 int onto_give_up(struct onto *onto, int error);
 

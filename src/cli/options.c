@@ -30,6 +30,7 @@ static const struct option_row {
     {'r', "raw", NULL, "plain bytes, also to a terminal"},
     {'s', "sector", "N", "sector length: 128 to 16384, a power of two"},
     {'t', "timeout", "SECONDS", "how long to wait for an answer"},
+    {'V', "verify", NULL, "compare the data, not checksums of it"},
     {'w', "writes", NULL, "write what is there already, do not read"},
     {'W', "window", "N", "requests at a time: 1 to 64"},
     {'x', "hex", NULL, "a hex dump, also to a pipe"},
@@ -118,6 +119,9 @@ static void apply_switch(char letter, struct options *out)
         break;
     case 'S':
         out->sequential = true;
+        break;
+    case 'V':
+        out->verify = true;
         break;
     case 'w':
         out->writes = true;

@@ -23,6 +23,7 @@ struct options {
     bool hex;
     bool raw;
     bool pad;
+    bool verify;
     bool writes;
     bool sequential;
     bool help;

@@ -142,10 +142,7 @@ static int finish(struct put *put)
         return json_print(report) ? EXIT_FINE : EXIT_TROUBLE;
     }
     report_line(put->onto->options, &put->onto->volume, &put->onto->progress);
-    if (bytes < put->onto->volume.bytes && !put->onto->options->quiet)
-        note("%s is shorter than the volume, which keeps what it has from "
-             "byte %" PRIu64 " on.",
-             put->onto->source.path, bytes);
+    onto_note_shorter(put->onto);
     return EXIT_FINE;
 }
 

@@ -64,6 +64,16 @@ struct bh_url {
 int bh_url_parse(const char *text, struct bh_url *out, char *error,
                  size_t error_len);
 
+/* Bits of info->features, of what is not always there. */
+enum bh_feature {
+    BH_FEATURE_TRIM = 1 << 7,
+    BH_FEATURE_ZERO = 1 << 8,
+    BH_FEATURE_CHECKSUM = 1 << 9,
+    BH_FEATURE_TIME = 1 << 10,
+    BH_FEATURE_READ_RUN = 1 << 11,
+    BH_FEATURE_CHECKPOINT = 1 << 12
+};
+
 /* What the server says of a volume, or of itself (IDENTIFY). */
 struct bh_info {
     uint32_t sector_len;     /* bytes per sector of this session */
