@@ -2,53 +2,23 @@
 #include "daemon/banner.h"
 
 #include "daemon/log.h"
+#include "daemon/reach.h"
 #include "volume/catalogue.h"
 
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define IMAGES_SHOWN 20u
 
-static bool is_any(const struct bh_address *address)
-{
-    return address->u.any.sa_family == AF_INET
-               ? address->u.v4.sin_addr.s_addr == INADDR_ANY
-               : IN6_IS_ADDR_UNSPECIFIED(&address->u.v6.sin6_addr);
-}
-
-static void print_reachable(const struct bh_address *address)
+static void print_reachable(void *context, const struct bh_address *address)
 {
     char host[BH_ADDRESS_TEXT_LEN];
 
+    (void)context;
     printf("  type on the other machine:  %s  port %u\n",
            bh_address_print_host(address, host),
            (unsigned)bh_address_port(address));
-}
-
-/* The IPv4 addresses of this machine: old machines know no others. */
-static unsigned print_interfaces(uint16_t port)
-{
-    struct ifaddrs *all;
-    unsigned printed = 0;
-
-    if (getifaddrs(&all) != 0)
-        return 0;
-    for (struct ifaddrs *at = all; at != NULL; at = at->ifa_next) {
-        struct bh_address address = {.len = sizeof address.u.v4};
-
-        if (at->ifa_addr == NULL || at->ifa_addr->sa_family != AF_INET ||
-            !(at->ifa_flags & IFF_UP) || at->ifa_flags & IFF_LOOPBACK)
-            continue;
-        memcpy(&address.u.v4, at->ifa_addr, sizeof address.u.v4);
-        bh_address_set_port(&address, port);
-        print_reachable(&address);
-        printed++;
-    }
-    freeifaddrs(all);
-    return printed;
 }
 
 static void print_listener(const struct bh_udp *udp)
@@ -57,9 +27,7 @@ static void print_listener(const struct bh_udp *udp)
 
     printf("blockheadd %s listens on udp:%s\n", BH_VERSION,
            bh_address_print(&udp->local, text));
-    if (!is_any(&udp->local))
-        print_reachable(&udp->local);
-    else if (print_interfaces(bh_address_port(&udp->local)) == 0)
+    if (bh_reach_each(udp, print_reachable, NULL) == 0)
         printf("  this machine has no network address; only programs on it "
                "reach the server\n");
 }
@@ -100,7 +68,7 @@ static void print_example(const struct bh_udp *udp, const char *image)
     struct bh_address address = udp->local;
     char text[BH_ADDRESS_TEXT_LEN];
 
-    if (is_any(&address)) {
+    if (bh_reach_is_any(udp)) {
         address = (struct bh_address){.len = sizeof address.u.v4};
         address.u.v4.sin_family = AF_INET;
         address.u.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
