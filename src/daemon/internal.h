@@ -83,6 +83,9 @@ void bh_reload_begin(uv_signal_t *uv, int number);
 void bh_reload_check(struct bh_driver *driver, const struct bh_config *config);
 void bh_reload_drop(struct bh_config *config);
 
+/* about.c: what `:readme` says of this server. */
+bh_about bh_driver_about;
+
 /* start.c: all memory, and what an earlier server left. */
 int bh_start_reserve(struct bh_driver *driver, char problem[BH_PROBLEM_LEN]);
 

@@ -114,6 +114,7 @@ int bh_start_reserve(struct bh_driver *driver, char problem[BH_PROBLEM_LEN])
     if (driver->memory == NULL || driver->pool == NULL ||
         driver->catalogue == NULL)
         return say_no_memory(driver, problem);
+    bh_catalogue_introduce(driver->catalogue, bh_driver_about, driver);
     error = open_state(driver, &config, problem);
     if (error != 0)
         return error;

@@ -2,16 +2,15 @@
 #include "volume/catalogue.h"
 
 #include "volume/file.h"
-#include "volume/list.h"
 #include "volume/locate.h"
 #include "volume/name.h"
 #include "volume/numbers.h"
 #include "volume/scan.h"
+#include "volume/virtual.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,11 +32,10 @@ struct bh_catalogue {
     struct bh_contents contents;
     struct image *images; /* sorted by name */
     size_t image_count, image_room;
-    int numbers;                /* the file that keeps them; -1: none does */
-    pthread_mutex_t scanning;   /* scanned_ms; taken before `lock` */
-    uint64_t scanned_ms;        /* when the directories were read; 0: never */
-    atomic_uint_fast64_t lists; /* listings made: each is a medium of its own */
-    atomic_uint lists_open;
+    int numbers;              /* the file that keeps them; -1: none does */
+    pthread_mutex_t scanning; /* scanned_ms; taken before `lock` */
+    uint64_t scanned_ms;      /* when the directories were read; 0: never */
+    struct bh_virtuals virtuals;
 };
 
 static int by_name(const void *a, const void *b)
@@ -247,6 +245,13 @@ int bh_catalogue_remember(struct bh_catalogue *catalogue, int dir)
     return 0;
 }
 
+void bh_catalogue_introduce(struct bh_catalogue *catalogue, bh_about *about,
+                            void *context)
+{
+    catalogue->virtuals.about = about;
+    catalogue->virtuals.context = context;
+}
+
 static int check_directory(const char *path, char cause[BH_CAUSE_LEN])
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -411,10 +416,8 @@ int bh_catalogue_lookup(struct bh_catalogue *catalogue, const char *name,
         snprintf(cause, BH_CAUSE_LEN, "no default image is configured");
         return -ENOENT;
     }
-    if (bh_name_alike(trimmed, BH_LIST_NAME)) {
-        bh_list_facts(facts, atomic_fetch_add(&catalogue->lists, 1) + 1);
+    if (bh_virtual_lookup(&catalogue->virtuals, trimmed, facts))
         return 0;
-    }
     error = locked_look_up(catalogue, trimmed, facts, cause);
     if (error == 0 ? facts->number != BH_NO_NUMBER : error != -ENOENT)
         return error;
@@ -450,8 +453,8 @@ int bh_catalogue_open(struct bh_catalogue *catalogue,
     int fd, error;
 
     cause[0] = '\0';
-    if (bh_list_is(facts))
-        return bh_list_open(catalogue, &catalogue->lists_open, out);
+    if (bh_virtual_is(facts))
+        return bh_virtual_open(&catalogue->virtuals, catalogue, facts, out);
     pthread_rwlock_rdlock(&catalogue->lock);
     fd = open_same(catalogue, facts, cause);
     pthread_rwlock_unlock(&catalogue->lock);

@@ -19,13 +19,13 @@
 
 #include "core/job.h"
 #include "volume/medium.h"
+#include "volume/readme.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 #define BH_IMAGES_MAX 16384u    /* names that get a number */
 #define BH_NO_NUMBER UINT32_MAX /* of one that no scan has found */
-#define BH_LIST_NAME ":list"
 
 struct bh_catalogue;
 
@@ -60,6 +60,11 @@ void bh_catalogue_free(struct bh_catalogue *catalogue);
  * nothing done, if the file is not to be believed; -ENFILE if it has used up
  * all numbers. */
 int bh_catalogue_remember(struct bh_catalogue *catalogue, int dir);
+
+/* What `:readme` says of this server; to be called before anything is served.
+ */
+void bh_catalogue_introduce(struct bh_catalogue *catalogue, bh_about *about,
+                            void *context);
 
 /* Serves `contents` from now on, and takes it over: each path and name comes
  * from malloc. Fails, and changes nothing, if a directory cannot be opened. */

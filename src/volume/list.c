@@ -2,6 +2,8 @@
 #include "volume/list.h"
 
 #include "volume/memory.h"
+#include "volume/still.h"
+#include "volume/virtual.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,19 +37,9 @@ struct list {
     size_t count;
 };
 
-void bh_list_facts(struct bh_volume_facts *facts, uint64_t serial)
-{
-    *facts = (struct bh_volume_facts){.inode = serial,
-                                      .mode = BH_MODE_READ_ONLY,
-                                      .exponent = BH_ANY_EXPONENT,
-                                      .takeover = BH_TAKEOVER_HOST,
-                                      .idle_ms = 60000};
-    strcpy(facts->name, BH_LIST_NAME);
-}
-
 bool bh_list_is(const struct bh_volume_facts *facts)
 {
-    return facts->number == 0;
+    return bh_virtual_is(facts) && strcmp(facts->name, BH_LIST_NAME) == 0;
 }
 
 static bool make_room(struct draft *draft)
@@ -113,31 +105,6 @@ static int list_read(struct bh_medium *medium, uint64_t offset,
     return text->ops->read(text, offset, pieces, count);
 }
 
-static int list_write(struct bh_medium *medium, uint64_t offset,
-                      const uint8_t *data, uint32_t len)
-{
-    (void)medium;
-    (void)offset;
-    (void)data;
-    (void)len;
-    return -EROFS;
-}
-
-static int list_sync(struct bh_medium *medium)
-{
-    (void)medium;
-    return 0;
-}
-
-static int list_lock(struct bh_medium *medium, uint8_t access,
-                     char cause[BH_CAUSE_LEN])
-{
-    (void)medium;
-    (void)access;
-    (void)cause;
-    return 0;
-}
-
 static void list_close(struct bh_medium *medium)
 {
     struct list *list = list_of(medium);
@@ -151,9 +118,9 @@ static void list_close(struct bh_medium *medium)
 static const struct bh_medium_ops list_ops = {
     .read = list_read,
     .read_now = list_read,
-    .write = list_write,
-    .sync = list_sync,
-    .lock = list_lock,
+    .write = bh_still_write,
+    .sync = bh_still_sync,
+    .lock = bh_still_lock,
     .close = list_close,
 };
 

@@ -18,13 +18,12 @@
 
 #include <stdatomic.h>
 
+#define BH_LIST_NAME ":list"
 #define BH_LIST_RECORD_LEN 64u
 #define BH_LISTS_MAX                                                           \
     32u /* listings at a time: a MiB each at most. The core                    \
            has fewer; some are about to be closed */
 
-/* Facts of listing number `serial`: a medium of its own, shared with nobody. */
-void bh_list_facts(struct bh_volume_facts *facts, uint64_t serial);
 bool bh_list_is(const struct bh_volume_facts *facts);
 
 /* A snapshot of the catalogue. All volumes are marked as free. `*open`, which

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "volume/memory.h"
 
+#include "volume/pieces.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,16 +28,8 @@ static int check_span(const struct bh_medium *medium, uint64_t offset,
 static int memory_read(struct bh_medium *medium, uint64_t offset,
                        const struct iovec *pieces, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++) {
-        uint32_t len = (uint32_t)pieces[i].iov_len;
-        int error = check_span(medium, offset, len);
-
-        if (error != 0)
-            return error;
-        memcpy(pieces[i].iov_base, memory_of(medium)->bytes + offset, len);
-        offset += len;
-    }
-    return 0;
+    return bh_pieces_copy(memory_of(medium)->bytes, medium->byte_count, offset,
+                          pieces, count);
 }
 
 static int memory_write(struct bh_medium *medium, uint64_t offset,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "volume/pieces.h"
 
+#include <errno.h>
 #include <stdint.h>
+#include <string.h>
 
 size_t bh_pieces_len(const struct iovec *pieces, unsigned count)
 {
@@ -32,4 +34,18 @@ unsigned bh_pieces_cut(struct bh_pieces *pieces, size_t len,
         }
     }
     return count;
+}
+
+int bh_pieces_copy(const void *bytes, uint64_t len, uint64_t offset,
+                   const struct iovec *pieces, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        size_t part = pieces[i].iov_len;
+
+        if (offset > len || len - offset < part)
+            return -ENODATA;
+        memcpy(pieces[i].iov_base, (const uint8_t *)bytes + offset, part);
+        offset += part;
+    }
+    return 0;
 }

@@ -20,4 +20,9 @@ size_t bh_pieces_len(const struct iovec *pieces, unsigned count);
 unsigned bh_pieces_cut(struct bh_pieces *pieces, size_t len,
                        struct iovec out[BH_PIECES_MAX]);
 
+/* Fills the pieces with what stands at `offset` of `len` bytes in memory;
+ * -ENODATA if they end before. */
+int bh_pieces_copy(const void *bytes, uint64_t len, uint64_t offset,
+                   const struct iovec *pieces, unsigned count);
+
 #endif

@@ -204,22 +204,6 @@ static void an_empty_catalogue_is_an_empty_list(void **state)
     medium->ops->close(medium);
 }
 
-static void its_facts_are_those_of_a_virtual_volume(void **state)
-{
-    struct bh_volume_facts facts;
-
-    (void)state;
-    bh_list_facts(&facts, 77);
-    assert_true(bh_list_is(&facts));
-    assert_int_equal(facts.number, 0);
-    assert_int_equal(facts.mode, BH_MODE_READ_ONLY);
-    assert_int_equal(facts.exponent, BH_ANY_EXPONENT);
-    assert_int_equal(facts.inode, 77);
-    assert_true(facts.idle_ms > 0);
-    facts.number = 1;
-    assert_false(bh_list_is(&facts));
-}
-
 static void only_so_many_are_open_at_a_time(void **state)
 {
     struct rig *rig = *state;
@@ -248,7 +232,6 @@ int main(void)
         TEST(a_listing_is_a_snapshot_that_cannot_be_written),
         TEST(an_empty_catalogue_is_an_empty_list),
         TEST(only_so_many_are_open_at_a_time),
-        TEST(its_facts_are_those_of_a_virtual_volume),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
