@@ -11,7 +11,8 @@
 #define LIST_IMAGE ":list"
 #define LIST_SECTOR_LEN 512u
 #define RECORDS_PER_SECTOR (LIST_SECTOR_LEN / LISTING_RECORD_LEN)
-#define ENTRIES_MAX (1u << 20)
+/* More records than a server gives numbers: it cannot mean it. */
+#define SECTORS_MAX (65536u / RECORDS_PER_SECTOR)
 
 enum {
     NUMBER_AT = 0,
@@ -67,46 +68,50 @@ bool listing_parse(const char record[LISTING_RECORD_LEN],
     return true;
 }
 
-/* Room for one sector's entries more. */
-static int make_room(struct listing *listing)
+/* Takes the records of `sectors`, at least one, up to the zeros behind the last
+ * record. */
+static int take_records(struct listing *listing, const char *data,
+                        size_t sectors)
 {
-    struct listing_entry *entries;
+    const size_t most = sectors * RECORDS_PER_SECTOR;
+    const char *record = data;
 
-    if (listing->count > ENTRIES_MAX)
-        return -EBADMSG;
-    entries = realloc(listing->entries,
-                      (listing->count + RECORDS_PER_SECTOR) * sizeof(*entries));
-    if (entries == NULL)
+    listing->entries = calloc(most, sizeof(*listing->entries));
+    if (listing->entries == NULL)
         return -ENOMEM;
-    listing->entries = entries;
+    for (; listing->count < most && *record != '\0'; listing->count++) {
+        if (!listing_parse(record, &listing->entries[listing->count]))
+            return -EBADMSG;
+        record += LISTING_RECORD_LEN;
+    }
     return 0;
 }
 
-/* More records than a server gives numbers: it cannot mean it. */
-#define LISTING_SECTORS_MAX (65536u / RECORDS_PER_SECTOR)
-
-/* Takes the records of one sector, up to the zeros behind the last one. */
-static int add_sector(struct listing *listing, const char *data)
+/* All of an open list, many sectors at a time. */
+static int read_records(struct bh_disk *disk, struct listing *listing)
 {
-    int result = make_room(listing);
+    const uint64_t sectors = bh_disk_info(disk)->sector_count;
+    char *data;
+    int result;
 
-    for (size_t i = 0; result == 0 && i < RECORDS_PER_SECTOR; i++) {
-        const char *record = data + i * LISTING_RECORD_LEN;
-
-        if (record[0] == '\0')
-            break;
-        if (!listing_parse(record, &listing->entries[listing->count]))
-            return -EBADMSG;
-        listing->count++;
-    }
+    if (sectors == 0)
+        return 0;
+    if (sectors > SECTORS_MAX)
+        return -EBADMSG;
+    data = malloc((size_t)sectors * LIST_SECTOR_LEN);
+    if (data == NULL)
+        return -ENOMEM;
+    result = bh_disk_read_run(disk, 0, (uint32_t)sectors, data);
+    if (result == 0)
+        result = take_records(listing, data, (size_t)sectors);
+    free(data);
     return result;
 }
 
 int listing_read(struct bh_disk *disk, const struct bh_url *url,
                  struct listing *out)
 {
-    char text[TARGET_URL_LEN], data[LIST_SECTOR_LEN];
-    uint64_t sectors;
+    char text[TARGET_URL_LEN];
     int result;
 
     *out = (struct listing){0};
@@ -114,16 +119,7 @@ int listing_read(struct bh_disk *disk, const struct bh_url *url,
     result = bh_disk_open(disk, text, BH_OPEN_LOOK);
     if (result != 0)
         return result;
-    sectors = bh_disk_info(disk)->sector_count;
-    if (sectors > LISTING_SECTORS_MAX) {
-        sectors = 0;
-        result = -EBADMSG;
-    }
-    for (uint32_t lsn = 0; lsn < sectors && result == 0; lsn++) {
-        result = bh_disk_read(disk, lsn, data);
-        if (result == 0)
-            result = add_sector(out, data);
-    }
+    result = read_records(disk, out);
     if (result == 0)
         result = bh_disk_close(disk);
     if (result != 0)

@@ -129,6 +129,16 @@ def test_the_command_reads_them(server, blockhead):
     assert {entry["name"] for entry in json.loads(blockhead("ls", "--json", server.name).stdout)} == {"a.img"}
 
 
+@pytest.mark.parametrize("count", [0, 1, 8, 9, 1000])
+def test_ls_of_many_images(serve, images, blockhead, count):
+    """A run of 64 sectors has 512 of them."""
+    names = [f"image-{i:04}" for i in range(count)]
+    for name in names:
+        (images / name).touch()
+    entries = json.loads(blockhead("ls", "--json", serve(images).name).stdout)
+    assert [(entry["name"], entry["number"]) for entry in entries] == [(name, i + 1) for i, name in enumerate(names)]
+
+
 def by_hand(heading):
     """(command, what it prints) of the shell's transcript in docs/by-hand.md."""
     text = (ROOT / "docs/by-hand.md").read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
