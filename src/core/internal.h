@@ -5,6 +5,7 @@
 
 #include "core/doubt.h"
 #include "core/hint.h"
+#include "core/hold.h"
 #include "core/host.h"
 #include "core/ids.h"
 #include "core/keep.h"
@@ -60,6 +61,7 @@ struct bh_server {
     struct bh_volume *volumes;
     struct bh_volume **volume_buckets; /* by device and inode */
     uint32_t volume_count, volume_bucket_count, volumes_used;
+    uint32_t checkpoint_count;   /* CHECKPOINTs in queues, a hold of changes */
     struct bh_link idle_volumes; /* least recently used first */
     struct bh_link unstable;     /* dirty volumes, by sync_due_ms */
     struct bh_link unsettled;    /* volumes whose service may be due */
@@ -69,7 +71,7 @@ struct bh_server {
     struct bh_lookup lookups[BH_LOOKUPS_MAX];
     struct bh_link free_lookups;
 
-    uint32_t checkpoint_count; /* CHECKPOINTs in queues */
+    struct bh_hold hold;
 
     struct bh_job *first_job, **last_job; /* for the driver */
     uint32_t jobs_out;                    /* with the driver */

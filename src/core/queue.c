@@ -83,6 +83,8 @@ BH_COLD static bool medium_blocks(const struct bh_server *server,
 
     if (!changes(request) && !is_checkpoint(request))
         return false;
+    if (bh_hold_covers(server, &volume->facts, BH_HOLD_CHANGES))
+        return true;
     for (; at != NULL; at = at->chain)
         if (at != volume && bh_volume_same_medium(at, volume) &&
             rival_blocks(at, request))
@@ -139,7 +141,20 @@ static void run(struct bh_server *server, struct bh_volume *volume,
     bh_job_post(server, &request->job);
 }
 
-static void wake(struct bh_server *server, struct bh_volume *volume)
+bool bh_queue_changes(const struct bh_volume *volume)
+{
+    BH_LIST_EACH (link, &volume->queue) {
+        const struct bh_request *request =
+            BH_OWNER(link, struct bh_request, link);
+
+        if (request->state != BH_REQUEST_WAITING &&
+            (changes(request) || is_checkpoint(request)))
+            return true;
+    }
+    return false;
+}
+
+void bh_queue_wake(struct bh_server *server, struct bh_volume *volume)
 {
     if (volume->waiting == 0)
         return;
@@ -163,7 +178,7 @@ BH_COLD static void wake_medium(struct bh_server *server,
 
     for (; at != NULL; at = at->chain)
         if (at != volume && bh_volume_same_medium(at, volume))
-            wake(server, at);
+            bh_queue_wake(server, at);
 }
 
 void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
@@ -184,7 +199,7 @@ void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
 void bh_queue_job_done(struct bh_server *server, struct bh_volume *volume)
 {
     volume->running--;
-    wake(server, volume);
+    bh_queue_wake(server, volume);
 }
 
 void bh_queue_remove(struct bh_server *server, struct bh_volume *volume,
@@ -192,7 +207,7 @@ void bh_queue_remove(struct bh_server *server, struct bh_volume *volume,
 {
     bh_list_remove(&request->link);
     request->queued = false;
-    wake(server, volume);
+    bh_queue_wake(server, volume);
     if (server->checkpoint_count > 0)
         wake_medium(server, volume);
 }

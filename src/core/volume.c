@@ -145,6 +145,7 @@ static struct bh_volume *add(struct bh_server *server,
         return NULL;
     bh_volume_init(server, volume, facts, counter);
     volume->poisoned = poisoned;
+    volume->held = bh_hold_covers(server, facts, BH_HOLD_ALL);
     bh_keep_well(server, volume);
     return volume;
 }
@@ -165,7 +166,8 @@ struct bh_volume *bh_volume_find(struct bh_server *server,
 
 bool bh_volume_open_for(const struct bh_volume *volume, uint8_t access)
 {
-    if (!volume->attached || volume->doubtful || access > volume->access)
+    if (!volume->attached || volume->doubtful || volume->held ||
+        access > volume->access)
         return false;
     if (!volume->service_runs || volume->service.kind == BH_JOB_SYNC)
         return true;
@@ -201,6 +203,8 @@ static bool is_named(const struct bh_server *server,
 static uint8_t access_due(const struct bh_server *server,
                           const struct bh_volume *volume)
 {
+    if (volume->held) /* what has begun is done before */
+        return bh_list_empty(&volume->queue) ? BH_ACCESS_NONE : volume->access;
     if (volume->overdue && !is_named(server, volume))
         return BH_ACCESS_READER;
     return access_needed(volume);
@@ -278,7 +282,8 @@ static void settle(struct bh_server *server, struct bh_volume *volume)
     if (volume->service_runs)
         return; /* bh_volume_served() comes back to this */
     if (volume->sync_wanted || !bh_list_empty(&volume->commit_next) ||
-        (volume->dirty && access_needed(volume) == BH_ACCESS_NONE)) {
+        (volume->dirty && (access_needed(volume) == BH_ACCESS_NONE ||
+                           access == BH_ACCESS_NONE))) {
         serve_sync(server, volume);
     } else if (access != BH_ACCESS_NONE && volume->access != access) {
         if (access < volume->access || !rival_lets_go(server, volume))

@@ -16,6 +16,7 @@
  *  3. Of two requests that overlap and of which one changes data, the one that
  *     arrived first has finished before the other's job begins. While a
  *     CHECKPOINT's job runs, none runs that changes any byte of the medium.
+ *     While the medium is held, nothing begins that the hold forbids.
  *  4. `dirty` is true from the first WRITE that finished after the start of
  *     the last successful SYNC. When a SYNC fails the volume is poisoned until
  *     an administrator reopens it, and answers 12.
@@ -54,6 +55,7 @@ struct bh_volume {
     bool sync_wanted;     /* the timer says so */
     bool restored;        /* from the table, and not attached since */
     bool overdue;         /* an earlier server had it attached: to be synced */
+    bool held;            /* nobody has it meanwhile: core/hold.h */
     bool doubtful;        /* restored WRITEs are to be examined: core/doubt.h */
     uint8_t access;       /* what it is attached for; NONE while it is not */
     void *medium;         /* the driver's */
@@ -146,6 +148,12 @@ void bh_volume_commit(struct bh_server *server, struct bh_volume *volume,
 /* Adds a request whose job is filled in, or a FLUSH. It runs now or later. */
 void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
                   struct bh_request *request);
+
+/* Whether something runs that changes data, or copies it. */
+bool bh_queue_changes(const struct bh_volume *volume);
+
+/* Runs what waits for nothing any more. */
+void bh_queue_wake(struct bh_server *server, struct bh_volume *volume);
 
 /* The job of a WRITE is done, and makes room for another. */
 void bh_queue_job_done(struct bh_server *server, struct bh_volume *volume);
