@@ -4,6 +4,7 @@
 #include "core/limits.h"
 #include "daemon/value.h"
 #include "net/address.h"
+#include "volume/checkpoint.h"
 #include "volume/format.h"
 #include "volume/name.h"
 #include "wire/protocol.h"
@@ -21,6 +22,9 @@
 /* A value that a section leaves open until bh_config_settle(). */
 #define OPEN 0xFE
 #define OPEN_TIME UINT64_MAX
+#define OPEN_KEEP UINT32_MAX
+
+#define KEEP_MAX 9999u
 
 /* libinih cuts longer ones: INI_MAX_SECTION - 1 in its sources. */
 #define SECTION_LEN_MAX 49u
@@ -76,6 +80,7 @@ void bh_config_init(struct bh_config *config)
 {
     *config = (struct bh_config){.session_count = BH_SESSIONS_DEFAULT,
                                  .defaults = {.idle_ms = BH_IDLE_DEFAULT_MS,
+                                              .keep = BH_CHECKPOINT_KEEP,
                                               .mode = BH_MODE_EXCLUSIVE,
                                               .takeover = BH_TAKEOVER_HOST,
                                               .sync = BH_SYNC_FLUSH,
@@ -103,6 +108,7 @@ static struct bh_volume_spec *add_spec(struct bh_volume_spec **specs,
 {
     *specs = check(realloc(*specs, (*count + 1) * sizeof **specs));
     (*specs)[*count] = (struct bh_volume_spec){.idle_ms = OPEN_TIME,
+                                               .keep = OPEN_KEEP,
                                                .mode = OPEN,
                                                .takeover = OPEN,
                                                .sync = OPEN,
@@ -218,6 +224,7 @@ static int shared_key(const struct reader *reader, const char *section,
     static const char *const formats[] = {"auto", "raw",  "2mg", "atr", "jvc",
                                           "vdk",  "dc42", "vhd", NULL};
     const char *expected;
+    uint64_t number;
     bool good;
 
     if (strcmp(key, "takeover") == 0) {
@@ -229,6 +236,11 @@ static int shared_key(const struct reader *reader, const char *section,
     } else if (strcmp(key, "format") == 0) {
         good = bh_value_word(value, formats, &spec->format);
         expected = "auto, raw, 2mg, atr, jvc, vdk, dc42 or vhd";
+    } else if (strcmp(key, "keep") == 0) {
+        good = bh_value_number(value, 0, KEEP_MAX, &number);
+        if (good)
+            spec->keep = (uint32_t)number;
+        expected = "a number from 0 to 9999";
     } else if (strcmp(key, "idle") == 0) {
         good = bh_value_time(value, &spec->idle_ms);
         expected = "a time such as 90s, 30m or 2h, or never";
@@ -468,6 +480,8 @@ static void settle_spec(struct bh_volume_spec *spec,
         spec->format = BH_FORMAT_RAW; /* it is known where the volume lies */
     if (spec->idle_ms == OPEN_TIME)
         spec->idle_ms = defaults->idle_ms;
+    if (spec->keep == OPEN_KEEP)
+        spec->keep = defaults->keep;
     if (config->read_only)
         spec->mode = BH_MODE_READ_ONLY;
 }

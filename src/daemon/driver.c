@@ -4,6 +4,7 @@
 #include "core/limits.h"
 #include "daemon/clock.h"
 #include "daemon/internal.h"
+#include "volume/recover.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -131,6 +132,13 @@ static void start_loop(struct bh_driver *driver)
     bh_driver_bring_time(driver);
 }
 
+static void say_unfinished(void *context, const char *image, const char *cause)
+{
+    (void)context;
+    bh_log_say("image '%s' is not served: a rollback was not finished: %s",
+               image, cause);
+}
+
 struct bh_driver *bh_driver_new(struct bh_config *config, bh_reload *reload_,
                                 void *context, char problem[BH_PROBLEM_LEN])
 {
@@ -147,6 +155,8 @@ struct bh_driver *bh_driver_new(struct bh_config *config, bh_reload *reload_,
     error = bh_traffic_open(driver, problem);
     if (error == 0)
         error = bh_start_reserve(driver, problem);
+    if (error == 0 && !config->read_only)
+        bh_recover_contents(&config->contents, say_unfinished, NULL);
     if (error == 0)
         error = bh_catalogue_set(driver->catalogue, &config->contents, problem);
     if (error == 0)

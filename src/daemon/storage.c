@@ -150,19 +150,32 @@ static int checksum(struct bh_medium *medium, struct bh_job *job,
     return 0;
 }
 
+static int keep_one(const struct bh_shelf *shelf, const char *label,
+                    char cause[BH_CAUSE_LEN])
+{
+    struct bh_checkpoint made;
+    int error = bh_checkpoint_create(shelf->dir, shelf->image, label, NULL,
+                                     &made, cause);
+
+    if (error == 0) /* it is made, whatever becomes of old ones */
+        bh_checkpoints_prune(shelf->dir, shelf->keep);
+    return error;
+}
+
 static int checkpoint(struct bh_catalogue *catalogue, const struct bh_job *job,
                       char cause[BH_CAUSE_LEN])
 {
-    struct bh_checkpoint made;
     struct bh_shelf shelf;
-    int error = bh_shelf_open(catalogue, job->facts, &shelf, cause);
+    int error = bh_shelf_open(catalogue, job->facts, true, &shelf, cause);
 
     if (error != 0)
         return error;
-    error = bh_checkpoint_create(shelf.dir, shelf.image,
-                                 (const char *)job->data, NULL, &made, cause);
-    if (error == 0) /* it is made, whatever becomes of old ones */
-        bh_checkpoints_prune(shelf.dir, BH_CHECKPOINT_KEEP);
+    if (shelf.keep == 0) {
+        snprintf(cause, BH_CAUSE_LEN, "its clients may keep none");
+        error = -ENOSPC;
+    } else {
+        error = keep_one(&shelf, (const char *)job->data, cause);
+    }
     bh_shelf_close(&shelf);
     return error;
 }

@@ -3,6 +3,7 @@
 
 #include "volume/file.h"
 #include "volume/locate.h"
+#include "volume/mend.h"
 #include "volume/name.h"
 #include "volume/numbers.h"
 #include "volume/scan.h"
@@ -446,6 +447,63 @@ static int open_same(struct bh_catalogue *catalogue,
                           cause);
 }
 
+/* The rest of a home whose image is open. */
+static int find_home(struct bh_catalogue *catalogue,
+                     const struct bh_volume_facts *facts, struct bh_home *out,
+                     char cause[BH_CAUSE_LEN])
+{
+    struct bh_place place;
+    int error = bh_locate(&catalogue->contents, facts->name, &place, cause);
+
+    if (error != 0)
+        return error;
+    out->keep = place.spec->keep;
+    bh_place_close(&place);
+    out->dir =
+        bh_locate_parent(&catalogue->contents, facts->name, out->leaf, cause);
+    return out->dir < 0 ? out->dir : 0;
+}
+
+int bh_catalogue_home(struct bh_catalogue *catalogue,
+                      const struct bh_volume_facts *facts, struct bh_home *out,
+                      char cause[BH_CAUSE_LEN])
+{
+    int error;
+
+    pthread_rwlock_rdlock(&catalogue->lock);
+    out->image = open_same(catalogue, facts, cause);
+    error =
+        out->image < 0 ? out->image : find_home(catalogue, facts, out, cause);
+    pthread_rwlock_unlock(&catalogue->lock);
+    if (error != 0 && out->image >= 0)
+        close(out->image);
+    return error;
+}
+
+/* An image that is whole. A directory that cannot be read, though the image
+ * can, has no checkpoints of ours. */
+static int open_whole(struct bh_catalogue *catalogue,
+                      const struct bh_volume_facts *facts,
+                      char cause[BH_CAUSE_LEN])
+{
+    char leaf[BH_VOLUME_NAME_LEN + 1], ignored[BH_CAUSE_LEN];
+    int fd, parent = -ENOENT, error;
+
+    pthread_rwlock_rdlock(&catalogue->lock);
+    fd = open_same(catalogue, facts, cause);
+    if (fd >= 0)
+        parent =
+            bh_locate_parent(&catalogue->contents, facts->name, leaf, ignored);
+    pthread_rwlock_unlock(&catalogue->lock);
+    if (parent < 0)
+        return fd;
+    error = bh_mend(parent, leaf, fd, cause);
+    close(parent);
+    if (error != 0)
+        close(fd);
+    return error != 0 ? error : fd;
+}
+
 int bh_catalogue_open(struct bh_catalogue *catalogue,
                       const struct bh_volume_facts *facts,
                       struct bh_medium **out, char cause[BH_CAUSE_LEN])
@@ -455,33 +513,13 @@ int bh_catalogue_open(struct bh_catalogue *catalogue,
     cause[0] = '\0';
     if (bh_virtual_is(facts))
         return bh_virtual_open(&catalogue->virtuals, catalogue, facts, out);
-    pthread_rwlock_rdlock(&catalogue->lock);
-    fd = open_same(catalogue, facts, cause);
-    pthread_rwlock_unlock(&catalogue->lock);
+    fd = open_whole(catalogue, facts, cause);
     if (fd < 0)
         return fd;
     error = bh_file_open(fd, facts, out, cause);
     if (error != 0)
         close(fd);
     return error;
-}
-
-int bh_catalogue_parent(struct bh_catalogue *catalogue,
-                        const struct bh_volume_facts *facts, int *image,
-                        char leaf[BH_VOLUME_NAME_LEN + 1],
-                        char cause[BH_CAUSE_LEN])
-{
-    int parent;
-
-    pthread_rwlock_rdlock(&catalogue->lock);
-    *image = open_same(catalogue, facts, cause);
-    parent = *image < 0 ? *image
-                        : bh_locate_parent(&catalogue->contents, facts->name,
-                                           leaf, cause);
-    pthread_rwlock_unlock(&catalogue->lock);
-    if (parent < 0 && *image >= 0)
-        close(*image);
-    return parent;
 }
 
 void bh_catalogue_each(struct bh_catalogue *catalogue,

@@ -38,6 +38,7 @@ struct bh_volume_spec {
     uint64_t size_limit; /* bytes; 0: to the end of the file */
     uint64_t grow_limit; /* bytes; 0: it does not grow */
     uint64_t idle_ms;
+    uint32_t keep;                /* checkpoints; 0: clients make none */
     uint8_t mode, takeover, sync; /* enums of core/job.h */
     uint8_t exponent;             /* or BH_ANY_EXPONENT */
     uint8_t format;               /* enum bh_format */
@@ -84,12 +85,18 @@ int bh_catalogue_open(struct bh_catalogue *catalogue,
                       const struct bh_volume_facts *facts,
                       struct bh_medium **out, char cause[BH_CAUSE_LEN]);
 
-/* The directory that the image of these facts lies in, its name there, and the
- * image itself, open as its volume is served: descriptors. */
-int bh_catalogue_parent(struct bh_catalogue *catalogue,
-                        const struct bh_volume_facts *facts, int *image,
-                        char leaf[BH_VOLUME_NAME_LEN + 1],
-                        char cause[BH_CAUSE_LEN]);
+/* Where an image is at home. */
+struct bh_home {
+    int dir;       /* the directory that it lies in */
+    int image;     /* itself, open as its volume is served */
+    uint32_t keep; /* checkpoints of it; 0: its clients make none */
+    char leaf[BH_VOLUME_NAME_LEN + 1]; /* its name there */
+};
+
+/* The home of the image of these facts; both descriptors are to be closed. */
+int bh_catalogue_home(struct bh_catalogue *catalogue,
+                      const struct bh_volume_facts *facts, struct bh_home *out,
+                      char cause[BH_CAUSE_LEN]);
 
 /* Calls `visit` for each volume, sorted by name, until it returns false. */
 typedef bool bh_catalogue_visitor(void *context,

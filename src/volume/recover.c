@@ -3,6 +3,8 @@
 
 #include "core/job.h"
 #include "volume/checkpoint.h"
+#include "volume/locate.h"
+#include "volume/mend.h"
 #include "volume/name.h"
 #include "volume/rollback.h"
 #include "volume/scan.h"
@@ -121,4 +123,55 @@ void bh_recover(int root, bh_recover_complaint *complain, void *context)
     struct walk walk = {root, complain, context};
 
     go_through(&walk, root, ".", "", 0);
+}
+
+static int mend_volume(const struct bh_contents *contents, const char *name,
+                       int parent, const char *leaf, char cause[BH_CAUSE_LEN])
+{
+    uint32_t number;
+    int image, error;
+    int dir = bh_checkpoints_open(parent, leaf, false, cause);
+
+    if (dir < 0)
+        return 0; /* it has none */
+    (void)bh_checkpoints_sweep(dir);
+    error = bh_rollback_pending(dir, &number);
+    close(dir);
+    if (error == 0 && number == 0)
+        return 0;
+    image = bh_locate_open(contents, name, O_RDWR, cause);
+    if (image < 0)
+        return image;
+    error = bh_mend(parent, leaf, image, cause);
+    close(image);
+    return error;
+}
+
+static void recover_volume(const struct bh_contents *contents, const char *name,
+                           bh_recover_complaint *complain, void *context)
+{
+    char leaf[BH_VOLUME_NAME_LEN + 1], cause[BH_CAUSE_LEN];
+    int parent = bh_locate_parent(contents, name, leaf, cause);
+
+    if (parent < 0)
+        return; /* nor is it served */
+    if (mend_volume(contents, name, parent, leaf, cause) != 0)
+        complain(context, name, cause);
+    close(parent);
+}
+
+void bh_recover_contents(const struct bh_contents *contents,
+                         bh_recover_complaint *complain, void *context)
+{
+    for (size_t i = 0; i < contents->volume_count; i++)
+        recover_volume(contents, contents->volumes[i].name, complain, context);
+    for (size_t i = 0; i < contents->directory_count; i++) {
+        int root = open(contents->directories[i].path,
+                        O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (root < 0)
+            continue;
+        bh_recover(root, complain, context);
+        close(root);
+    }
 }

@@ -6,24 +6,26 @@
 #include <unistd.h>
 
 int bh_shelf_open(struct bh_catalogue *catalogue,
-                  const struct bh_volume_facts *facts, struct bh_shelf *out,
-                  char cause[BH_CAUSE_LEN])
+                  const struct bh_volume_facts *facts, bool make,
+                  struct bh_shelf *out, char cause[BH_CAUSE_LEN])
 {
-    char leaf[BH_VOLUME_NAME_LEN + 1];
-    int parent;
+    struct bh_home home;
+    int error;
 
     cause[0] = '\0';
     if (facts->number == 0) {
         snprintf(cause, BH_CAUSE_LEN, "it is no file");
         return -ENOTSUP;
     }
-    parent = bh_catalogue_parent(catalogue, facts, &out->image, leaf, cause);
-    if (parent < 0)
-        return parent;
-    out->dir = bh_checkpoints_open(parent, leaf, true, cause);
-    close(parent);
+    error = bh_catalogue_home(catalogue, facts, &home, cause);
+    if (error != 0)
+        return error;
+    out->image = home.image;
+    out->keep = home.keep;
+    out->dir = bh_checkpoints_open(home.dir, home.leaf, make, cause);
+    close(home.dir);
     if (out->dir < 0) {
-        close(out->image);
+        close(home.image);
         return out->dir;
     }
     return 0;

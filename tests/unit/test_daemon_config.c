@@ -125,6 +125,7 @@ static void every_key_is_understood(void **state)
                                     "state = here\n"
                                     "control = there\n"
                                     "takeover = address\n"
+                                    "keep = 3\n"
                                     "sync = write\n"
                                     "idle = 5m\n"
                                     "\n"
@@ -135,6 +136,7 @@ static void every_key_is_understood(void **state)
                                     "offset = 64\n"
                                     "size = 140K\n"
                                     "takeover = never\n"
+                                    "keep = 0\n"
                                     "sync = flush\n"
                                     "idle = never\n"
                                     "roam = yes\n"
@@ -170,6 +172,7 @@ static void every_key_is_understood(void **state)
     assert_int_equal(spec->first, 64);
     assert_int_equal(spec->size_limit, 140 * 1024);
     assert_int_equal(spec->takeover, BH_TAKEOVER_NEVER);
+    assert_int_equal(spec->keep, 0);
     assert_int_equal(spec->sync, BH_SYNC_FLUSH);
     assert_int_equal(spec->idle_ms, 0);
     assert_true(spec->roam);
@@ -179,6 +182,7 @@ static void every_key_is_understood(void **state)
     assert_int_equal(spec->grow_limit, 32u << 20);
     assert_int_equal(spec->mode, BH_MODE_READ_ONLY);
     assert_int_equal(spec->takeover, BH_TAKEOVER_ADDRESS);
+    assert_int_equal(spec->keep, 3);
     assert_int_equal(spec->sync, BH_SYNC_WRITE);
     assert_int_equal(spec->idle_ms, 300000);
     assert_int_equal(spec->exponent, BH_ANY_EXPONENT);
@@ -264,6 +268,7 @@ static void a_mistake_is_told_with_place_and_expectation(void **state)
         {"[server]\nread-only = maybe\n", {"[server]", "read-only", "yes"}},
         {"[server]\ntakeover = mine\n",
          {"[server]", "takeover", "host, address or never"}},
+        {"[volume x]\nkeep = 10000\n", {"[volume x]", "keep", "0 to 9999"}},
         {"[server]\nsync = always\n", {"[server]", "sync", "flush or write"}},
         {"[server]\nidle = soon\n", {"[server]", "idle", "30m", "never"}},
         {"[server]\nidle = 0\n", {"[server]", "idle", "never"}},
