@@ -21,6 +21,10 @@ struct command {
 
 /* Each in the file of its name. They return an enum exit_code. */
 int run_bench(const struct options *options, char *const operands[], int count);
+int run_checkpoint(const struct options *options, char *const operands[],
+                   int count);
+int run_checksum(const struct options *options, char *const operands[],
+                 int count);
 int run_cmp(const struct options *options, char *const operands[], int count);
 int run_find(const struct options *options, char *const operands[], int count);
 int run_get(const struct options *options, char *const operands[], int count);
@@ -30,6 +34,8 @@ int run_ping(const struct options *options, char *const operands[], int count);
 int run_put(const struct options *options, char *const operands[], int count);
 int run_read(const struct options *options, char *const operands[], int count);
 int run_sync(const struct options *options, char *const operands[], int count);
+int run_time(const struct options *options, char *const operands[], int count);
+int run_trim(const struct options *options, char *const operands[], int count);
 int run_write(const struct options *options, char *const operands[], int count);
 
 #endif

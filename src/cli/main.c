@@ -29,6 +29,10 @@ static const struct command commands[] = {
      run_ls},
     {"info", "URL", "jst", 1, 1, "tell about a volume, or about a server",
      "Without an image in the URL it tells about the server.\n", run_info},
+    {"identify", "URL", "jst", 1, 1, "another name of info",
+     "Without an image in the URL it tells about the server.\n", run_info},
+    {"time", "URL", "jst", 1, 1, "tell a server's time",
+     "Its local time, and how far that is from UTC.\n", run_time},
     {"get", "URL FILE", "jlqst", 2, 2, "copy a volume into a file",
      "FILE gets its name, or is replaced, when all is there. Holes stay\n"
      "holes. \"-\" is standard output.\n",
@@ -50,6 +54,18 @@ static const struct command commands[] = {
      "A hex dump on a terminal, plain bytes elsewhere.\n", run_read},
     {"write", "URL LSN [FILE]", "Pst", 2, 3, "write sectors",
      "From FILE, or from standard input; whole sectors only.\n", run_write},
+    {"checksum", "URL [LSN [COUNT]]", "jlst", 1, 3,
+     "have the server add sectors up",
+     "The CRC-32 of all sectors, of one, or of COUNT. What a last, partial\n"
+     "sector lacks counts as zeros.\n",
+     run_checksum},
+    {"trim", "URL LSN COUNT", "jst", 3, 3, "make sectors empty",
+     "They read as zeros from now on, and their space may be given back.\n",
+     run_trim},
+    {"checkpoint", "URL [LABEL]", "jqst", 1, 2, "keep a copy on the server",
+     "A copy of the volume as it is now, which the server's administrator can\n"
+     "bring back. The newest ten are kept. It waits ten minutes at most.\n",
+     run_checkpoint},
     {"bench", "URL", "djnqRsStwW", 1, 1, "measure how fast a volume answers",
      "Reads for five seconds, at random, without a lock. --writes puts back\n"
      "what is there, and changes nothing but the time of the last change;\n"
@@ -64,7 +80,7 @@ static void print_usage(FILE *out)
           "       blockhead --help | --version\n\n",
           out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-5s %-16s %s\n", commands[i].name,
+        fprintf(out, "  %-10s %-17s %s\n", commands[i].name,
                 commands[i].operands, commands[i].summary);
     fputs(
         "\nHOST is NAME or NAME:PORT, URL is blockhead://HOST/IMAGE or just "

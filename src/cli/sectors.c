@@ -48,6 +48,8 @@ int sectors_begin(struct sectors *sectors, const struct source *source,
     sectors->count = source->size / sector_len + (rest != 0);
     sectors->hole_from = 0;
     sectors->hole_to = 0;
+    sectors->data_from = 0;
+    sectors->data_to = 0;
     memset(sectors->last, 0, sector_len);
     return read_bytes(sectors, source->size - rest, sectors->last, rest);
 }
@@ -64,20 +66,35 @@ int sectors_read(struct sectors *sectors, uint64_t lsn, size_t count,
     return read_bytes(sectors, lsn * sectors->len, data, whole * sectors->len);
 }
 
+/* What begins at `from`: a hole, or data. */
+static void look_for_hole(struct sectors *sectors, uint64_t from)
+{
+    const int fd = sectors->source->fd;
+    const off_t data = lseek(fd, (off_t)from, SEEK_DATA);
+    off_t hole;
+
+    if (data < 0 && errno != ENXIO)
+        return;
+    if (data < 0 || (uint64_t)data > from) {
+        sectors->hole_from = from;
+        sectors->hole_to = data < 0 ? UINT64_MAX : (uint64_t)data;
+        return;
+    }
+    hole = lseek(fd, (off_t)from, SEEK_HOLE);
+    sectors->data_from = from;
+    sectors->data_to = hole < 0 ? UINT64_MAX : (uint64_t)hole;
+}
+
 bool sectors_are_hole(struct sectors *sectors, uint64_t lsn, size_t count)
 {
     const uint64_t from = sectors->base + lsn * sectors->len;
     const uint64_t to = from + count * sectors->len;
-    off_t data;
 
     if (to > sectors->base + sectors->source->size)
         return false;
-    if (from >= sectors->hole_from && from < sectors->hole_to)
-        return to <= sectors->hole_to;
-    data = lseek(sectors->source->fd, (off_t)from, SEEK_DATA);
-    if (data < 0 && errno != ENXIO)
+    if (from >= sectors->data_from && from < sectors->data_to)
         return false;
-    sectors->hole_from = from;
-    sectors->hole_to = data < 0 ? UINT64_MAX : (uint64_t)data;
-    return to <= sectors->hole_to;
+    if (from < sectors->hole_from || from >= sectors->hole_to)
+        look_for_hole(sectors, from);
+    return from >= sectors->hole_from && to <= sectors->hole_to;
 }

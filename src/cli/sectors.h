@@ -19,7 +19,8 @@ struct sectors {
     uint64_t base;               /* where in the file it begins */
     uint32_t len;                /* of a sector */
     uint64_t count;
-    uint64_t hole_from, hole_to;           /* bytes known to be a hole */
+    uint64_t hole_from, hole_to;           /* bytes known to be a hole, ... */
+    uint64_t data_from, data_to;           /* ... and to be none */
     uint8_t last[TRANSFER_SECTOR_LEN_MAX]; /* of use if it is a partial one */
 };
 
