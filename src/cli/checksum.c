@@ -16,13 +16,14 @@ static int add_up(struct volume *volume, const struct span *span, uint32_t *crc)
 {
     const uint32_t most =
         bh_disk_info(volume->disk)->job_len / volume->sector_len;
-    uint32_t lsn = span->lsn, left = span->count, count, piece;
+    uint64_t lsn = span->lsn, left = span->count;
+    uint32_t count, piece;
     int result = 0;
 
     *crc = 0;
     for (; left > 0 && result == 0; left -= count, lsn += count) {
-        count = most == 0 ? 1 : left < most ? left : most;
-        result = bh_disk_checksum(volume->disk, lsn, count, &piece);
+        count = most == 0 ? 1 : left < most ? (uint32_t)left : most;
+        result = bh_disk_checksum(volume->disk, (uint32_t)lsn, count, &piece);
         if (result == 0)
             *crc = crc_join(*crc, piece, (uint64_t)count * volume->sector_len);
     }
@@ -61,7 +62,7 @@ int run_checksum(const struct options *options, char *const operands[],
         return EXIT_USAGE;
     if (volume_open(&volume, "checksum", flags, VOLUME_SECTOR_LEN)) {
         if (count == 1)
-            span.count = (uint32_t)volume.sector_count;
+            span.count = volume.known ? volume.sector_count : 1;
         if (span_fits(&span, &volume, "checksum") &&
             add_up(&volume, &span, &crc) == 0)
             code = print(options, &volume, &span, crc);

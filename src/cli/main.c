@@ -80,7 +80,7 @@ static void print_usage(FILE *out)
           "       blockhead --help | --version\n\n",
           out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-10s %-17s %s\n", commands[i].name,
+        fprintf(out, "  %-10s %-19s %s\n", commands[i].name,
                 commands[i].operands, commands[i].summary);
     fputs(
         "\nHOST is NAME or NAME:PORT, URL is blockhead://HOST/IMAGE or just "

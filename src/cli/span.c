@@ -19,20 +19,19 @@ bool span_parse(char *const operands[], int count, struct span *out)
                  operands[count - 1]);
         return false;
     }
-    *out = (struct span){(uint32_t)lsn, (uint32_t)sectors};
+    *out = (struct span){(uint32_t)lsn, sectors};
     return true;
 }
 
 bool span_fits(const struct span *span, const struct volume *volume,
                const char *action)
 {
-    if (!volume->known ||
-        (span->lsn <= volume->sector_count &&
-         span->count <= volume->sector_count - span->lsn))
+    if (!volume->known || (span->lsn <= volume->sector_count &&
+                           span->count <= volume->sector_count - span->lsn))
         return true;
     complain("cannot %s as far as LSN %" PRIu64 " of %s: it has %" PRIu64
              " sectors of %u bytes",
-             action, (uint64_t)span->lsn + span->count - 1, volume->target.text,
+             action, span->lsn + span->count - 1, volume->target.text,
              volume->sector_count, (unsigned)volume->sector_len);
     return false;
 }

@@ -11,7 +11,7 @@ struct volume;
 
 struct span {
     uint32_t lsn;
-    uint32_t count; /* 0: all of the volume */
+    uint64_t count; /* 0: all of the volume */
 };
 
 /* Of `count` operands: none is all, one a single sector. False after a
