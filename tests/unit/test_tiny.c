@@ -109,6 +109,43 @@ static void identify_carries_its_magic_number(void **state)
     assert_int_equal(receive(&tiny, "\2\x11\0\0", 132), 1);
 }
 
+static void opcodes_with_a_count_borrow_it(void **state)
+{
+    static const uint8_t count[2] = {0, 128};
+    struct bh_tiny tiny = connected();
+
+    (void)state;
+    bh_tiny_checksum(&tiny, 0x01020304, count);
+    assert_sends(&tiny, 0, "\1\x11\xAB\xCD\x9\1\2\3\4\0", 10);
+    assert_ptr_equal(tiny.body, count);
+    assert_int_equal(tiny.body_len, 2);
+    assert_int_equal(receive(&tiny, "\2\x11\0\0", 8), 1);
+    assert_int_equal(tiny.status, BH_OK);
+    bh_tiny_trim(&tiny, 5, count);
+    assert_sends(&tiny, 0, "\1\x12\xAB\xCD\7\0\0\0\5\0", 10);
+    assert_int_equal(tiny.body_len, 2);
+    bh_tiny_zero(&tiny, 5, count);
+    assert_sends(&tiny, 0, "\1\x13\xAB\xCD\x8\0\0\0\5\0", 10);
+    assert_int_equal(tiny.body_len, 2);
+}
+
+static void time_and_checkpoint_are_commands(void **state)
+{
+    static const uint8_t label[] = {3, 'o', 'l', 'd'};
+    struct bh_tiny tiny = connected();
+
+    (void)state;
+    bh_tiny_time(&tiny);
+    assert_sends(&tiny, 0, "\1\x11\xAB\xCD\xA\0\0\0\0\0", 10);
+    assert_int_equal(tiny.body_len, 0);
+    assert_int_equal(receive(&tiny, "\2\x11\0\0", 22), 1);
+    bh_tiny_checkpoint(&tiny, label);
+    assert_sends(&tiny, 0, "\1\x12\xAB\xCD\xC\0\0\0\0\0", 10);
+    assert_ptr_equal(tiny.body, label);
+    assert_int_equal(tiny.body_len, 4);
+    assert_int_equal(receive(&tiny, "\2\x12\0\0", 4), 1);
+}
+
 static void disconnect_and_keep_have_their_own_replies(void **state)
 {
     struct bh_tiny tiny = connected();
@@ -554,6 +591,8 @@ int main(void)
         cmocka_unit_test(read_sends_ten_bytes_and_wants_a_sector),
         cmocka_unit_test(write_leaves_the_data_in_place),
         cmocka_unit_test(identify_carries_its_magic_number),
+        cmocka_unit_test(opcodes_with_a_count_borrow_it),
+        cmocka_unit_test(time_and_checkpoint_are_commands),
         cmocka_unit_test(disconnect_and_keep_have_their_own_replies),
         cmocka_unit_test(reply_that_does_not_fit_is_ignored),
         cmocka_unit_test(padded_transport_may_lengthen_but_not_shorten),
