@@ -5,14 +5,15 @@
     sync.py [--build DIRECTORY] [--size MIB] [--directory DIRECTORY] [--rounds N]
 
 Each of put and sync makes the same image of a volume that differs from it in one place of 1 MiB, in 1,000 places, and not
-at all, in turns; the best of the rounds counts. What left the client is counted in datagrams of its requests and in bytes.
-Wants a build with -Dbuildtype=release, and room for two images in DIRECTORY.
+at all, in turns; the best of the rounds counts. Processor time is that of client and server together: it says more than
+the clock on a machine that has other things to do. Wants a build with -Dbuildtype=release, and room for two images in DIRECTORY.
 """
 import argparse
 import json
 import pathlib
 import random
 import re
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -45,6 +46,12 @@ def start(build, image):
     raise SystemExit("blockheadd did not start")
 
 
+def processor_s():
+    """Of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def run(build, command, file, url):
     began = time.monotonic()
     done = subprocess.run([build / "blockhead", command, "--json", file, url], capture_output=True, check=True)
@@ -52,7 +59,7 @@ def run(build, command, file, url):
 
 
 def measure(arguments, directory, change):
-    """The best seconds of each command, and sync's report."""
+    """The best seconds and processor seconds of each command, and sync's report."""
     size = arguments.size * MIB
     image, file = directory / "volume.img", directory / "file.img"
     best, report = {}, None
@@ -67,6 +74,7 @@ def measure(arguments, directory, change):
         for command in ("put", "sync"):
             shutil.copyfile(directory / "old.img", image)
             subprocess.run(["sync", "-f", image], check=True)
+            used = processor_s()
             server, host = start(arguments.build, image)
             try:
                 seconds, said = run(arguments.build, command, file, f"blockhead://{host}/volume.img")
@@ -75,7 +83,8 @@ def measure(arguments, directory, change):
                 server.wait()
             if command == "sync":
                 report = said
-            best[command] = min(seconds, best.get(command, seconds))
+            this = seconds, processor_s() - used
+            best[command] = tuple(map(min, this, best.get(command, this)))
             subprocess.run(["cmp", file, image], check=True)
     return best, report
 
@@ -92,11 +101,14 @@ def main():
     for name, change in CASES.items():
         with tempfile.TemporaryDirectory(dir=arguments.directory) as directory:
             best, report = measure(arguments, pathlib.Path(directory), change)
-        rows.append({"case": name, "put_s": best["put"], "sync_s": best["sync"], "ratio": best["put"] / best["sync"],
-                     "bytes_sent": report["bytes_sent"], "requests": report["requests"]})
+        put, sync = best["put"], best["sync"]
+        rows.append({"case": name, "put_s": put[0], "sync_s": sync[0], "ratio": put[0] / sync[0],
+                     "put_cpu_s": put[1], "sync_cpu_s": sync[1], "bytes_sent": report["bytes_sent"],
+                     "requests": report["requests"]})
         if not arguments.json:
-            print(f"{name:20} put {best['put']:7.3f} s, sync {best['sync']:7.3f} s: {rows[-1]['ratio']:5.1f} times; "
-                  f"{report['bytes_sent']:,} bytes in {report['requests']:,} requests", flush=True)
+            print(f"{name:20} put {put[0]:6.2f} s (processor {put[1]:5.2f}), sync {sync[0]:6.3f} s ({sync[1]:5.3f}): "
+                  f"{put[0] / sync[0]:.1f} times; {report['bytes_sent']:,} bytes, {report['requests']:,} requests",
+                  flush=True)
     if arguments.json:
         print(json.dumps(rows, indent=2))
 
