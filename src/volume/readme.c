@@ -8,10 +8,14 @@
 static const char *const use[] = {
     "",
     "HOW TO USE A DISK:",
-    "SEND CONNECT WITH ITS NAME. THE ANSWER HAS A SESSION NUMBER. THEN SEND "
-    "ONE "
-    "DATAGRAM FOR EACH SECTOR THAT YOU READ OR WRITE, AND WAIT FOR ITS ANSWER. "
-    "NONE CAME IN A SECOND? SEND IT AGAIN. SEND DISCON AT THE END.",
+    "SEND CONNECT WITH ITS NAME.",
+    "THE ANSWER HAS A SESSION",
+    "NUMBER. THEN SEND ONE DATAGRAM",
+    "FOR EACH SECTOR THAT YOU READ",
+    "OR WRITE, AND WAIT FOR ITS",
+    "ANSWER. NONE CAME IN A SECOND?",
+    "SEND IT AGAIN. SEND DISCON AT",
+    "THE END.",
     "",
     "THE BYTES:",
     "CONNECT 0 SEQ SIZE NAME 0",
@@ -51,7 +55,8 @@ static const char *const use[] = {
     ":TIME    THE TIME, 64 BYTES,",
     "         NEW WITH EACH READ",
     ":README  THIS, 32 BYTES A LINE",
-    "AND :7 IS THE DISK WITH NUMBER 7 IN :LIST.",
+    ":7       THE DISK WITH NUMBER",
+    "         7 IN :LIST",
 };
 
 int bh_readme_open(bh_about *about, void *context, struct bh_medium **out)

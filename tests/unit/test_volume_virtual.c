@@ -188,7 +188,7 @@ static void a_readme_has_lines_of_32_bytes_in_capitals(void **state)
     assert_non_null(strstr(text, "NAME ATTIC  "));
     for (size_t i = 0; i < NAMES; i++)
         assert_non_null(strcasestr(text, names[i]));
-    assert_non_null(strstr(text, "7 IN :LIST. ")); /* its end */
+    assert_non_null(strstr(text, "7 IN :LIST ")); /* its end */
     medium->ops->close(medium);
     bh_catalogue_free(catalogue);
 }
