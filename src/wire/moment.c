@@ -31,8 +31,8 @@ static void set_date(struct bh_moment *moment, uint64_t days)
     month = (5 * rest + 2) / 153; /* 0: March; five months have 153 days */
     moment->day = (uint8_t)(rest - (153 * month + 2) / 5 + 1);
     moment->month = (uint8_t)(month < 10 ? month + 3 : month - 9);
-    moment->year = (uint16_t)(days / DAYS_OF_400_YEARS * 400 + century * 100 +
-                              four * 4 + year + (month >= 10));
+    year += century * 100 + four * 4 + (month >= 10);
+    moment->year = (uint16_t)(days / DAYS_OF_400_YEARS * 400 + year);
 }
 
 void bh_moment_set(struct bh_moment *moment, uint64_t utc_seconds,
