@@ -57,5 +57,6 @@ void bh_handle_checkpoint(struct bh_server *server, struct bh_request *request)
     request->job.data = request->buffer + BEHIND_BODY;
     bh_text_copy((char *)request->job.data, sizeof label, label);
     server->checkpoint_count++;
+    server->checkpoints++;
     bh_queue_add(server, request->session->volume, request);
 }

@@ -62,6 +62,7 @@ struct bh_server {
     struct bh_volume **volume_buckets; /* by device and inode */
     uint32_t volume_count, volume_bucket_count, volumes_used;
     uint32_t checkpoint_count;   /* CHECKPOINTs in queues, a hold of changes */
+    uint64_t checkpoints;        /* CHECKPOINTs that have come to a queue */
     struct bh_link idle_volumes; /* least recently used first */
     struct bh_link unstable;     /* dirty volumes, by sync_due_ms */
     struct bh_link unsettled;    /* volumes whose service may be due */

@@ -58,7 +58,8 @@ static bool must_wait(const struct bh_request *later,
 }
 
 /* Whether a request of another volume on the same medium is in the way: a
- * checkpoint is of all of it. */
+ * checkpoint is of all of it. Who waits does so for what runs, or for a
+ * checkpoint that came before it: so nobody waits in a circle. */
 static bool rival_blocks(const struct bh_volume *rival,
                          const struct bh_request *request)
 {
@@ -69,7 +70,9 @@ static bool rival_blocks(const struct bh_volume *rival,
         if (is_checkpoint(request)
                 ? other->state != BH_REQUEST_WAITING &&
                       (changes(other) || is_checkpoint(other))
-                : is_checkpoint(other))
+                : is_checkpoint(other) &&
+                      (other->state != BH_REQUEST_WAITING ||
+                       other->checkpoints <= request->checkpoints))
             return true;
     }
     return false;
@@ -110,6 +113,15 @@ BH_SLOW static bool blocked(const struct bh_server *server,
             return true;
     }
     return false;
+}
+
+/* On its arrival. */
+BH_SLOW static bool has_to_wait(const struct bh_server *server,
+                                const struct bh_volume *volume,
+                                struct bh_request *request)
+{
+    request->checkpoints = server->checkpoints;
+    return blocked(server, volume, request);
 }
 
 /* Nothing is under way that anything could wait for, as a rule: what the page
@@ -184,7 +196,8 @@ BH_COLD static void wake_medium(struct bh_server *server,
 void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
                   struct bh_request *request)
 {
-    bool waits = !is_idle(server, volume) && blocked(server, volume, request);
+    bool waits =
+        !is_idle(server, volume) && has_to_wait(server, volume, request);
 
     bh_list_append(&volume->queue, &request->link);
     request->queued = true;

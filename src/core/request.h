@@ -65,6 +65,7 @@ struct bh_request {
     uint8_t numbers; /* strict: that it takes */
     uint16_t count;  /* sectors */
     uint64_t number; /* strict: in full, the first of them */
+    uint64_t checkpoints; /* queued: bh_server.checkpoints when it came */
     uint32_t reply_len, reply_count; /* so many replies of that length */
     uint8_t *buffer; /* BH_REQUEST_BUFFER_LEN: request, then replies */
     struct bh_path path;
