@@ -114,7 +114,7 @@ void bh_command_admit(struct bh_server *server, struct bh_request *request)
     }
     if (number == BH_NUMBER_SEEN) {
         request->again = true; /* it is not recorded twice */
-        if (status != BH_OK || request->command.opcode == BH_OP_WRITE) {
+        if (status != BH_OK || !(request->row->flags & BH_OP_DATA)) {
             bh_command_finish(server, request, status);
             return;
         }
@@ -203,6 +203,9 @@ BH_SLOW static void heavy_done(struct bh_server *server,
         return;
     }
     bh_queue_checkpoint_done(server, request->session->volume, request);
+    /* What was poisoned meanwhile may lack bytes that were written. */
+    if (status == BH_OK && request->session->volume->poisoned)
+        status = BH_ERR_STORAGE;
     bh_command_finish(server, request, status);
 }
 
