@@ -253,6 +253,8 @@ static struct fx_disk *taken(struct fx *fx, struct bh_job *job)
         medium->closing = true;
         break;
     case BH_JOB_WRITE:
+    case BH_JOB_ZERO:
+    case BH_JOB_CHECKPOINT:
         assert_int_equal(medium->access, BH_ACCESS_WRITER);
         break;
     case BH_JOB_SYNC:
@@ -310,7 +312,28 @@ static uint8_t attach(struct fx *fx, struct bh_job *job)
     return BH_OK;
 }
 
-/* READ, WRITE, SYNC. */
+/* CRC-32, bit by bit. */
+static uint32_t crc_of(const uint8_t *bytes, uint32_t len)
+{
+    uint32_t crc = 0xFFFFFFFFu;
+
+    for (uint32_t i = 0; i < len; i++) {
+        crc ^= bytes[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
+    }
+    return ~crc;
+}
+
+static void sum_up(const struct fx_disk *disk, struct bh_job *job)
+{
+    assert_true(job->whole >= job->len);
+    memcpy(job->data, disk->bytes + job->offset, job->len);
+    memset(job->data + job->len, 0, job->whole - job->len);
+    job->checksum = crc_of(job->data, job->whole);
+}
+
+/* READ, WRITE, ZERO, CHECKSUM, CHECKPOINT, SYNC. */
 static uint8_t move(struct fx *fx, struct bh_job *job)
 {
     struct fx_medium *medium = alive(fx, job); /* still */
@@ -321,7 +344,7 @@ static uint8_t move(struct fx *fx, struct bh_job *job)
             *bh_job_at(job, i) = ':';
         return BH_OK;
     }
-    if (job->kind == BH_JOB_WRITE)
+    if (job->kind == BH_JOB_WRITE || job->kind == BH_JOB_ZERO)
         disk->written++; /* in part, if it fails */
     if (disk->fails[job->kind] != BH_OK)
         return disk->fails[job->kind];
@@ -329,9 +352,19 @@ static uint8_t move(struct fx *fx, struct bh_job *job)
         disk->stable = medium->syncing;
         return BH_OK;
     }
+    if (job->kind == BH_JOB_CHECKPOINT) {
+        snprintf(disk->label, sizeof disk->label, "%s", (char *)job->data);
+        memcpy(disk->copy, disk->bytes, sizeof disk->copy);
+        return BH_OK;
+    }
     assert_true(job->len > 0 && job->offset + job->len <= FX_DISK_LEN);
-    if (job->kind == BH_JOB_READ) {
+    if (job->kind != BH_JOB_WRITE)
         assert_true(job->offset + job->len <= disk->facts.byte_count);
+    if (job->kind == BH_JOB_CHECKSUM) {
+        sum_up(disk, job);
+        return BH_OK;
+    }
+    if (job->kind == BH_JOB_READ) {
         for (uint32_t i = 0; i < job->len; i++)
             *bh_job_at(job, i) = disk->bytes[job->offset + i];
         return BH_OK;
@@ -482,9 +515,7 @@ static void check_reply(struct fx *fx, const struct bh_send *send)
     assert_int_equal(request->head[0], BH_PACKET_COMMAND);
     assert_int_equal(send->bytes[2], BH_OK);
     assert_true(BH_GET16(request->head + 2) != 0);
-    assert_true(request->head[4] == BH_OP_READ ||
-                request->head[4] == BH_OP_READ_RUN ||
-                request->head[4] == BH_OP_IDENTIFY);
+    assert_true(bh_opcode_find(request->head[4])->flags & BH_OP_DATA);
 }
 
 static void take_reply(struct fx *fx, const struct bh_send *send,

@@ -45,8 +45,10 @@ struct fx_disk {
     bool holds[BH_JOB_SYNC + 1];     /* jobs of this kind are held back */
     unsigned count[BH_JOB_SYNC + 1]; /* jobs of this kind handed out */
     uint64_t version;                /* as somebody else's writes change it */
-    uint64_t written;                /* WRITEs finished */
+    uint64_t written;                /* WRITEs and ZEROs finished */
     uint64_t stable;                 /* of them, covered by a SYNC */
+    uint8_t copy[FX_DISK_LEN];       /* of the last CHECKPOINT, its label */
+    char label[65];
 };
 
 struct fx_medium {
