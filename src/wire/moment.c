@@ -17,8 +17,7 @@ static void set_date(struct bh_moment *moment, uint64_t days)
 {
     uint32_t rest, century, four, year, month;
 
-    moment->weekday = (uint8_t)((days + 4) % 7);
-    days += DAYS_TO_1970;
+    moment->weekday = (uint8_t)((days + 3) % 7);
     rest = (uint32_t)(days % DAYS_OF_400_YEARS);
     century = rest / DAYS_OF_100_YEARS;
     century -= century / 4;
@@ -38,7 +37,8 @@ static void set_date(struct bh_moment *moment, uint64_t days)
 void bh_moment_set(struct bh_moment *moment, uint64_t utc_seconds,
                    int16_t zone_minutes)
 {
-    uint64_t local = utc_seconds + (uint64_t)((int64_t)zone_minutes * 60);
+    uint64_t local = utc_seconds + (uint64_t)DAYS_TO_1970 * DAY_S +
+                     (uint64_t)((int64_t)zone_minutes * 60);
     uint32_t second = (uint32_t)(local % DAY_S);
 
     moment->utc_seconds = utc_seconds;
