@@ -806,8 +806,8 @@ static void a_poisoned_volume_does_none_of_them(void **state)
 }
 
 /* The sync fails while they are with the disk. */
-static void nothing_is_answered_with_0_that_a_failed_sync_overtakes(
-    void **state)
+static void
+nothing_is_answered_with_0_that_a_failed_sync_overtakes(void **state)
 {
     struct fx *fx = *state;
     struct fx_disk *disk = with_disk(fx);
@@ -962,7 +962,8 @@ static void the_time_is_the_drivers(void **state)
     assert_int_equal(fx->data[7], 0x41);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fx_set_up, fx_tear_down)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, fx_set_up, fx_tear_down)
 #define KEPT(name)                                                             \
     cmocka_unit_test_setup_teardown(name, fx_set_up_kept, fx_tear_down)
 
