@@ -7,6 +7,7 @@ import time
 
 CONNECT, COMMAND, REPLY, DISCON, KEEP = range(5)
 READ, WRITE, IDENTIFY, FLUSH = range(4)
+TRIM, ZERO, CHECKSUM, TIME, READ_RUN, CHECKPOINT = range(7, 13)
 READ_ONLY, SHARED, LOOK, STRICT = 0x08, 0x10, 0x18, 0x20
 BLKH = int.from_bytes(b"BLKH", "big")
 
@@ -176,6 +177,12 @@ class Session:
     def identify(self):
         return Identity(self.peer.command(self.id, IDENTIFY, BLKH))
 
+    def checksum(self, lsn, count):
+        return int.from_bytes(self.peer.command(self.id, CHECKSUM, lsn, struct.pack(">H", count)), "big")
+
+    def time(self):
+        return Moment(self.peer.command(self.id, TIME))
+
     def discon(self):
         return self.peer.discon(self.id)
 
@@ -269,6 +276,21 @@ class StrictSession(Session):
         self.window = min(identity.window, 64)
         return identity
 
+    def trim(self, lsn, count):
+        self.command(TRIM, lsn, struct.pack(">H", count))
+
+    def zero(self, lsn, count):
+        self.command(ZERO, lsn, struct.pack(">H", count))
+
+    def checksum(self, lsn, count):
+        return int.from_bytes(self.command(CHECKSUM, lsn, struct.pack(">H", count), 4), "big")
+
+    def time(self):
+        return Moment(self.command(TIME, data_len=18))
+
+    def checkpoint(self, label=""):
+        self.command(CHECKPOINT, data=bytes([len(label)]) + label.encode())
+
     def keep(self):
         number = self.take_number()
         self.ask(strict_packet(KEEP, number, self.id), number)
@@ -288,6 +310,14 @@ class Identity:
              ">4sBBHQQQhHHHIIQ8s64s", data)
         assert word == b"BLKH" and zero == bytes(8)
         self.name = name.rstrip(b"\0").decode()
+
+
+class Moment:
+    """The 18 bytes of TIME."""
+
+    def __init__(self, data):
+        assert len(data) == 18, len(data)
+        self.utc, self.zone, *self.local, self.weekday = struct.unpack(">QhHBBBBBB", data)
 
 
 def error_of(call, *arguments):

@@ -25,10 +25,10 @@ static void check(int64_t utc, int16_t zone)
     assert_non_null(gmtime_r(&local, &want));
     bh_moment_set(&moment, (uint64_t)utc, zone);
     if (moment.utc_seconds != (uint64_t)utc || moment.zone_minutes != zone ||
-        moment.year != want.tm_year + 1900 ||
-        moment.month != want.tm_mon + 1 || moment.day != want.tm_mday ||
-        moment.hour != want.tm_hour || moment.minute != want.tm_min ||
-        moment.second != want.tm_sec || moment.weekday != want.tm_wday)
+        moment.year != want.tm_year + 1900 || moment.month != want.tm_mon + 1 ||
+        moment.day != want.tm_mday || moment.hour != want.tm_hour ||
+        moment.minute != want.tm_min || moment.second != want.tm_sec ||
+        moment.weekday != want.tm_wday)
         fail_msg("%lld and %d minutes: %u-%u-%u %u:%u:%u, day %u",
                  (long long)utc, zone, moment.year, moment.month, moment.day,
                  moment.hour, moment.minute, moment.second, moment.weekday);
@@ -54,11 +54,12 @@ static void each_second_of_a_day_is_the_c_librarys(void **state)
         check(951782400 + second, 0); /* 2000-02-29 */
 }
 
-/* New Year, that of 1970 too, and the end of February, an hour before and behind, in all zones. */
+/* New Year, that of 1970 too, and the end of February, an hour before and
+ * behind, in all zones. */
 static void each_zone_is_the_c_librarys(void **state)
 {
-    static const int64_t borders[] = {951782400,  951868800,  1709164800,
-                                      1709251200, 4102444800, 4107542400,
+    static const int64_t borders[] = {951782400,  951868800,        1709164800,
+                                      1709251200, 4102444800,       4107542400,
                                       0,          END_S - 2 * DAY_S};
 
     (void)state;
@@ -71,9 +72,8 @@ static void each_zone_is_the_c_librarys(void **state)
 
 static void the_bytes_are_where_the_protocol_says(void **state)
 {
-    static const uint8_t want[BH_MOMENT_LEN] = {0, 1, 2, 3, 4,    5,
-                                                6, 7, 0xFE, 0x98, 0x27, 0x0F,
-                                                12, 31, 23, 59, 58, 6};
+    static const uint8_t want[BH_MOMENT_LEN] = {
+        0, 1, 2, 3, 4, 5, 6, 7, 0xFE, 0x98, 0x27, 0x0F, 12, 31, 23, 59, 58, 6};
     const struct bh_moment moment = {.utc_seconds = 0x0001020304050607u,
                                      .zone_minutes = -360,
                                      .year = 9999,
