@@ -9,7 +9,8 @@ import socket
 import subprocess
 
 import pytest
-from client import BAD_SESSION, IN_USE, OK, READ, STRICT, Peer, connect_packet, discon_packet, error_of
+from client import (BAD_SESSION, CHECKPOINT, IN_USE, OK, READ, STRICT, ZERO, Peer, connect_packet, discon_packet,
+                    error_of)
 from conftest import BUILD, make_image
 
 
@@ -354,3 +355,21 @@ def test_kills_are_no_crashes(place):
         for _ in range(5):
             place.again()
         assert session.alive()
+
+
+def test_a_checkpoint_and_a_zero_that_were_answered_are_not_done_again(place):
+    with place.start().peer() as peer:
+        session = peer.open("a.img", 1 | STRICT)
+        checkpoint, zero = (session.take_number() for _ in range(2))
+        asked = [(session.packet(checkpoint, CHECKPOINT, data=b"\x01a"), checkpoint),
+                 (session.packet(zero, ZERO, 5, b"\0\x03"), zero)]
+        for packet, number in asked:
+            session.ask(packet, number)
+        session.write(6, b"\x66" * 256)
+        place.kill()
+        place.start()
+        for packet, number in asked:
+            assert session.ask(packet, number) == b""
+        assert session.read(6) == b"\x66" * 256
+        assert [path.name for path in (place.images / ".checkpoints/a.img").iterdir()] == ["0001-a"]
+        assert session.discon() == OK
