@@ -9,9 +9,9 @@
 #include "ctl/options.h"
 #include "ctl/show.h"
 
-static void name_of(const json_t *checkpoint, char text[CELL_LEN])
+static void number_of(const json_t *checkpoint, char text[CELL_LEN])
 {
-    show_text(checkpoint, "name", text);
+    snprintf(text, CELL_LEN, "%" PRIu64, show_number(checkpoint, "number"));
 }
 
 static void time_of(const json_t *checkpoint, char text[CELL_LEN])
@@ -36,7 +36,7 @@ static void label_of(const json_t *checkpoint, char text[CELL_LEN])
 
 COMMAND(run_checkpoints)
 {
-    static const struct column columns[] = {{"CHECKPOINT", false, name_of},
+    static const struct column columns[] = {{"NUMBER", true, number_of},
                                             {"TIME", false, time_of},
                                             {"BYTES", true, bytes_of},
                                             {"LABEL", false, label_of},

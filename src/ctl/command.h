@@ -33,6 +33,8 @@ COMMAND(run_create);
 COMMAND(run_insert);
 COMMAND(run_eject);
 COMMAND(run_checkpoints);
+COMMAND(run_checkpoint);
+COMMAND(run_remove_checkpoint);
 COMMAND(run_rollback);
 
 #endif

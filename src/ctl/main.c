@@ -46,8 +46,15 @@ static const struct command commands[] = {
     {"checkpoints", "VOLUME", "", 1, 1, "list a volume's checkpoints",
      "Lists the states that the volume can be rolled back to.\n",
      run_checkpoints},
-    {"rollback", "VOLUME CHECKPOINT", "", 2, 2, "go back to a checkpoint",
-     "Clients of the volume meet a changed medium.\n", run_rollback},
+    {"checkpoint", "VOLUME [LABEL]", "", 1, 2, "make a checkpoint",
+     "Clients may read meanwhile, and their writes wait.\n", run_checkpoint},
+    {"remove-checkpoint", "VOLUME CHECKPOINT", "", 2, 2, "remove a checkpoint",
+     "CHECKPOINT is a number or a label.\n", run_remove_checkpoint},
+    {"rollback", "VOLUME CHECKPOINT", "n", 2, 2, "go back to a checkpoint",
+     "CHECKPOINT is a number or a label. The sessions on the image end, under\n"
+     "all of its names. What is there now becomes a checkpoint before, unless\n"
+     "--no-save is given.\n",
+     run_rollback},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -57,7 +64,7 @@ static void print_usage(FILE *out)
           "       blockhead-ctl --help | --version\n\n",
           out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-11s %-17s %s\n", commands[i].name,
+        fprintf(out, "  %-17s %-17s %s\n", commands[i].name,
                 commands[i].operands, commands[i].summary);
     fputs("\nThe server is that of this user and machine, or the one whose "
           "control socket\n--socket names. `blockhead-ctl COMMAND --help` and "

@@ -19,6 +19,7 @@ static const struct option_row {
     {'F', "fat", NULL, "with an empty FAT file system"},
     {'f', "force", NULL, "also if a machine has locked the medium"},
     {'j', "json", NULL, "print JSON on standard output"},
+    {'n', "no-save", NULL, "without a checkpoint of what is there now"},
     {'s', "socket", "PATH", "the server's control socket"},
     {'h', "help", NULL, "print this and stop"},
 };
@@ -58,6 +59,8 @@ static bool apply(int letter, struct options *out)
         return out->help = true;
     case 'j':
         return out->json = true;
+    case 'n':
+        return out->no_save = true;
     case 's':
         out->socket = optarg;
         return true;

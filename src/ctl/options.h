@@ -13,6 +13,7 @@ struct options {
     bool json;
     bool fat;
     bool force;
+    bool no_save;
     bool help;
 };
 

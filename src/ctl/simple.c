@@ -98,10 +98,43 @@ COMMAND(run_eject)
                            "force", (int)options->force));
 }
 
-COMMAND(run_rollback)
+COMMAND(run_checkpoint)
+{
+    json_t *answer;
+    const int code =
+        ask(link, options,
+            json_pack("{s:s,s:s,s:s*}", "do", "checkpoint", "volume",
+                      operands[0], "label", count > 1 ? operands[1] : NULL),
+            &answer);
+
+    if (answer != NULL)
+        note("Checkpoint %" PRIu64 " is made.",
+             show_number(json_object_get(answer, "checkpoint"), "number"));
+    json_decref(answer);
+    return code;
+}
+
+COMMAND(run_remove_checkpoint)
 {
     (void)count;
     return order(link, options,
-                 json_pack("{s:s,s:s,s:s}", "do", "rollback", "volume",
+                 json_pack("{s:s,s:s,s:s}", "do", "remove-checkpoint", "volume",
                            operands[0], "checkpoint", operands[1]));
+}
+
+COMMAND(run_rollback)
+{
+    json_t *answer;
+    const int code = ask(link, options,
+                         json_pack("{s:s,s:s,s:s,s:b}", "do", "rollback",
+                                   "volume", operands[0], "checkpoint",
+                                   operands[1], "save", (int)!options->no_save),
+                         &answer);
+
+    (void)count;
+    if (answer != NULL && json_object_get(answer, "saved") != NULL)
+        note("What was there before is checkpoint %" PRIu64 ".",
+             show_number(answer, "saved"));
+    json_decref(answer);
+    return code;
 }

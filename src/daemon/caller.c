@@ -84,18 +84,52 @@ static void work(uv_work_t *uv)
     bh_order_work(caller->order);
 }
 
-static void worked(uv_work_t *uv, int cancelled)
+/* The thread is done with the order. */
+static void finish(struct bh_caller *caller)
 {
-    struct bh_caller *caller = uv->data;
     struct bh_control *control = caller->control;
+    struct bh_driver *driver = bh_control_driver(control);
 
-    (void)cancelled;
     caller->working = false;
+    bh_order_let_go(caller->order);
     if (!is_over(caller))
         answer(caller);
     else
         release(caller);
+    bh_driver_pump(driver);
     bh_control_worked(control, true);
+}
+
+static void worked(uv_work_t *uv, int cancelled)
+{
+    struct bh_caller *caller = uv->data;
+    struct bh_driver *driver = bh_control_driver(caller->control);
+
+    (void)cancelled;
+    driver->now = bh_clock_ms();
+    if (is_over(caller) || !bh_order_hold(caller->order)) {
+        finish(caller);
+        return;
+    }
+    bh_control_wait(caller->control, caller);
+    bh_driver_pump(driver);
+}
+
+bool bh_caller_go_on(struct bh_caller *caller)
+{
+    struct bh_driver *driver = bh_control_driver(caller->control);
+    bool due;
+
+    driver->now = bh_clock_ms();
+    due = bh_order_is_due(caller->order);
+    bh_driver_pump(driver);
+    if (is_over(caller) || (due && bh_order_is_refused(caller->order)))
+        finish(caller);
+    else if (due)
+        uv_queue_work(caller->pipe.loop, &caller->work, work, worked);
+    else
+        return false;
+    return true;
 }
 
 void bh_caller_work(struct bh_caller *caller)

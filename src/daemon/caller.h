@@ -45,6 +45,12 @@ void bh_caller_end(struct bh_caller *caller);
 /* Its order is done in a thread from now on. */
 void bh_caller_work(struct bh_caller *caller);
 
+/* Its order, which holds a medium, goes on if that is still; false: not yet. */
+bool bh_caller_go_on(struct bh_caller *caller);
+
+/* control.c: asks bh_caller_go_on() until it goes on. */
+void bh_control_wait(struct bh_control *control, struct bh_caller *caller);
+
 /* control.c: a caller waits for the thread, or the thread is free again; its
  * place is free; the next number of `turn`. */
 void bh_control_worked(struct bh_control *control, bool free);

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #define ACCEPTS_AT_ONCE 4u
+#define CALM_MS 3u
 #define REST_MS 1000u /* when there are no descriptors left */
 
 struct bh_control {
@@ -22,6 +23,8 @@ struct bh_control {
     struct bh_door door;
     uv_poll_t uv;
     uv_timer_t rest;
+    uv_timer_t calm;          /* until what `holder` holds is still */
+    struct bh_caller *holder; /* of those whose order the thread has */
     uint64_t turns;
     bool working; /* the thread has an order */
     struct bh_caller callers[BH_CONTROL_CALLERS];
@@ -64,6 +67,22 @@ void bh_control_worked(struct bh_control *control, bool free)
         return;
     control->working = true;
     bh_caller_work(caller);
+}
+
+static void look_whether_calm(uv_timer_t *calm)
+{
+    struct bh_control *control = calm->data;
+
+    uv_timer_stop(calm);
+    if (!bh_caller_go_on(control->holder))
+        bh_control_wait(control, control->holder);
+}
+
+void bh_control_wait(struct bh_control *control, struct bh_caller *caller)
+{
+    control->holder = caller;
+    if (!uv_is_closing((uv_handle_t *)&control->calm))
+        uv_timer_start(&control->calm, look_whether_calm, CALM_MS, 0);
 }
 
 /*
@@ -220,7 +239,8 @@ void bh_control_start(struct bh_control *control)
         control->callers[i].control = control;
     uv_timer_init(loop, &control->rest);
     uv_poll_init(loop, &control->uv, control->door.fd);
-    control->rest.data = control->uv.data = control;
+    uv_timer_init(loop, &control->calm);
+    control->rest.data = control->uv.data = control->calm.data = control;
     listen_again(control);
 }
 

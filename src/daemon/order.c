@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/order.h"
 
+#include "core/admin.h"
+#include "core/hold.h"
 #include "daemon/order_internal.h"
 
 #include <stdarg.h>
@@ -9,14 +11,21 @@
 #include <string.h>
 
 #define TEXT_SHOWN 64
+#define HOLD_WAIT_MS 20000u
 
 static const struct bh_order_row rows[] = {
-    {"status", NULL, bh_order_status},
-    {"sessions", NULL, bh_order_sessions},
-    {"disconnect", NULL, bh_order_disconnect},
-    {"volumes", bh_order_find_volumes, bh_order_volumes},
-    {"reopen", bh_order_find_reopen, bh_order_reopen},
-    {"create", bh_order_do_create, bh_order_create},
+    {"status", NULL, bh_order_status, NULL, NULL},
+    {"sessions", NULL, bh_order_sessions, NULL, NULL},
+    {"disconnect", NULL, bh_order_disconnect, NULL, NULL},
+    {"volumes", bh_order_find_volumes, bh_order_volumes, NULL, NULL},
+    {"reopen", bh_order_find_reopen, bh_order_reopen, NULL, NULL},
+    {"create", bh_order_do_create, bh_order_create, NULL, NULL},
+    {"checkpoints", bh_order_find_checkpoints, bh_order_say_done, NULL, NULL},
+    {"remove-checkpoint", bh_order_do_remove, bh_order_say_done, NULL, NULL},
+    {"checkpoint", bh_order_find_label, bh_order_say_done,
+     bh_order_hold_changes, bh_order_make_checkpoint},
+    {"rollback", bh_order_find_rollback, bh_order_rolled_back,
+     bh_order_hold_all, bh_order_roll_back},
 };
 #define ROW_COUNT (sizeof rows / sizeof *rows)
 
@@ -166,7 +175,59 @@ bool bh_order_is_slow(const struct bh_order *order)
 
 void bh_order_work(struct bh_order *order)
 {
-    order->row->work(order);
+    if (order->held)
+        order->row->still(order);
+    else
+        order->row->work(order);
+}
+
+bool bh_order_hold(struct bh_order *order)
+{
+    struct bh_driver *driver = order->driver;
+
+    if (order->refused || order->held || order->row->hold == NULL)
+        return false;
+    if (driver->stopping) {
+        bh_order_refuse(order, "the server is ending");
+        return false;
+    }
+    order->row->hold(order);
+    order->held = true;
+    order->held_since = driver->now;
+    return true;
+}
+
+/* What has failed may not be what the file says. */
+bool bh_order_is_due(struct bh_order *order)
+{
+    struct bh_driver *driver = order->driver;
+    struct bh_admin_volume volume;
+    bool still = bh_hold_is_still(driver->server, driver->now);
+
+    bh_admin_volume(driver->server, order->facts, &volume);
+    if (volume.poisoned)
+        bh_order_refuse(order,
+                        "'%.100s' has failed: look at the disk, and reopen it "
+                        "before",
+                        order->facts->name);
+    else if (!still && driver->now - order->held_since > HOLD_WAIT_MS)
+        bh_order_refuse(order,
+                        "'%.100s' does not come to rest: its last requests "
+                        "still wait for the disk",
+                        order->facts->name);
+    return still || order->refused;
+}
+
+bool bh_order_is_refused(const struct bh_order *order)
+{
+    return order->refused;
+}
+
+void bh_order_let_go(struct bh_order *order)
+{
+    if (order->held)
+        bh_hold_over(order->driver->server, order->driver->now);
+    order->held = false;
 }
 
 char *bh_order_answer(struct bh_order *order, size_t *len)

@@ -29,6 +29,17 @@ struct bh_order *bh_order_refused(struct bh_driver *driver,
 bool bh_order_is_slow(const struct bh_order *order);
 void bh_order_work(struct bh_order *order);
 
+/* After that: whether it has another such part, to be done while nobody else
+ * uses a medium. That is held from now on, until bh_order_let_go(). */
+bool bh_order_hold(struct bh_order *order);
+
+/* Whether that part is due, or the order is refused: it is asked again. */
+bool bh_order_is_due(struct bh_order *order);
+bool bh_order_is_refused(const struct bh_order *order);
+
+/* Nothing is held any more. */
+void bh_order_let_go(struct bh_order *order);
+
 /* Does the rest, on the loop's thread. The line to send, to be freed, or NULL:
  * out of memory. */
 char *bh_order_answer(struct bh_order *order, size_t *len);

@@ -5,6 +5,7 @@
 #define BH_DAEMON_ORDER_INTERNAL_H
 
 #include "daemon/internal.h"
+#include "volume/checkpoint.h"
 
 #include <jansson.h>
 
@@ -18,12 +19,18 @@ struct bh_order {
     char cause[BH_CAUSE_LEN];
     struct bh_volume_facts *facts; /* what the thread has found, or NULL */
     size_t count;
+    struct bh_checkpoint checkpoint; /* what is meant, or its label */
+    bool held;                       /* a medium, for this order */
+    bool locks;                      /* it is to lock the image itself */
+    uint64_t held_since;
 };
 
 struct bh_order_row {
     const char *name;
     void (*work)(struct bh_order *order); /* may wait; or NULL */
     void (*answer)(struct bh_order *order);
+    void (*hold)(struct bh_order *order);  /* a medium, after `work`; or NULL */
+    void (*still)(struct bh_order *order); /* may wait; while it is held */
 };
 
 /* The order is not carried out. The first complaint is the one that is told. */
@@ -57,6 +64,18 @@ void bh_order_find_volumes(struct bh_order *order);
 void bh_order_volumes(struct bh_order *order);
 void bh_order_find_reopen(struct bh_order *order);
 void bh_order_reopen(struct bh_order *order);
+
+/* order_checkpoint.c */
+void bh_order_find_checkpoints(struct bh_order *order);
+void bh_order_say_done(struct bh_order *order);
+void bh_order_do_remove(struct bh_order *order);
+void bh_order_find_label(struct bh_order *order);
+void bh_order_hold_changes(struct bh_order *order);
+void bh_order_make_checkpoint(struct bh_order *order);
+void bh_order_find_rollback(struct bh_order *order);
+void bh_order_hold_all(struct bh_order *order);
+void bh_order_roll_back(struct bh_order *order);
+void bh_order_rolled_back(struct bh_order *order);
 
 /* order_create.c */
 void bh_order_do_create(struct bh_order *order);

@@ -622,7 +622,7 @@ def test_a_refusal_is_1_and_a_sentence(server, ctl):
     assert ctl("disconnect", "7", code=1).stderr == "blockhead-ctl: there is no session 7; it may have ended\n"
     assert "'a.img'" in ctl("create", "a.img", "1M", code=1).stderr
     assert "No such file" in ctl("reopen", "nosuch", code=1).stderr
-    for words in (["insert", "drive0", "a.img"], ["eject", "drive0"], ["checkpoints", "a.img"], ["rollback", "a.img", "1"]):
+    for words in (["insert", "drive0", "a.img"], ["eject", "drive0"]):
         assert "does not know" in ctl(*words, code=1).stderr
 
 
@@ -642,7 +642,7 @@ def test_without_words_it_shows_its_commands():
     assert result.returncode == 64 and "usage:" in result.stderr
     result = subprocess.run([CTL, "--help"], capture_output=True, text=True)
     assert result.returncode == 0
-    for name in re.findall(r"^  (\w+)", result.stdout, re.M):
+    for name in re.findall(r"^  ([\w-]+)", result.stdout, re.M):
         one = subprocess.run([CTL, name, "--help"], capture_output=True, text=True)
         assert one.returncode == 0 and one.stdout.startswith(f"usage: blockhead-ctl {name}")
     assert subprocess.run([CTL, "--version"], capture_output=True).stdout.startswith(b"blockhead-ctl ")
@@ -712,7 +712,11 @@ class FakeServer:
     (["insert", "drive0", "a.img"], {"do": "insert", "slot": "drive0", "image": "a.img"}),
     (["eject", "drive0"], {"do": "eject", "slot": "drive0", "force": False}),
     (["eject", "drive0", "--force"], {"do": "eject", "slot": "drive0", "force": True}),
-    (["rollback", "a.img", "monday"], {"do": "rollback", "volume": "a.img", "checkpoint": "monday"}),
+    (["rollback", "a.img", "monday"], {"do": "rollback", "volume": "a.img", "checkpoint": "monday", "save": True}),
+    (["rollback", "-n", "a.img", "2"], {"do": "rollback", "volume": "a.img", "checkpoint": "2", "save": False}),
+    (["checkpoint", "a.img"], {"do": "checkpoint", "volume": "a.img"}),
+    (["checkpoint", "a.img", "x"], {"do": "checkpoint", "volume": "a.img", "label": "x"}),
+    (["remove-checkpoint", "a.img", "2"], {"do": "remove-checkpoint", "volume": "a.img", "checkpoint": "2"}),
     (["checkpoints", ":7"], {"do": "checkpoints", "volume": ":7"}),
     (["reopen"], {"do": "reopen"}),
     (["create", "n.img", "720K"], {"do": "create", "name": "n.img", "bytes": 737280}),
@@ -725,10 +729,10 @@ def test_what_a_command_asks(ctl, path, words, request_):
 
 def test_checkpoints_are_a_table(ctl, path):
     fake = FakeServer(path, json.dumps({"ok": True, "checkpoints": [
-        {"name": "1", "time": 1700000000, "bytes": 1474560, "label": "before\x1b[2J"}]}).encode() + b"\n")
+        {"number": 1, "time": 1700000000, "bytes": 1474560, "label": "before\x1b[2J"}]}).encode() + b"\n")
     assert ctl("checkpoints", "a.img", env=os.environ | {"TZ": "UTC"}).stdout == (
-        "CHECKPOINT  TIME                   BYTES  LABEL\n"
-        "1           2023-11-14 22:13:20  1474560  before?[2J\n")
+        "NUMBER  TIME                   BYTES  LABEL\n"
+        "     1  2023-11-14 22:13:20  1474560  before?[2J\n")
     fake.end()
 
 
