@@ -356,7 +356,8 @@ static int numbered(struct bh_catalogue *catalogue, const char *digits,
     char *end;
     unsigned long number = strtoul(digits, &end, 10);
 
-    if (*digits >= '0' && *digits <= '9' && (*end == '\0' || *end == '#'))
+    if (*digits >= '0' && *digits <= '9' &&
+        (*end == '\0' || *end == '#' || *end == '@'))
         for (size_t i = 0; i < catalogue->image_count; i++)
             if (catalogue->images[i].number == number)
                 return exact_part(catalogue, catalogue->images[i].name, end,
@@ -365,13 +366,31 @@ static int numbered(struct bh_catalogue *catalogue, const char *digits,
     return -ENOENT;
 }
 
+/* As alike(), for a name with "#N", "@LABEL" or both behind it. */
+static int alike_part(struct bh_catalogue *catalogue, const char *name,
+                      struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
+{
+    char whole[BH_VOLUME_NAME_LEN + 1], image[BH_VOLUME_NAME_LEN + 1];
+    const char *mark = strrchr(name, '@');
+    unsigned partition;
+    int error = -ENOENT;
+
+    snprintf(whole, sizeof whole, "%s", name);
+    if (mark != NULL) {
+        whole[mark - name] = '\0';
+        error = alike(catalogue, whole, mark, facts, cause);
+    }
+    if (error == -ENOENT &&
+        bh_name_split(whole, image, sizeof image, &partition))
+        error = alike(catalogue, image, name + strlen(image), facts, cause);
+    return error;
+}
+
 /* What a clean name stands for, as far as scans have seen. */
 static int look_up(struct bh_catalogue *catalogue, const char *name,
                    struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
 {
-    char image[BH_VOLUME_NAME_LEN + 1];
     const char *problem;
-    unsigned partition;
     int error;
 
     if (name[0] == ':')
@@ -384,10 +403,7 @@ static int look_up(struct bh_catalogue *catalogue, const char *name,
     error = exact(catalogue, name, facts, cause);
     if (error == -ENOENT)
         error = alike(catalogue, name, "", facts, cause);
-    if (error == -ENOENT &&
-        bh_name_split(name, image, sizeof image, &partition))
-        error = alike(catalogue, image, strrchr(name, '#'), facts, cause);
-    return error;
+    return error != -ENOENT ? error : alike_part(catalogue, name, facts, cause);
 }
 
 static int locked_look_up(struct bh_catalogue *catalogue, const char *name,

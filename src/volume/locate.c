@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "volume/locate.h"
 
+#include "volume/checkpoint.h"
 #include "volume/file.h"
 #include "volume/format.h"
 #include "volume/layout.h"
@@ -139,13 +140,15 @@ static int locate_image(const struct bh_contents *contents, const char *name,
     return error;
 }
 
-int bh_locate(const struct bh_contents *contents, const char *name,
-              struct bh_place *out, char cause[BH_CAUSE_LEN])
+static int locate_volume(const struct bh_contents *contents, const char *name,
+                         struct bh_place *out, char cause[BH_CAUSE_LEN])
 {
     char image[BH_VOLUME_NAME_LEN + 1];
     unsigned partition;
-    int error = locate_image(contents, name, out, cause);
+    int error;
 
+    *out = (struct bh_place){.fd = -1};
+    error = locate_image(contents, name, out, cause);
     if (error != -ENOENT ||
         !bh_name_split(name, image, sizeof image, &partition))
         return error;
@@ -159,6 +162,117 @@ int bh_locate(const struct bh_contents *contents, const char *name,
     return error;
 }
 
+/* The path whose extension counts. */
+static const char *file_path(const struct bh_place *place, char whole[PATH_MAX])
+{
+    const char *path = place->spec->path;
+    unsigned partition;
+
+    if (place->spec->name == NULL)
+        return place->image;
+    if (place->partition != 0 &&
+        bh_name_split(path, whole, PATH_MAX, &partition))
+        return whole;
+    return path;
+}
+
+/* Cuts "a/b/c" into "a/b" and "c"; "c" alone lies in ".". */
+static int split(const char *path, char parent[PATH_MAX],
+                 char leaf[BH_VOLUME_NAME_LEN + 1])
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
+
+    if (len + 2 > PATH_MAX ||
+        snprintf(leaf, BH_VOLUME_NAME_LEN + 1, "%s",
+                 slash == NULL ? path : slash + 1) > (int)BH_VOLUME_NAME_LEN)
+        return -ENAMETOOLONG;
+    if (slash == NULL)
+        strcpy(parent, ".");
+    else
+        snprintf(parent, PATH_MAX, "%.*s/", (int)len, path);
+    return 0;
+}
+
+/* The directory that the image lies in, and its name there. */
+static int open_parent(const struct bh_place *place,
+                       char leaf[BH_VOLUME_NAME_LEN + 1],
+                       char cause[BH_CAUSE_LEN])
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    char parent[PATH_MAX], whole[PATH_MAX];
+    int fd, error = split(file_path(place, whole), parent, leaf);
+
+    if (error != 0)
+        return explain(error, cause);
+    if (place->spec->name == NULL)
+        fd = open_beneath(place->spec->path, parent, flags);
+    else if ((fd = open(parent, flags)) < 0)
+        fd = -errno;
+    return fd < 0 ? explain(fd, cause) : fd;
+}
+
+/* A descriptor of the checkpoint `label` of the image there. */
+static int open_checkpoint(const struct bh_place *place, const char *label,
+                           char cause[BH_CAUSE_LEN])
+{
+    char leaf[BH_VOLUME_NAME_LEN + 1];
+    struct bh_checkpoint checkpoint;
+    int dir, fd, parent = open_parent(place, leaf, cause);
+
+    if (parent < 0)
+        return parent;
+    dir = bh_checkpoints_open(parent, leaf, false, cause);
+    close(parent);
+    if (dir < 0)
+        return explain(dir, cause);
+    fd = bh_checkpoint_find(dir, label, &checkpoint);
+    if (fd == 0)
+        fd = bh_checkpoint_open(dir, &checkpoint);
+    close(dir);
+    if (fd == -ENOENT) {
+        snprintf(cause, BH_CAUSE_LEN, "the image has no such checkpoint");
+        return fd;
+    }
+    return fd < 0 ? explain(fd, cause) : fd;
+}
+
+/* No label has a '@' in it. */
+int bh_locate(const struct bh_contents *contents, const char *name,
+              struct bh_place *out, char cause[BH_CAUSE_LEN])
+{
+    char image[BH_VOLUME_NAME_LEN + 1];
+    const char *mark = strrchr(name, '@');
+    int fd, error = locate_volume(contents, name, out, cause);
+
+    if (error != -ENOENT || mark == NULL ||
+        snprintf(image, sizeof image, "%.*s", (int)(mark - name), name) >=
+            (int)sizeof image)
+        return error;
+    if (locate_volume(contents, image, out, cause) != 0)
+        return -ENOENT;
+    fd = open_checkpoint(out, mark + 1, cause);
+    bh_place_close(out);
+    if (fd < 0)
+        return fd;
+    out->fd = fd;
+    out->checkpoint = true;
+    return 0;
+}
+
+/* The file itself. */
+static int open_place(const struct bh_place *place, int flags)
+{
+    unsigned ignored;
+    int fd;
+
+    if (!place->checkpoint)
+        return open_spec(place->spec, place->image,
+                         flags | O_NONBLOCK | O_NOCTTY, &ignored);
+    fd = fcntl(place->fd, F_DUPFD_CLOEXEC, 0);
+    return fd < 0 ? -errno : fd;
+}
+
 void bh_place_close(struct bh_place *place)
 {
     close(place->fd);
@@ -167,6 +281,8 @@ void bh_place_close(struct bh_place *place)
 /* Read-only if the volume is meant to be, or if we may not write there. */
 static uint8_t mode_of(const struct bh_place *place)
 {
+    if (place->checkpoint)
+        return BH_MODE_READ_ONLY;
     if (faccessat(place->fd, "", W_OK, AT_EMPTY_PATH | AT_EACCESS) != 0)
         return BH_MODE_READ_ONLY;
     return place->spec->mode;
@@ -221,20 +337,6 @@ static int look_into(int fd, const struct bh_layout *layout,
                       : narrow(facts, &extent, layout->partition != 0, cause);
 }
 
-/* The path whose extension counts. */
-static const char *file_path(const struct bh_place *place, char whole[PATH_MAX])
-{
-    const char *path = place->spec->path;
-    unsigned partition;
-
-    if (place->spec->name == NULL)
-        return place->image;
-    if (place->partition != 0 &&
-        bh_name_split(path, whole, PATH_MAX, &partition))
-        return whole;
-    return path;
-}
-
 /* The file is opened only if it has to be: the size of a block device is not
  * known before. */
 static int lay_out(const struct bh_place *place, const struct stat *st,
@@ -244,15 +346,13 @@ static int lay_out(const struct bh_place *place, const struct stat *st,
     struct bh_layout layout = {.format = place->spec->format,
                                .path = file_path(place, whole),
                                .partition = place->partition};
-    unsigned ignored;
     int fd, error;
 
     if (S_ISREG(st->st_mode) && layout.partition == 0 &&
         !bh_format_has_header(layout.format, layout.path))
         return bh_file_span(facts, (uint64_t)st->st_size, &facts->byte_count,
                             cause);
-    fd = open_spec(place->spec, place->image, O_RDONLY | O_NONBLOCK | O_NOCTTY,
-                   &ignored);
+    fd = open_place(place, O_RDONLY);
     if (fd < 0)
         return explain(fd, cause);
     error = look_into(fd, &layout, facts, cause);
@@ -270,17 +370,18 @@ int bh_place_facts(const struct bh_place *place, const char *name,
         return explain(-EIO, cause);
     if (faccessat(place->fd, "", R_OK, AT_EMPTY_PATH | AT_EACCESS) != 0)
         return explain(-errno, cause);
-    *facts = (struct bh_volume_facts){.device = st.st_dev,
-                                      .inode = st.st_ino,
-                                      .first = spec->first,
-                                      .size_limit = spec->size_limit,
-                                      .grow_limit = spec->grow_limit,
-                                      .idle_ms = spec->idle_ms,
-                                      .mode = mode_of(place),
-                                      .takeover = spec->takeover,
-                                      .sync = spec->sync,
-                                      .exponent = spec->exponent,
-                                      .roam = spec->roam};
+    *facts = (struct bh_volume_facts){
+        .device = st.st_dev,
+        .inode = st.st_ino,
+        .first = spec->first,
+        .size_limit = spec->size_limit,
+        .grow_limit = place->checkpoint ? 0 : spec->grow_limit,
+        .idle_ms = spec->idle_ms,
+        .mode = mode_of(place),
+        .takeover = spec->takeover,
+        .sync = spec->sync,
+        .exponent = spec->exponent,
+        .roam = spec->roam};
     snprintf(facts->name, sizeof facts->name, "%s", name);
     return lay_out(place, &st, facts, cause);
 }
@@ -289,56 +390,29 @@ int bh_locate_open(const struct bh_contents *contents, const char *name,
                    int flags, char cause[BH_CAUSE_LEN])
 {
     struct bh_place place;
-    unsigned ignored;
     int error = bh_locate(contents, name, &place, cause);
     int fd;
 
     if (error != 0)
         return error;
-    fd = open_spec(place.spec, place.image, flags | O_NONBLOCK | O_NOCTTY,
-                   &ignored);
+    fd = open_place(&place, flags);
     bh_place_close(&place);
     return fd < 0 ? explain(fd, cause) : fd;
-}
-
-/* Cuts "a/b/c" into "a/b" and "c"; "c" alone lies in ".". */
-static int split(const char *path, char parent[PATH_MAX],
-                 char leaf[BH_VOLUME_NAME_LEN + 1])
-{
-    const char *slash = strrchr(path, '/');
-    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
-
-    if (len + 2 > PATH_MAX ||
-        snprintf(leaf, BH_VOLUME_NAME_LEN + 1, "%s",
-                 slash == NULL ? path : slash + 1) > (int)BH_VOLUME_NAME_LEN)
-        return -ENAMETOOLONG;
-    if (slash == NULL)
-        strcpy(parent, ".");
-    else
-        snprintf(parent, PATH_MAX, "%.*s/", (int)len, path);
-    return 0;
 }
 
 int bh_locate_parent(const struct bh_contents *contents, const char *name,
                      char leaf[BH_VOLUME_NAME_LEN + 1],
                      char cause[BH_CAUSE_LEN])
 {
-    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-    char parent[PATH_MAX], whole[PATH_MAX];
     struct bh_place place;
-    bool single;
-    int fd, error = bh_locate(contents, name, &place, cause);
+    int error = bh_locate(contents, name, &place, cause);
 
     if (error != 0)
         return error;
     bh_place_close(&place);
-    single = place.spec->name != NULL;
-    error = split(file_path(&place, whole), parent, leaf);
-    if (error != 0)
-        return explain(error, cause);
-    if (!single)
-        fd = open_beneath(place.spec->path, parent, flags);
-    else if ((fd = open(parent, flags)) < 0)
-        fd = -errno;
-    return fd < 0 ? explain(fd, cause) : fd;
+    if (place.checkpoint) {
+        snprintf(cause, BH_CAUSE_LEN, "it is a checkpoint");
+        return -ENOENT;
+    }
+    return open_parent(&place, leaf, cause);
 }

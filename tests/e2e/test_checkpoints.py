@@ -4,12 +4,13 @@ import os
 import random
 import shutil
 import signal
+import struct
 import threading
 import time
 
 import pytest
 
-from client import BAD_SESSION, NO_SPACE, OK, STRICT, Refused, Silence, error_of
+from client import BAD_SESSION, IS_READ_ONLY, NO_IMAGE, NO_SPACE, OK, STRICT, Refused, Silence, error_of
 from conftest import make_image, wait_until
 from test_control import CTL, Control, control, ctl, path  # noqa: F401
 from test_fat import assert_sound, fat, files, run  # noqa: F401
@@ -147,7 +148,6 @@ def test_a_read_only_server_rolls_nothing_back(serve, images, path):  # noqa: F8
 
 def test_another_program_has_the_image(server, control, images):  # noqa: F811
     import fcntl
-    import struct
     control.good("checkpoint", volume="a.img")
     with open(images / "a.img", "r+b") as other:
         fcntl.fcntl(other, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))  # F_OFD_SETLK
@@ -262,3 +262,52 @@ def test_killed_at_any_moment(serve, images, path, do):  # noqa: F811
         for entry in os.listdir(shelf(images)):
             assert not entry.startswith("."), entry
             assert (shelf(images) / entry).read_bytes() in (one, two)
+
+
+# image@checkpoint
+
+@pytest.mark.parametrize("name", ["a.img@one", "A.IMG@ONE", "a.img@1", ":1@one", "a.img@0001"])
+def test_a_checkpoint_is_a_volume_that_nobody_writes(server, session, control, images, name):  # noqa: F811
+    old = (images / "a.img").read_bytes()
+    keep(session, b"one")
+    session.write(1, b"n" * SECTOR)
+    with server.peer() as peer, server.peer() as other:
+        look = peer.open(name, 1)
+        assert look.read(1) == old[SECTOR:2 * SECTOR]
+        assert error_of(look.write, 1, b"x" * SECTOR) == IS_READ_ONLY
+        assert look.identify().flags & 1
+        assert other.open(name, 1 | 0x08).read(1) == look.read(1)
+        assert session.alive()
+        control.good("rollback", volume="a.img", checkpoint="1")
+        assert look.alive() and not session.alive()
+    assert "read-only" in control.bad("rollback", volume=name, checkpoint="1")
+    assert "no checkpoints" in control.bad("remove-checkpoint", volume=name, checkpoint="1")
+
+
+@pytest.mark.parametrize("name", ["a.img@two", "a.img@", "@one", "b.img@one", "a.img@one@one", "a.img@../one", "a.img#1@two"])
+def test_names_of_no_checkpoint(server, session, name):
+    keep(session, b"one")
+    with server.peer() as peer:
+        assert error_of(peer.open, name, 1) == NO_IMAGE
+
+
+def test_a_file_of_that_name_comes_first(server, session, images):
+    make_image(images / "a.img@one", SIZE, 9)
+    keep(session, b"one")
+    with server.peer() as peer:
+        assert peer.open("a.img@one", 1).read(0) == (images / "a.img@one").read_bytes()[:SECTOR]
+
+
+def test_a_checkpoint_has_header_and_partitions_of_its_image(serve, images, path):  # noqa: F811
+    disk = bytearray(make_image(images / "d.img", 64 << 10, 3))
+    disk[446:512] = struct.pack("<BxxxBxxxII", 0, 6, 8, 16) + bytes(48) + b"\x55\xaa"
+    (images / "d.img").write_bytes(disk)
+    atr = struct.pack("<HHHH8x", 0x0296, 720 * 128 // 16, 128, 0) + make_image(images / "x", 720 * 128, 4)
+    (images / "a.atr").write_bytes(atr)
+    server = serve("--control", path, images)
+    with Control(path) as control, server.peer() as one, server.peer() as two:  # noqa: F811
+        control.good("checkpoint", volume="d.img", label="x")
+        control.good("checkpoint", volume="a.atr", label="y")
+        assert one.open("D.IMG#1@X", 2).read(0) == disk[8 * 512:9 * 512]
+        session = two.open("a.atr@y", 0)
+        assert session.read(0) == atr[16:16 + 128] and session.identify().count == 720
