@@ -7,6 +7,7 @@
 #include "volume/layout.h"
 #include "volume/name.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -132,11 +133,16 @@ static int locate_image(const struct bh_contents *contents, const char *name,
     const struct bh_volume_spec *volume = find_volume(contents, name);
     int error = -ENOENT;
 
+    *out = (struct bh_place){.fd = -1};
     if (volume != NULL)
-        return place_at(volume, name, out, cause);
-    snprintf(cause, BH_CAUSE_LEN, "nothing of this name is served");
-    for (size_t i = 0; i < contents->directory_count && error == -ENOENT; i++)
+        error = place_at(volume, name, out, cause);
+    else
+        snprintf(cause, BH_CAUSE_LEN, "nothing of this name is served");
+    for (size_t i = 0;
+         volume == NULL && error == -ENOENT && i < contents->directory_count;
+         i++)
         error = place_at(&contents->directories[i], name, out, cause);
+    assert(error != 0 || out->spec != NULL);
     return error;
 }
 
@@ -145,10 +151,8 @@ static int locate_volume(const struct bh_contents *contents, const char *name,
 {
     char image[BH_VOLUME_NAME_LEN + 1];
     unsigned partition;
-    int error;
+    int error = locate_image(contents, name, out, cause);
 
-    *out = (struct bh_place){.fd = -1};
-    error = locate_image(contents, name, out, cause);
     if (error != -ENOENT ||
         !bh_name_split(name, image, sizeof image, &partition))
         return error;
