@@ -30,8 +30,6 @@ COMMAND(run_disconnect);
 COMMAND(run_volumes);
 COMMAND(run_reopen);
 COMMAND(run_create);
-COMMAND(run_insert);
-COMMAND(run_eject);
 COMMAND(run_checkpoints);
 COMMAND(run_checkpoint);
 COMMAND(run_remove_checkpoint);

@@ -38,11 +38,6 @@ static const struct command commands[] = {
      "or G. The image is empty, and takes no room on the disk before it is\n"
      "written to. --fat needs mkfs.fat.\n",
      run_create},
-    {"insert", "SLOT IMAGE", "", 2, 2, "put an image into a slot",
-     "Clients of the slot meet a changed medium.\n", run_insert},
-    {"eject", "SLOT", "f", 1, 1, "empty a slot",
-     "A medium that a client has locked stays, unless --force is given.\n",
-     run_eject},
     {"checkpoints", "VOLUME", "", 1, 1, "list a volume's checkpoints",
      "Lists the states that the volume can be rolled back to.\n",
      run_checkpoints},

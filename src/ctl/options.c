@@ -17,7 +17,6 @@ static const struct option_row {
     const char *help;
 } rows[] = {
     {'F', "fat", NULL, "with an empty FAT file system"},
-    {'f', "force", NULL, "also if a machine has locked the medium"},
     {'j', "json", NULL, "print JSON on standard output"},
     {'n', "no-save", NULL, "without a checkpoint of what is there now"},
     {'s', "socket", "PATH", "the server's control socket"},
@@ -53,8 +52,6 @@ static bool apply(int letter, struct options *out)
     switch (letter) {
     case 'F':
         return out->fat = true;
-    case 'f':
-        return out->force = true;
     case 'h':
         return out->help = true;
     case 'j':

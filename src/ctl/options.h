@@ -12,7 +12,6 @@ struct options {
     const char *socket; /* NULL: not said */
     bool json;
     bool fat;
-    bool force;
     bool no_save;
     bool help;
 };

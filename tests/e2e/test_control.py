@@ -622,14 +622,12 @@ def test_a_refusal_is_1_and_a_sentence(server, ctl):
     assert ctl("disconnect", "7", code=1).stderr == "blockhead-ctl: there is no session 7; it may have ended\n"
     assert "'a.img'" in ctl("create", "a.img", "1M", code=1).stderr
     assert "No such file" in ctl("reopen", "nosuch", code=1).stderr
-    for words in (["insert", "drive0", "a.img"], ["eject", "drive0"]):
-        assert "does not know" in ctl(*words, code=1).stderr
 
 
 @pytest.mark.parametrize("words", [
     ["frob"], ["status", "x"], ["sessions", "--fat"], ["disconnect"], ["disconnect", "x"], ["disconnect", "0"],
-    ["disconnect", "65536"], ["create", "n.img"], ["create", "n.img", "many"], ["create", "n.img", "0"], ["eject"],
-    ["insert", "a"], ["rollback", "a"], ["status", "--frob"], ["create", os.fsdecode(b"\xff.img"), "1M"],
+    ["disconnect", "65536"], ["create", "n.img"], ["create", "n.img", "many"], ["create", "n.img", "0"],
+    ["rollback", "a"], ["status", "--frob"], ["create", os.fsdecode(b"\xff.img"), "1M"],
     ["reopen", os.fsdecode(b"\xff")],
 ])
 def test_a_command_line_without_sense_is_64(server, ctl, words):
@@ -709,9 +707,6 @@ class FakeServer:
 
 
 @pytest.mark.parametrize("words, request_", [
-    (["insert", "drive0", "a.img"], {"do": "insert", "slot": "drive0", "image": "a.img"}),
-    (["eject", "drive0"], {"do": "eject", "slot": "drive0", "force": False}),
-    (["eject", "drive0", "--force"], {"do": "eject", "slot": "drive0", "force": True}),
     (["rollback", "a.img", "monday"], {"do": "rollback", "volume": "a.img", "checkpoint": "monday", "save": True}),
     (["rollback", "-n", "a.img", "2"], {"do": "rollback", "volume": "a.img", "checkpoint": "2", "save": False}),
     (["checkpoint", "a.img"], {"do": "checkpoint", "volume": "a.img"}),
