@@ -221,6 +221,8 @@ int run_cmp(const struct options *options, char *const operands[], int count)
     if (source_open(&command.source, operands[0], &command.interrupt) == 0)
         code = run(&command);
     source_end(&command.source);
+    if (code != EXIT_TROUBLE)
+        volume_leave(&command.volume);
     volume_end(&command.volume);
     return code;
 }

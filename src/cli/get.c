@@ -127,6 +127,8 @@ int run_get(const struct options *options, char *const operands[], int count)
     if (sink_open(&command.sink, operands[1], &command.interrupt) == 0)
         code = run(&command);
     sink_end(&command.sink);
+    if (code == EXIT_FINE)
+        volume_leave(&command.volume);
     volume_end(&command.volume);
     return code;
 }

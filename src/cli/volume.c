@@ -157,6 +157,12 @@ const char *volume_label(const struct volume *volume)
     return url->image[0] != '\0' ? url->image : url->host;
 }
 
+void volume_leave(struct volume *volume)
+{
+    if (volume->disk != NULL)
+        (void)bh_disk_close(volume->disk); /* it is done all the same */
+}
+
 void volume_end(struct volume *volume)
 {
     bh_disk_free(volume->disk);

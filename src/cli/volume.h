@@ -61,4 +61,8 @@ const char *volume_label(const struct volume *volume);
 /* Lets go of the disk, politely but without waiting. */
 void volume_end(struct volume *volume);
 
+/* Before that, if all went well: waits until the server has let go of it. A
+ * lost DISCON would keep others out for as long as a lease lasts. */
+void volume_leave(struct volume *volume);
+
 #endif
