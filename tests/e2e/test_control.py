@@ -693,8 +693,8 @@ class FakeServer:
     def run(self):
         connection, _ = self.listener.accept()
         with connection:
-            while not self.line.endswith(b"\n"):
-                self.line += connection.recv(65536)
+            while not self.line.endswith(b"\n") and (data := connection.recv(65536)):
+                self.line += data
             try:
                 connection.sendall(self.answer)
             except (BrokenPipeError, ConnectionResetError):

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Images with headers, and partitions: made by qemu-img, MAME's floptool and sfdisk, who know nothing of us."""
+import contextlib
 import json
 import os
 import shutil
 import struct
 import subprocess
+import time
 
 import pytest
 
@@ -310,6 +312,21 @@ def test_a_table_that_lies(serve, images, disk):
     server.wait_for_log("plain.img#1.*no partition table")
 
 
+def qemu_that_reads(path):
+    """A qemu-io that has the image open; the server may take a moment to let go of it."""
+    due = time.monotonic() + 10
+    while True:
+        qemu = subprocess.Popen(["qemu-io", "-f", "raw", str(path)], text=True, stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE)
+        with contextlib.suppress(BrokenPipeError):
+            qemu.stdin.write("read 0 512\n")
+            qemu.stdin.flush()
+        if any("read 512/512" in line for line in iter(qemu.stdout.readline, "")):
+            return qemu
+        qemu.communicate(timeout=10)
+        assert time.monotonic() < due, "qemu-io never got the image"
+
+
 @needs("qemu-io")
 @pytest.mark.parametrize("name", ["hd.img", "hd.img#1", "hd.img#6", "late"])
 def test_qemu_and_whoever_has_a_part_keep_each_other_out(serve, images, disk, name):
@@ -321,12 +338,7 @@ def test_qemu_and_whoever_has_a_part_keep_each_other_out(serve, images, disk, na
             session = peer.open(name, flags)
             assert subprocess.run(write, capture_output=True).returncode != 0
             assert session.discon() == OK
-    with server.peer() as peer, subprocess.Popen(["qemu-io", "-f", "raw", str(path)], text=True, stdin=subprocess.PIPE,
-                                                 stdout=subprocess.PIPE) as qemu:
-        qemu.stdin.write("read 0 512\n")
-        qemu.stdin.flush()
-        while "read 512/512" not in qemu.stdout.readline():
-            pass
+    with server.peer() as peer, qemu_that_reads(path) as qemu:
         for flags in (1, READ_ONLY | 1):
             assert error_of(peer.open, name, flags) == IN_USE
         server.wait_for_log(f"{name}.*process {qemu.pid} .qemu-io. has the file locked")
