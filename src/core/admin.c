@@ -31,12 +31,6 @@ bool bh_admin_next_session(const struct bh_server *server, uint64_t now,
     return true;
 }
 
-/* What the call has made possible elsewhere is done at its end. */
-static void settle(struct bh_server *server)
-{
-    bh_server_expire(server, server->now);
-}
-
 enum bh_admin_end bh_admin_disconnect(struct bh_server *server, uint64_t now,
                                       uint16_t id)
 {
@@ -46,27 +40,16 @@ enum bh_admin_end bh_admin_disconnect(struct bh_server *server, uint64_t now,
     if (entry->state != BH_ID_PROVEN)
         return BH_ADMIN_UNKNOWN;
     bh_session_end(server, &server->sessions[entry->slot], BH_END_ADMIN);
-    settle(server);
+    bh_settle(server);
     return entry->state == BH_ID_PROVEN ? BH_ADMIN_ENDING : BH_ADMIN_ENDED;
-}
-
-static bool same_medium(const struct bh_volume *volume,
-                        const struct bh_volume_facts *facts)
-{
-    return volume->facts.device == facts->device &&
-           volume->facts.inode == facts->inode;
 }
 
 void bh_admin_volume(const struct bh_server *server,
                      const struct bh_volume_facts *facts,
                      struct bh_admin_volume *out)
 {
-    const struct bh_volume *at = bh_volume_chain(server, facts);
-
     *out = (struct bh_admin_volume){0};
-    for (; at != NULL; at = at->chain) {
-        if (!same_medium(at, facts))
-            continue;
+    BH_MEDIUM_EACH (at, server, facts) {
         out->poisoned |= at->poisoned;
         if (strcmp(at->facts.name, facts->name) != 0)
             continue;
@@ -82,13 +65,11 @@ static bool is_meant(const struct bh_server *server,
                      const struct bh_volume *volume, const char *name,
                      const struct bh_volume_facts *facts)
 {
-    const struct bh_volume *at = bh_volume_chain(server, &volume->facts);
-
-    if (name == NULL || (facts != NULL && same_medium(volume, facts)))
+    if (name == NULL ||
+        (facts != NULL && bh_facts_same_medium(&volume->facts, facts)))
         return true;
-    for (; at != NULL; at = at->chain)
-        if (same_medium(at, &volume->facts) &&
-            strcmp(at->facts.name, name) == 0)
+    BH_MEDIUM_EACH (at, server, &volume->facts)
+        if (strcmp(at->facts.name, name) == 0)
             return true;
     return false;
 }
@@ -116,7 +97,7 @@ uint32_t bh_admin_reopen(struct bh_server *server, uint64_t now,
         reopen(server, volume);
         count++;
     }
-    settle(server);
+    bh_settle(server);
     return count;
 }
 

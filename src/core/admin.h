@@ -53,9 +53,10 @@ void bh_admin_volume(const struct bh_server *server,
                      const struct bh_volume_facts *facts,
                      struct bh_admin_volume *out);
 
-/* As bh_server_reopen(), for the medium alone that has a volume of this name,
- * and, unless that is NULL, the one that these facts are of. A name that is
- * NULL is for all. How many volumes that were. */
+/* Ends the sessions of poisoned volumes, so that they open anew: of the medium
+ * that has a volume of this name, and, unless that is NULL, of the one that
+ * these facts are of. A name that is NULL is for all. How many volumes that
+ * were. */
 uint32_t bh_admin_reopen(struct bh_server *server, uint64_t now,
                          const char *name, const struct bh_volume_facts *facts);
 

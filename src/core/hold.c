@@ -3,24 +3,12 @@
 
 #include "core/internal.h"
 
-static bool is_on(const struct bh_volume *volume,
-                  const struct bh_volume_facts *facts)
-{
-    return volume->facts.device == facts->device &&
-           volume->facts.inode == facts->inode;
-}
-
 /* What the core knows of the medium, and of its neighbours in the table. */
 static struct bh_volume_facts medium_of(const struct bh_hold *hold)
 {
     return (struct bh_volume_facts){.device = hold->device,
                                     .inode = hold->inode};
 }
-
-#define EACH_HELD(server, at, facts)                                           \
-    for (struct bh_volume *at = bh_volume_chain(server, facts); at != NULL;    \
-         at = at->chain)                                                       \
-        if (is_on(at, facts))
 
 bool bh_hold_covers(const struct bh_server *server,
                     const struct bh_volume_facts *facts, enum bh_hold_kind kind)
@@ -29,11 +17,6 @@ bool bh_hold_covers(const struct bh_server *server,
 
     return hold->kind == kind && hold->device == facts->device &&
            hold->inode == facts->inode;
-}
-
-static void settle(struct bh_server *server)
-{
-    bh_server_expire(server, server->now);
 }
 
 /* A CHECKPOINT on another volume of the medium would do the same. */
@@ -45,12 +28,11 @@ void bh_hold_begin(struct bh_server *server, uint64_t now,
     if (kind == BH_HOLD_CHANGES)
         server->checkpoint_count++;
     if (kind == BH_HOLD_ALL)
-        EACH_HELD(server, at, facts)
-        {
+        BH_MEDIUM_EACH (at, server, facts) {
             at->held = true;
             bh_volume_unsettle(server, at);
         }
-    settle(server);
+    bh_settle(server);
 }
 
 /* They have not begun, and are not to begin on what comes now. */
@@ -80,9 +62,9 @@ void bh_hold_end_sessions(struct bh_server *server, uint64_t now)
     const struct bh_volume_facts medium = medium_of(&server->hold);
 
     server->now = now;
-    EACH_HELD(server, at, &medium)
-    end_sessions(server, at);
-    settle(server);
+    BH_MEDIUM_EACH (at, server, &medium)
+        end_sessions(server, at);
+    bh_settle(server);
 }
 
 bool bh_hold_is_still(struct bh_server *server, uint64_t now)
@@ -91,11 +73,12 @@ bool bh_hold_is_still(struct bh_server *server, uint64_t now)
     bool all = server->hold.kind == BH_HOLD_ALL, still = true;
 
     server->now = now;
-    EACH_HELD(server, at, &medium)
-    bh_volume_unsettle(server, at);
-    settle(server);
-    EACH_HELD(server, at, &medium)
-    still &= all ? !at->attached && !at->service_runs : !bh_queue_changes(at);
+    BH_MEDIUM_EACH (at, server, &medium)
+        bh_volume_unsettle(server, at);
+    bh_settle(server);
+    BH_MEDIUM_EACH (at, server, &medium)
+        still &=
+            all ? !at->attached && !at->service_runs : !bh_queue_changes(at);
     return still;
 }
 
@@ -107,20 +90,19 @@ void bh_hold_over(struct bh_server *server, uint64_t now)
     if (server->hold.kind == BH_HOLD_CHANGES)
         server->checkpoint_count--;
     server->hold.kind = BH_HOLD_NONE;
-    EACH_HELD(server, at, &medium)
-    {
+    BH_MEDIUM_EACH (at, server, &medium) {
         at->held = false;
         bh_queue_wake(server, at);
         bh_volume_unsettle(server, at);
     }
-    settle(server);
+    bh_settle(server);
 }
 
 bool bh_hold_is_locked(const struct bh_server *server,
                        const struct bh_volume_facts *facts)
 {
-    EACH_HELD(server, at, facts)
-    if (at->attached && at->access >= BH_ACCESS_READER)
-        return true;
+    BH_MEDIUM_EACH (at, server, facts)
+        if (at->attached && at->access >= BH_ACCESS_READER)
+            return true;
     return false;
 }

@@ -82,6 +82,9 @@ struct bh_server {
     uint32_t event_first, event_count;
 };
 
+/* What a call has made possible elsewhere is done at its end. */
+void bh_settle(struct bh_server *server);
+
 /* One file each: what arrives is handed to these. */
 BH_COLD void bh_connect_received(struct bh_server *server,
                                  const struct bh_path *path,

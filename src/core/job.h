@@ -61,17 +61,22 @@ struct bh_volume_facts {
     char name[BH_VOLUME_NAME_LEN + 1];
 };
 
+static inline bool bh_facts_same_medium(const struct bh_volume_facts *a,
+                                        const struct bh_volume_facts *b)
+{
+    return a->device == b->device && a->inode == b->inode;
+}
+
 /* Whether two look-ups have found the same thing, described in the same way.
  * Its length may have changed, and its number. */
 static inline bool bh_facts_same(const struct bh_volume_facts *a,
                                  const struct bh_volume_facts *b)
 {
-    return a->device == b->device && a->inode == b->inode &&
-           a->first == b->first && a->size_limit == b->size_limit &&
-           a->grow_limit == b->grow_limit && a->idle_ms == b->idle_ms &&
-           a->mode == b->mode && a->takeover == b->takeover &&
-           a->sync == b->sync && a->exponent == b->exponent &&
-           a->roam == b->roam;
+    return bh_facts_same_medium(a, b) && a->first == b->first &&
+           a->size_limit == b->size_limit && a->grow_limit == b->grow_limit &&
+           a->idle_ms == b->idle_ms && a->mode == b->mode &&
+           a->takeover == b->takeover && a->sync == b->sync &&
+           a->exponent == b->exponent && a->roam == b->roam;
 }
 
 #define BH_JOB_FAILED 0xFFu

@@ -4,7 +4,8 @@
  * pending sessions, the numbers of their requests, closed ids, volumes with
  * their change counters. Leases and idle times start afresh.
  *
- * Each function stores what its argument is now. When it must be called:
+ * Each function stores what its argument is now. When it must be called,
+ * except for the last BH_UNKEPT_MAX READs of a session (core/window.h):
  *  1. before anything that follows from it leaves the server or begins;
  *  2. a volume before the session that has raised its counter;
  *  3. a session's numbers before the session, when it is proven;

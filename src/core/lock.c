@@ -18,7 +18,8 @@
 static bool conflict(const struct bh_volume *volume, uint8_t access,
                      const struct bh_session *holder)
 {
-    if (access == BH_ACCESS_LOOK || holder->access == BH_ACCESS_LOOK)
+    if (access == BH_ACCESS_LOOK || holder->access == BH_ACCESS_LOOK ||
+        !bh_volume_overlaps(holder->volume, volume))
         return false;
     if (volume == holder->volume && volume->facts.mode == BH_MODE_SHARED)
         return false;
@@ -64,16 +65,6 @@ static bool yields(const struct bh_server *server,
     return facts->idle_ms != 0 && silence_ms >= facts->idle_ms;
 }
 
-/* The volumes that share a byte with `volume`, itself among them: all are in
- * one hash bucket. */
-static struct bh_volume *next_overlapping(const struct bh_volume *volume,
-                                          struct bh_volume *at)
-{
-    while (at != NULL && !bh_volume_overlaps(at, volume))
-        at = at->chain;
-    return at;
-}
-
 static enum bh_verdict decide_on(const struct bh_server *server,
                                  const struct bh_volume *held,
                                  const struct bh_volume *volume, uint8_t access,
@@ -100,10 +91,8 @@ enum bh_verdict bh_lock_decide(const struct bh_server *server,
                                const struct bh_peer *peer)
 {
     enum bh_verdict verdict = BH_GRANTED;
-    struct bh_volume *held =
-        next_overlapping(volume, bh_volume_chain(server, &volume->facts));
 
-    for (; held != NULL; held = next_overlapping(volume, held->chain)) {
+    BH_MEDIUM_EACH (held, server, &volume->facts) {
         enum bh_verdict here = decide_on(server, held, volume, access, peer);
 
         if (here > verdict)
@@ -117,7 +106,8 @@ static bool displaced(const struct bh_session *holder,
                       const struct bh_volume *volume, uint8_t access,
                       uint8_t flags, const struct bh_peer *peer)
 {
-    bool own = bh_peer_same(&holder->peer, peer);
+    bool own = bh_peer_same(&holder->peer, peer) &&
+               bh_volume_overlaps(holder->volume, volume);
 
     return (own && ((holder->flags ^ flags) & BH_FLAG_LOOK) == 0) ||
            conflict(volume, access, holder);
@@ -127,10 +117,7 @@ bool bh_lock_displaces(const struct bh_server *server,
                        const struct bh_volume *volume, uint8_t access,
                        uint8_t flags, const struct bh_peer *peer)
 {
-    struct bh_volume *held =
-        next_overlapping(volume, bh_volume_chain(server, &volume->facts));
-
-    for (; held != NULL; held = next_overlapping(volume, held->chain))
+    BH_MEDIUM_EACH (held, server, &volume->facts)
         BH_LIST_EACH (link, &held->sessions)
             if (displaced(BH_OWNER(link, struct bh_session, of_volume), volume,
                           access, flags, peer))
@@ -141,10 +128,7 @@ bool bh_lock_displaces(const struct bh_server *server,
 void bh_lock_displace(struct bh_server *server, const struct bh_volume *volume,
                       uint8_t access, uint8_t flags, const struct bh_peer *peer)
 {
-    struct bh_volume *held =
-        next_overlapping(volume, bh_volume_chain(server, &volume->facts));
-
-    for (; held != NULL; held = next_overlapping(volume, held->chain)) {
+    BH_MEDIUM_EACH (held, server, &volume->facts) {
         BH_LIST_EACH (link, &held->sessions) {
             struct bh_session *holder =
                 BH_OWNER(link, struct bh_session, of_volume);

@@ -82,15 +82,12 @@ BH_COLD static bool medium_blocks(const struct bh_server *server,
                                   const struct bh_volume *volume,
                                   const struct bh_request *request)
 {
-    const struct bh_volume *at = bh_volume_chain(server, &volume->facts);
-
     if (!changes(request) && !is_checkpoint(request))
         return false;
     if (bh_hold_covers(server, &volume->facts, BH_HOLD_CHANGES))
         return true;
-    for (; at != NULL; at = at->chain)
-        if (at != volume && bh_volume_same_medium(at, volume) &&
-            rival_blocks(at, request))
+    BH_MEDIUM_EACH (at, server, &volume->facts)
+        if (at != volume && rival_blocks(at, request))
             return true;
     return false;
 }
@@ -186,10 +183,8 @@ void bh_queue_wake(struct bh_server *server, struct bh_volume *volume)
 BH_COLD static void wake_medium(struct bh_server *server,
                                 struct bh_volume *volume)
 {
-    struct bh_volume *at = bh_volume_chain(server, &volume->facts);
-
-    for (; at != NULL; at = at->chain)
-        if (at != volume && bh_volume_same_medium(at, volume))
+    BH_MEDIUM_EACH (at, server, &volume->facts)
+        if (at != volume)
             bh_queue_wake(server, at);
 }
 

@@ -130,7 +130,7 @@ BH_COLD static void settle_all(struct bh_server *server)
     }
 }
 
-static void settle(struct bh_server *server)
+void bh_settle(struct bh_server *server)
 {
     if (is_unsettled(server))
         settle_all(server);
@@ -197,7 +197,7 @@ struct bh_server *bh_server_init(void *memory,
     init_rings(server);
     fill_rings(server, t.buffers);
     bh_keep_restore(server);
-    settle(server);
+    bh_settle(server);
     return server;
 }
 
@@ -365,7 +365,7 @@ void bh_server_receive(struct bh_server *server, uint64_t now,
         server->counters.ignored++;
         break;
     }
-    settle(server);
+    bh_settle(server);
 }
 
 void bh_server_finish(struct bh_server *server, uint64_t now,
@@ -376,7 +376,7 @@ void bh_server_finish(struct bh_server *server, uint64_t now,
     server->jobs_out--;
     if (job == &server->doubt.job) {
         bh_doubt_examined(server, status);
-        settle(server);
+        bh_settle(server);
         return;
     }
     if (bh_job_is_request(job))
@@ -386,14 +386,14 @@ void bh_server_finish(struct bh_server *server, uint64_t now,
                              status);
     else
         bh_volume_served(server, job, status);
-    settle(server);
+    bh_settle(server);
 }
 
 void bh_server_expire(struct bh_server *server, uint64_t now)
 {
     server->now = now;
     bh_volumes_expire(server);
-    settle(server);
+    bh_settle(server);
 }
 
 /*
@@ -465,21 +465,6 @@ bool bh_server_poisoned(const struct bh_server *server)
     return false;
 }
 
-void bh_server_reopen(struct bh_server *server, uint64_t now)
-{
-    server->now = now;
-    for (uint32_t i = 0; i < server->volumes_used; i++) {
-        struct bh_volume *volume = &server->volumes[i];
-
-        if (!volume->poisoned)
-            continue;
-        bh_volume_reopen(server, volume);
-        end_sessions(server, volume);
-        bh_volume_unsettle(server, volume);
-    }
-    settle(server);
-}
-
 void bh_server_stop(struct bh_server *server, uint64_t now)
 {
     server->now = now;
@@ -490,7 +475,7 @@ void bh_server_stop(struct bh_server *server, uint64_t now)
             BH_ERR_SESSION);
     for (uint32_t i = 0; i < server->volumes_used; i++)
         end_sessions(server, &server->volumes[i]);
-    settle(server);
+    bh_settle(server);
 }
 
 bool bh_left_to_next(const struct bh_server *server)
@@ -508,13 +493,11 @@ bool bh_server_in_use(const struct bh_server *server, uint64_t device,
                       uint64_t inode)
 {
     struct bh_volume_facts facts = {.device = device, .inode = inode};
-    const struct bh_volume *volume = bh_volume_chain(server, &facts);
 
-    for (; volume != NULL; volume = volume->chain)
-        if (volume->facts.device == device && volume->facts.inode == inode &&
-            volume->holders[BH_ACCESS_READER] +
-                    volume->holders[BH_ACCESS_WRITER] >
-                0)
+    BH_MEDIUM_EACH (volume, server, &facts)
+        if (volume->holders[BH_ACCESS_READER] +
+                volume->holders[BH_ACCESS_WRITER] >
+            0)
             return true;
     return false;
 }

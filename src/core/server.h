@@ -107,9 +107,6 @@ void bh_server_expire(struct bh_server *server, uint64_t now);
 /* Whether a volume failed to become stable and was not reopened since. */
 bool bh_server_poisoned(const struct bh_server *server);
 
-/* Ends the sessions of poisoned volumes, so that they open anew. */
-void bh_server_reopen(struct bh_server *server, uint64_t now);
-
 /* Nothing more is accepted; what runs is finished. Sessions end if no table
  * keeps them for the next server. The server is idle when all is synced and
  * detached. */

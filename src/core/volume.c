@@ -26,21 +26,29 @@ static struct bh_volume **bucket_of(const struct bh_server *server,
     return &server->volume_buckets[hash & (server->volume_bucket_count - 1)];
 }
 
-struct bh_volume *bh_volume_chain(const struct bh_server *server,
-                                  const struct bh_volume_facts *facts)
+/* The first one in a chain, which several media may share. */
+static struct bh_volume *on_medium(struct bh_volume *at,
+                                   const struct bh_volume_facts *facts)
 {
-    return *bucket_of(server, facts);
+    while (at != NULL && !bh_facts_same_medium(&at->facts, facts))
+        at = at->chain;
+    return at;
 }
 
-static bool same_medium(const struct bh_volume_facts *a,
-                        const struct bh_volume_facts *b)
+struct bh_volume *bh_volume_first_on(const struct bh_server *server,
+                                     const struct bh_volume_facts *facts)
 {
-    return a->device == b->device && a->inode == b->inode;
+    return on_medium(*bucket_of(server, facts), facts);
+}
+
+struct bh_volume *bh_volume_next_on(const struct bh_volume *volume)
+{
+    return on_medium(volume->chain, &volume->facts);
 }
 
 bool bh_volume_same_medium(const struct bh_volume *a, const struct bh_volume *b)
 {
-    return same_medium(&a->facts, &b->facts);
+    return bh_facts_same_medium(&a->facts, &b->facts);
 }
 
 bool bh_volume_overlaps(const struct bh_volume *a, const struct bh_volume *b)
@@ -51,7 +59,7 @@ bool bh_volume_overlaps(const struct bh_volume *a, const struct bh_volume *b)
     uint64_t y_len =
         y->byte_count > y->grow_limit ? y->byte_count : y->grow_limit;
 
-    if (!same_medium(x, y))
+    if (!bh_facts_same_medium(x, y))
         return false;
     if (x->first == y->first) /* also if one of them is empty as yet */
         return true;
@@ -123,10 +131,8 @@ void bh_volume_init(struct bh_server *server, struct bh_volume *volume,
 static bool medium_is_poisoned(const struct bh_server *server,
                                const struct bh_volume_facts *facts)
 {
-    const struct bh_volume *at = bh_volume_chain(server, facts);
-
-    for (; at != NULL; at = at->chain)
-        if (at->poisoned && same_medium(&at->facts, facts))
+    BH_MEDIUM_EACH (at, server, facts)
+        if (at->poisoned)
             return true;
     return false;
 }
@@ -153,10 +159,10 @@ static struct bh_volume *add(struct bh_server *server,
 struct bh_volume *bh_volume_find(struct bh_server *server,
                                  const struct bh_volume_facts *facts)
 {
-    struct bh_volume *volume = bh_volume_chain(server, facts);
+    struct bh_volume *volume = bh_volume_first_on(server, facts);
 
     while (volume != NULL && !same_volume(&volume->facts, facts))
-        volume = volume->chain;
+        volume = bh_volume_next_on(volume);
     if (volume == NULL)
         return add(server, facts);
     if (!volume->attached && !volume->service_runs)
@@ -189,11 +195,8 @@ static uint8_t access_needed(const struct bh_volume *volume)
 static bool is_named(const struct bh_server *server,
                      const struct bh_volume *volume)
 {
-    const struct bh_volume *at = bh_volume_chain(server, &volume->facts);
-
-    for (; at != NULL; at = at->chain)
-        if (same_medium(&at->facts, &volume->facts) &&
-            access_needed(at) != BH_ACCESS_NONE)
+    BH_MEDIUM_EACH (at, server, &volume->facts)
+        if (access_needed(at) != BH_ACCESS_NONE)
             return true;
     return false;
 }
@@ -253,9 +256,7 @@ static uint8_t access_taken(const struct bh_volume *volume)
 static bool rival_lets_go(const struct bh_server *server,
                           const struct bh_volume *volume)
 {
-    const struct bh_volume *at = bh_volume_chain(server, &volume->facts);
-
-    for (; at != NULL; at = at->chain)
+    BH_MEDIUM_EACH (at, server, &volume->facts)
         if (at != volume && bh_volume_overlaps(at, volume) &&
             access_taken(at) > access_needed(at))
             return true;
@@ -369,11 +370,7 @@ static void attach_failed(struct bh_server *server, struct bh_volume *volume,
 /* The kernel tells of a lost write once, whatever name the next sync has. */
 void bh_volume_poison(struct bh_server *server, const struct bh_volume *volume)
 {
-    struct bh_volume *at = bh_volume_chain(server, &volume->facts);
-
-    for (; at != NULL; at = at->chain) {
-        if (!same_medium(&at->facts, &volume->facts))
-            continue;
+    BH_MEDIUM_EACH (at, server, &volume->facts) {
         at->poisoned = true;
         bh_list_remove(&at->idle); /* not to be forgotten */
         bh_keep_volume(server, at);
@@ -384,10 +381,8 @@ void bh_volume_poison(struct bh_server *server, const struct bh_volume *volume)
 static void nothing_overdue(struct bh_server *server,
                             const struct bh_volume *volume)
 {
-    struct bh_volume *at = bh_volume_chain(server, &volume->facts);
-
-    for (; at != NULL; at = at->chain) {
-        if (!at->overdue || !same_medium(&at->facts, &volume->facts))
+    BH_MEDIUM_EACH (at, server, &volume->facts) {
+        if (!at->overdue)
             continue;
         at->overdue = false;
         bh_keep_volume(server, at);
@@ -417,18 +412,13 @@ static void synced(struct bh_server *server, struct bh_volume *volume,
 static void unsettle_medium(struct bh_server *server,
                             const struct bh_volume *volume)
 {
-    struct bh_volume *at = bh_volume_chain(server, &volume->facts);
-
-    for (; at != NULL; at = at->chain)
-        if (same_medium(&at->facts, &volume->facts))
-            bh_volume_unsettle(server, at);
+    BH_MEDIUM_EACH (at, server, &volume->facts)
+        bh_volume_unsettle(server, at);
 }
 
 void bh_volume_changes(struct bh_server *server, struct bh_volume *volume)
 {
-    struct bh_volume *at = bh_volume_chain(server, &volume->facts);
-
-    for (; at != NULL; at = at->chain) {
+    BH_MEDIUM_EACH (at, server, &volume->facts) {
         if (!bh_volume_overlaps(at, volume))
             continue;
         at->change_counter++;

@@ -86,9 +86,14 @@ void bh_volume_init(struct bh_server *server, struct bh_volume *volume,
 /* Whether it is made in memory for each of its sessions. */
 bool bh_volume_is_virtual(const struct bh_volume *volume);
 
-/* The first of the volumes on this medium and its bucket's neighbours. */
-struct bh_volume *bh_volume_chain(const struct bh_server *server,
-                                  const struct bh_volume_facts *facts);
+/* The volumes on the medium of these facts. */
+struct bh_volume *bh_volume_first_on(const struct bh_server *server,
+                                     const struct bh_volume_facts *facts);
+struct bh_volume *bh_volume_next_on(const struct bh_volume *volume);
+
+#define BH_MEDIUM_EACH(at, server, facts)                                      \
+    for (struct bh_volume *at = bh_volume_first_on(server, facts); at != NULL; \
+         at = bh_volume_next_on(at))
 
 bool bh_volume_same_medium(const struct bh_volume *a,
                            const struct bh_volume *b);

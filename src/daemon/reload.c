@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A configuration that is read again, and what of it is not there. */
+#include "core/admin.h"
 #include "daemon/clock.h"
 #include "daemon/internal.h"
 
@@ -78,7 +79,7 @@ void bh_reload_begin(uv_signal_t *uv, int number)
         return;
     }
     driver->now = bh_clock_ms();
-    bh_server_reopen(driver->server, driver->now);
+    bh_admin_reopen(driver->server, driver->now, NULL, NULL);
     bh_driver_pump(driver);
     reloading->config = driver->reload(driver->context, reloading->problem);
     if (reloading->config == NULL) {

@@ -80,7 +80,7 @@ BUGS = [
     ("silence-ignored", "lock.c", "                                  : BH_SILENCE_MS);", "                                  : 0u);"),
     ("readers-beside-writers", "lock.c", "    return access == BH_ACCESS_WRITER || holder->access == BH_ACCESS_WRITER;",
      "    return access == BH_ACCESS_WRITER && holder->access == BH_ACCESS_WRITER;"),
-    ("lock-by-name", "lock.c", "    while (at != NULL && !bh_volume_overlaps(at, volume))", "    while (at != NULL && at != volume)"),
+    ("lock-by-name", "lock.c", "        !bh_volume_overlaps(holder->volume, volume))", "        holder->volume != volume)"),
     ("lock-moves-early", "lock.c", "            verdict = BH_WAIT;", "            verdict = BH_GRANTED;"),
     ("own-session-stays", "lock.c", "    return (own && ((holder->flags ^ flags) & BH_FLAG_LOOK) == 0) ||\n", "    return (own && false && ((holder->flags ^ flags) & BH_FLAG_LOOK) == 0) ||\n"),
     ("connect-displaces", "connect.c", "    pending = bh_pending_new(server, peer);\n",

@@ -3,6 +3,7 @@
 
 #include "world.h"
 
+#include "core/admin.h"
 #include "core/internal.h"
 #include "wire/bytes.h"
 #include "wire/identify.h"
@@ -878,6 +879,6 @@ void node_reopen(struct world *world)
     if (!world->node.up)
         return;
     world->node.connecting = false;
-    bh_server_reopen(world->node.server, world->now_ms);
+    bh_admin_reopen(world->node.server, world->now_ms, NULL, NULL);
     node_pump(world);
 }

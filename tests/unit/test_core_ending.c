@@ -3,6 +3,7 @@
  * administrator reopened their volume. */
 #include "fixture.h"
 
+#include "core/admin.h"
 #include "core/internal.h"
 #include "wire/packet.h"
 
@@ -78,14 +79,14 @@ static void a_kill_while_a_volume_is_reopened_hides_no_loss(void **state)
     uint16_t id = poisoned_with_a_write(fx, disk);
 
     lose(fx, disk);
-    bh_server_reopen(fx->server, fx->now);
+    bh_admin_reopen(fx->server, fx->now, NULL, NULL);
     fx_pump(fx);
     disk->holds[BH_JOB_WRITE] = false;
     fx_kill(fx); /* the WRITE is still under way, and so is the session */
     fx_strict_send(fx, fx_host(fx, 1), id, 4, BH_OP_FLUSH, 0, NULL, 0);
     assert_int_equal(fx_strict_answer(fx, fx_host(fx, 1), id, 4),
                      BH_ERR_STORAGE);
-    bh_server_reopen(fx->server, fx->now);
+    bh_admin_reopen(fx->server, fx->now, NULL, NULL);
     fx_pump(fx);
     fx_kill(fx);
     assert_false(bh_server_poisoned(fx->server));
@@ -100,7 +101,7 @@ static void a_flush_from_before_a_reopening_is_no_ok(void **state)
 
     fx_strict_send(fx, fx_host(fx, 1), id, 4, BH_OP_FLUSH, 0, NULL, 0);
     lose(fx, disk);
-    bh_server_reopen(fx->server, fx->now);
+    bh_admin_reopen(fx->server, fx->now, NULL, NULL);
     fx_release_all(fx);
     assert_int_equal(fx_strict_answer(fx, fx_host(fx, 1), id, 4),
                      BH_ERR_STORAGE);
@@ -117,7 +118,7 @@ static void a_disconnect_from_before_a_reopening_is_no_ok(void **state)
 
     send_discon(fx, 1, id, 4);
     lose(fx, disk);
-    bh_server_reopen(fx->server, fx->now);
+    bh_admin_reopen(fx->server, fx->now, NULL, NULL);
     fx_release_all(fx);
     assert_int_equal(fx_strict_answer(fx, fx_host(fx, 1), id, 4),
                      BH_ERR_STORAGE);

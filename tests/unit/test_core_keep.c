@@ -2,6 +2,7 @@
 /* What a killed server leaves to the next one. */
 #include "fixture.h"
 
+#include "core/admin.h"
 #include "core/internal.h"
 #include "wire/packet.h"
 
@@ -246,7 +247,7 @@ static void a_poisoned_volume_stays_so(void **state)
     disk->fails[BH_JOB_SYNC] = BH_OK;
     fx_kill(fx);
     assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 1), BH_ERR_STORAGE);
-    bh_server_reopen(fx->server, fx->now);
+    bh_admin_reopen(fx->server, fx->now, NULL, NULL);
     fx_pump(fx);
     fx_kill(fx);
     assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 1), BH_ERR_SESSION);
@@ -272,7 +273,7 @@ static void a_sync_that_failed_just_before_the_kill_is_known(void **state)
     fx_kill(fx);
     assert_int_equal(fx_read(fx, fx_host(fx, 1), id, 1), BH_ERR_STORAGE);
     assert_int_equal(fx_read(fx, fx_host(fx, 2), other, 1), BH_ERR_STORAGE);
-    bh_server_reopen(fx->server, fx->now);
+    bh_admin_reopen(fx->server, fx->now, NULL, NULL);
     fx_pump(fx);
     fx_kill(fx);
     fx_open(fx, fx_host(fx, 1), FX_PLAIN, "d");
@@ -290,7 +291,7 @@ static void every_name_of_a_poisoned_medium_is_poisoned(void **state)
     assert_int_equal(fx_discon(fx, fx_host(fx, 1), id), BH_ERR_STORAGE);
     id = fx_pend(fx, fx_host(fx, 2), FX_PLAIN, "t");
     assert_int_equal(fx_read(fx, fx_host(fx, 2), id, 0), BH_ERR_STORAGE);
-    bh_server_reopen(fx->server, fx->now);
+    bh_admin_reopen(fx->server, fx->now, NULL, NULL);
     fx_pump(fx);
     fx_open(fx, fx_host(fx, 2), FX_PLAIN, "t");
 }

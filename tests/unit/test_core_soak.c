@@ -11,6 +11,7 @@
  */
 #include "fixture.h"
 
+#include "core/admin.h"
 #include "core/internal.h"
 #include "wire/bytes.h"
 
@@ -358,7 +359,7 @@ static void step(struct soak *soak)
         break;
     case 10:
         if (one_in(soak, 200))
-            bh_server_reopen(fx->server, fx->now);
+            bh_admin_reopen(fx->server, fx->now, NULL, NULL);
         break;
     case 11: /* a kill, or the administrator describes a volume anew */
         if (one_in(soak, 200))

@@ -2,6 +2,8 @@
 /* Volumes: order of requests, stability, attachment, change counters. */
 #include "fixture.h"
 
+#include "core/admin.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -406,7 +408,7 @@ static void a_failed_sync_poisons_until_the_administrator_reopens(void **state)
     assert_int_equal(fx_read(fx, client(), again, 1), BH_ERR_STORAGE);
 
     attaches = disk->count[BH_JOB_ATTACH];
-    bh_server_reopen(fx->server, fx->now);
+    bh_admin_reopen(fx->server, fx->now, NULL, NULL);
     fx_pump(fx);
     assert_int_equal(fx_read(fx, client(), again, 1), BH_ERR_SESSION);
     again = fx_open(fx, client(), FX_PLAIN, "d");
@@ -421,7 +423,7 @@ static void reopen_leaves_healthy_volumes_alone(void **state)
     struct fx_disk *disk = fx_disk(fx, "d", 8 * FX_SECTOR);
     uint16_t id = fx_open(fx, client(), FX_PLAIN, "d");
 
-    bh_server_reopen(fx->server, fx->now);
+    bh_admin_reopen(fx->server, fx->now, NULL, NULL);
     fx_pump(fx);
     assert_int_equal(fx_read(fx, client(), id, 1), BH_OK);
     assert_int_equal(disk->count[BH_JOB_ATTACH], 1);
@@ -482,7 +484,7 @@ static void reopen_does_not_turn_a_lost_write_into_ok(void **state)
     fx_release(fx, BH_JOB_SYNC);
     assert_int_equal(fx_answer(fx, client()), FX_NONE);
     disk->fails[BH_JOB_SYNC] = BH_OK;
-    bh_server_reopen(fx->server, fx->now);
+    bh_admin_reopen(fx->server, fx->now, NULL, NULL);
     fx_release_all(fx);
     assert_int_not_equal(fx_answer(fx, client()), BH_OK);
 }
