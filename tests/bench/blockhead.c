@@ -162,7 +162,7 @@ static void take(struct load *load, struct lane *lane, const uint8_t *reply,
     session = session_of(load, lane, reply);
     slot = session != NULL ? slot_of(load, session, reply) : NULL;
     if (slot == NULL) {
-        if (load->retransmissions == 0)
+        if (!load->has_lost)
             load_stray(load, "a reply that nobody asked for");
         return;
     }

@@ -185,6 +185,7 @@ static void send_again(struct load *load, struct lane *lane,
             load->now_ns + load->options->timeout_ms * 1000000ull;
     slot->due_ns = load->now_ns + load->options->timeout_ms * 1000000ull;
     load->retransmissions++;
+    load->has_lost = true;
     load->protocol->put(load, lane, session, number);
 }
 

@@ -57,7 +57,8 @@ struct load {
     unsigned ring; /* slots of a session, a power of two */
     uint64_t sectors, next_lsn, random;
     uint64_t now_ns, look_ns;
-    bool stopped; /* no new requests, and nothing counts but errors */
+    bool stopped;  /* no new requests, and nothing counts but errors */
+    bool has_lost; /* it has retransmitted, be it while it warmed up */
 
     uint64_t begin_ns;
     uint64_t operations, retransmissions, errors;
