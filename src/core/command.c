@@ -52,7 +52,7 @@ void bh_command_finish(struct bh_server *server, struct bh_request *request,
     bh_request_reply_status(server, request, status);
 }
 
-static uint8_t check(const struct bh_request *request)
+static uint8_t check(struct bh_server *server, const struct bh_request *request)
 {
     const struct bh_session *session = request->session;
     const struct bh_volume *volume = session->volume;
@@ -60,8 +60,8 @@ static uint8_t check(const struct bh_request *request)
     uint64_t end = row->flags & BH_OP_GROWS ? bh_write_limit(volume)
                                             : volume->facts.byte_count;
 
-    if (session->state == BH_SESSION_ENDING && session->closing == NULL)
-        return BH_ERR_SESSION;
+    if (session->refuse != BH_OK)
+        return bh_session_refusal(server, request);
     if (volume->poisoned && row->code != BH_OP_IDENTIFY)
         return BH_ERR_STORAGE;
     if (row->flags & BH_OP_CHANGES && session->access != BH_ACCESS_WRITER)
@@ -74,56 +74,92 @@ static uint8_t check(const struct bh_request *request)
     return BH_OK;
 }
 
-/* What the number of a strict request that was parked is by now: SEEN if it was
- * a WRITE in doubt and was examined while this retransmission was parked; OLD
- * if its client has had the answer to another one since, and has gone on. */
-static enum bh_number number_by_now(const struct bh_request *request,
-                                    uint8_t *status)
+/* Whether it waits for the volume: not if its answer is no matter of what is in
+ * the slot. */
+BH_SLOW static bool waits(const struct bh_request *request)
 {
-    if (request->state != BH_REQUEST_PARKED || !request->strict ||
-        request->again)
-        return BH_NUMBER_NEW;
-    return bh_window_check(request->session->window, request->number, status);
+    const struct bh_session *session = request->session;
+
+    if (request->discon || session->refuse == BH_ERR_NO_MEDIUM)
+        return !session->volume->facts.empty;
+    return session->refuse != BH_ERR_CHANGED ||
+           (session->told && request->row->code == BH_OP_IDENTIFY);
+}
+
+static bool is_parked(struct bh_request *request)
+{
+    struct bh_volume *volume = request->session->volume;
+
+    if (bh_volume_open_for(volume, request->session->access) || !waits(request))
+        return false;
+    request->state = BH_REQUEST_PARKED;
+    bh_list_append(&volume->parked, &request->link);
+    return true;
 }
 
 void bh_command_admit(struct bh_server *server, struct bh_request *request)
 {
-    const struct bh_session *session = request->session;
-    struct bh_volume *volume = session->volume;
-    enum bh_number number;
     uint8_t status;
 
-    if (!bh_volume_open_for(volume, session->access)) {
-        request->state = BH_REQUEST_PARKED;
-        bh_list_append(&volume->parked, &request->link);
+    if (is_parked(request))
         return;
-    }
-    if (request->discon) {
-        bh_volume_commit(server, volume, request);
-        return;
-    }
-    if (session->state == BH_SESSION_ENDING && bh_left_to_next(server) &&
-        session->reason == BH_END_STOPPED) {
-        bh_session_request_dropped(server, request);
-        return;
-    }
-    number = number_by_now(request, &status);
-    if (number == BH_NUMBER_OLD) {
-        bh_session_request_dropped(server, request);
-        return;
-    }
-    if (number == BH_NUMBER_SEEN) {
-        request->again = true; /* it is not recorded twice */
-        if (status != BH_OK || !(request->row->flags & BH_OP_DATA)) {
-            bh_command_finish(server, request, status);
-            return;
-        }
-    }
-    status = check(request);
+    status = check(server, request);
     if (status != BH_OK)
         bh_command_finish(server, request, status);
     else
         handlers[request->command.opcode](server, request);
+}
+
+/* What the number of a strict request is by now: SEEN if it was a WRITE in
+ * doubt and was examined while this retransmission was parked; OLD if its
+ * client has had the answer to another one since, and has gone on. */
+static enum bh_number number_by_now(const struct bh_request *request,
+                                    uint8_t *status)
+{
+    if (!request->strict || request->again)
+        return BH_NUMBER_NEW;
+    return bh_window_check(request->session->window, request->number, status);
+}
+
+static bool is_left(const struct bh_server *server,
+                    const struct bh_session *session)
+{
+    return session->state == BH_SESSION_ENDING &&
+           session->reason == BH_END_STOPPED && bh_left_to_next(server);
+}
+
+static void resume(struct bh_server *server, struct bh_request *request)
+{
+    uint8_t status;
+
+    switch (number_by_now(request, &status)) {
+    case BH_NUMBER_OLD:
+        bh_session_request_dropped(server, request);
+        return;
+    case BH_NUMBER_SEEN:
+        request->again = true; /* it is not recorded twice */
+        if (status == BH_OK && request->row->flags & BH_OP_DATA)
+            break;
+        bh_command_finish(server, request, status);
+        return;
+    default:
+        break;
+    }
+    bh_command_admit(server, request);
+}
+
+void bh_command_resume(struct bh_server *server, struct bh_request *request)
+{
+    struct bh_session *session = request->session;
+
+    if (is_parked(request))
+        return;
+    if (request->discon)
+        bh_volume_commit(server, session->volume, request);
+    else if (is_left(server, session))
+        bh_session_request_dropped(server, request);
+    else
+        resume(server, request);
 }
 
 /* The sectors of a READ are there: what the volume does not have of the last

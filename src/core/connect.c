@@ -83,13 +83,19 @@ static void start_lookup(struct bh_server *server, const struct bh_path *path,
     lookup->seq = connect->seq;
     lookup->flags = connect->flags;
     bh_text_copy(lookup->name, sizeof lookup->name, connect->name);
-    memset(&lookup->facts, 0, sizeof lookup->facts);
     lookup->job.kind = BH_JOB_LOOKUP;
     lookup->job.name = lookup->name;
     lookup->job.route = lookup->path.route;
     lookup->job.len = BH_COMMAND_HEADER_LEN +
                       BH_SECTOR_LEN(connect->flags & BH_FLAG_SECTOR_MASK);
     lookup->job.facts = &lookup->facts;
+    bh_connect_look_up(server, lookup);
+}
+
+void bh_connect_look_up(struct bh_server *server, struct bh_lookup *lookup)
+{
+    lookup->swaps = server->swap.count;
+    memset(&lookup->facts, 0, sizeof lookup->facts);
     bh_job_post(server, &lookup->job);
 }
 
@@ -124,38 +130,11 @@ void bh_connect_received(struct bh_server *server, const struct bh_path *path,
         start_lookup(server, path, &connect, hash);
 }
 
-/* What the flags and the volume's mode come to; false: they do not go
- * together, which is error 7. */
-static bool access_of(uint8_t flags, uint8_t mode, uint8_t *access)
-{
-    switch (flags & BH_FLAG_LOOK) {
-    case BH_FLAG_LOOK:
-        *access = BH_ACCESS_LOOK;
-        return true;
-    case BH_FLAG_READ_ONLY:
-        *access = BH_ACCESS_READER;
-        return true;
-    case BH_FLAG_SHARED:
-        if (mode != BH_MODE_SHARED)
-            return false;
-        break;
-    default:
-        break;
-    }
-    *access = mode == BH_MODE_READ_ONLY ? BH_ACCESS_READER : BH_ACCESS_WRITER;
-    return true;
-}
-
-/* Whether sessions of this sector size can be had. */
+/* Whether its datagrams can be had. */
 static bool sector_fits(const struct bh_lookup *lookup)
 {
-    uint8_t exponent = lookup->flags & BH_FLAG_SECTOR_MASK;
-    const struct bh_volume_facts *facts = &lookup->facts;
-
-    if (facts->exponent != BH_ANY_EXPONENT && facts->exponent != exponent)
-        return false;
-    return exponent <= BH_SECTOR_EXPONENT_MTU ||
-           facts->datagram_len >= lookup->job.len;
+    return (lookup->flags & BH_FLAG_SECTOR_MASK) <= BH_SECTOR_EXPONENT_MTU ||
+           lookup->facts.datagram_len >= lookup->job.len;
 }
 
 /* Decides on a CONNECT whose volume is known; on BH_OK `*id` is pending. */
@@ -167,7 +146,7 @@ static uint8_t decide(struct bh_server *server, const struct bh_lookup *lookup,
     struct bh_pending *pending;
     uint8_t access;
 
-    if (!access_of(lookup->flags, lookup->facts.mode, &access) ||
+    if (!bh_lock_access(lookup->flags, &lookup->facts, &access) ||
         !sector_fits(lookup))
         return BH_ERR_FLAGS;
     volume = bh_volume_find(server, &lookup->facts);
@@ -198,6 +177,8 @@ void bh_connect_looked_up(struct bh_server *server, struct bh_lookup *lookup,
 {
     uint16_t id = 0;
 
+    if (status == BH_OK && !bh_slot_knows(server, lookup))
+        return;
     if (!server->stopping) {
         if (status == BH_OK)
             status = decide(server, lookup, &id);

@@ -20,6 +20,7 @@ enum bh_event_kind {
                                  BH_EVENT_NO_LSN */
     BH_EVENT_ATTACH_FAILED,   /* volume, status */
     BH_EVENT_SYNC_FAILED,     /* volume: poisoned from now on */
+    BH_EVENT_MEDIUM_CHANGED,  /* volume: a slot. detail: 1, it is empty */
     BH_EVENT_OVERLOADED,      /* no request slot for a datagram */
     BH_EVENT_COUNT
 };
@@ -32,7 +33,8 @@ enum bh_end_reason {
     BH_END_STORAGE,   /* the volume could not be attached */
     BH_END_LOST,      /* a client that counts has lost count */
     BH_END_STOPPED,   /* the server stops, or its volume was reopened */
-    BH_END_ADMIN      /* the administrator ended this one */
+    BH_END_ADMIN,     /* the administrator ended this one */
+    BH_END_MEDIUM     /* its medium was changed */
 };
 
 #define BH_EVENT_NAME_LEN 64u

@@ -29,41 +29,55 @@ void bh_hold_begin(struct bh_server *server, uint64_t now,
         server->checkpoint_count++;
     if (kind == BH_HOLD_ALL)
         BH_MEDIUM_EACH (at, server, facts) {
-            at->held = true;
+            at->held |= BH_HELD_BY_ADMIN;
             bh_volume_unsettle(server, at);
         }
     bh_settle(server);
 }
 
 /* They have not begun, and are not to begin on what comes now. */
-static void drop_parked(struct bh_server *server, struct bh_volume *volume)
+static void refuse_parked(struct bh_server *server, struct bh_volume *volume)
 {
-    while (!bh_list_empty(&volume->parked))
-        bh_command_finish(
-            server,
-            BH_OWNER(bh_list_take(&volume->parked), struct bh_request, link),
-            BH_ERR_SESSION);
+    struct bh_link parked;
+
+    bh_list_init(&parked);
+    bh_list_move_all(&parked, &volume->parked);
+    while (!bh_list_empty(&parked)) {
+        struct bh_request *request =
+            BH_OWNER(bh_list_take(&parked), struct bh_request, link);
+
+        if (request->session->refuse == BH_ERR_CHANGED)
+            bh_command_resume(server, request);
+        else
+            bh_command_finish(server, request, BH_ERR_SESSION);
+    }
 }
 
-static void end_sessions(struct bh_server *server, struct bh_volume *volume)
+static void change(struct bh_server *server, struct bh_volume *volume)
 {
-    BH_LIST_EACH (link, &volume->sessions)
-        bh_session_end(server, BH_OWNER(link, struct bh_session, of_volume),
-                       BH_END_ADMIN);
-    drop_parked(server, volume);
     volume->change_counter++;
     volume->version = 0; /* it is changed on purpose */
     bh_keep_volume(server, volume);
+    BH_LIST_EACH (link, &volume->sessions) {
+        struct bh_session *session =
+            BH_OWNER(link, struct bh_session, of_volume);
+
+        if (session->window != NULL && session->state == BH_SESSION_PROVEN)
+            bh_session_move(server, session, volume, session->access);
+        else
+            bh_session_end(server, session, BH_END_ADMIN);
+    }
+    refuse_parked(server, volume);
     bh_volume_unsettle(server, volume);
 }
 
-void bh_hold_end_sessions(struct bh_server *server, uint64_t now)
+void bh_hold_change_medium(struct bh_server *server, uint64_t now)
 {
     const struct bh_volume_facts medium = medium_of(&server->hold);
 
     server->now = now;
     BH_MEDIUM_EACH (at, server, &medium)
-        end_sessions(server, at);
+        change(server, at);
     bh_settle(server);
 }
 
@@ -91,7 +105,7 @@ void bh_hold_over(struct bh_server *server, uint64_t now)
         server->checkpoint_count--;
     server->hold.kind = BH_HOLD_NONE;
     BH_MEDIUM_EACH (at, server, &medium) {
-        at->held = false;
+        at->held &= (uint8_t)~BH_HELD_BY_ADMIN;
         bh_queue_wake(server, at);
         bh_volume_unsettle(server, at);
     }

@@ -32,11 +32,11 @@ struct bh_hold {
 void bh_hold_begin(struct bh_server *server, uint64_t now,
                    const struct bh_volume_facts *facts, enum bh_hold_kind kind);
 
-/* The held medium is to have other bytes: its sessions end, as by an
- * administrator, and its change counters move, so that no client takes what it
- * will see for what it has left. Nothing that they have asked for is begun when
- * the hold is over. */
-void bh_hold_end_sessions(struct bh_server *server, uint64_t now);
+/* The held medium is to have other bytes: strict sessions learn it by error 11,
+ * the others end, as by an administrator, and its change counters move, so that
+ * no client takes what it will see for what it has left. Nothing that they have
+ * asked for is begun when the hold is over. */
+void bh_hold_change_medium(struct bh_server *server, uint64_t now);
 
 /* Whether what was under way is done. */
 bool bh_hold_is_still(struct bh_server *server, uint64_t now);

@@ -38,7 +38,8 @@ uint32_t bh_run_max(uint8_t exponent)
     return most < BH_WINDOW_MAX ? most : BH_WINDOW_MAX;
 }
 
-static uint16_t volume_flags(const struct bh_volume_facts *facts)
+static uint16_t volume_flags(const struct bh_server *server,
+                             const struct bh_volume_facts *facts)
 {
     unsigned flags = 0;
 
@@ -48,6 +49,10 @@ static uint16_t volume_flags(const struct bh_volume_facts *facts)
         flags |= BH_VOLUME_SHARED;
     if (facts->grow_limit > facts->byte_count)
         flags |= BH_VOLUME_MAY_GROW;
+    if (facts->removable)
+        flags |= BH_VOLUME_REMOVABLE;
+    if (bh_slot_is_locked(server, facts))
+        flags |= BH_VOLUME_LOCKED;
     return (uint16_t)flags;
 }
 
@@ -65,7 +70,7 @@ void bh_handle_identify(struct bh_server *server, struct bh_request *request)
         it.lease_seconds = 0;
     }
     it.sector_exponent = session->exponent;
-    it.flags = volume_flags(&volume->facts);
+    it.flags = volume_flags(server, &volume->facts);
     it.sector_count = bh_volume_sectors(volume, session->exponent);
     it.change_counter = volume->change_counter;
     memcpy(it.name, volume->facts.name, sizeof it.name - 1);

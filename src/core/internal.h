@@ -14,16 +14,18 @@
 #include "core/request.h"
 #include "core/server.h"
 #include "core/session.h"
+#include "core/slot.h"
 #include "core/volume.h"
 #include "core/window.h"
 
 /* A CONNECT whose name is being looked up. */
 struct bh_lookup {
     struct bh_job job;
-    struct bh_link link; /* in bh_server.free_lookups */
+    struct bh_link link; /* in bh_server.free_lookups, or .swap.lookups */
     struct bh_host *host;
     struct bh_path path;
-    uint64_t hash; /* of the CONNECT's format bytes */
+    uint64_t hash;  /* of the CONNECT's format bytes */
+    uint64_t swaps; /* bh_server.swap.count when it began */
     uint8_t seq, flags;
     char name[BH_NAME_FIELD_LEN];
     struct bh_volume_facts facts;
@@ -66,6 +68,7 @@ struct bh_server {
     struct bh_link idle_volumes; /* least recently used first */
     struct bh_link unstable;     /* dirty volumes, by sync_due_ms */
     struct bh_link unsettled;    /* volumes whose service may be due */
+    bool due; /* any of these, a volume's service or a swap may go on */
 
     struct bh_request *requests;
     struct bh_link free_requests;
@@ -73,6 +76,7 @@ struct bh_server {
     struct bh_link free_lookups;
 
     struct bh_hold hold;
+    struct bh_swap swap;
 
     struct bh_job *first_job, **last_job; /* for the driver */
     uint32_t jobs_out;                    /* with the driver */
@@ -95,13 +99,20 @@ BH_COLD void bh_discon_received(struct bh_server *server,
                                 const struct bh_path *path,
                                 const uint8_t *bytes, size_t len);
 
-/* A LOOKUP is done. */
+/* Posts a LOOKUP, and takes it back. */
+BH_COLD void bh_connect_look_up(struct bh_server *server,
+                                struct bh_lookup *lookup);
 BH_COLD void bh_connect_looked_up(struct bh_server *server,
                                   struct bh_lookup *lookup, uint8_t status);
 
 /* The session is proven and its volume attached: checks medium, rights and
  * LSN, then does what the request asks. */
 void bh_command_admit(struct bh_server *server, struct bh_request *request);
+
+/* The same for one that was parked, which is a DISCON, too: what it has waited
+ * for may be there. */
+BH_COLD void bh_command_resume(struct bh_server *server,
+                               struct bh_request *request);
 
 /*
  * One handler for each row of wire/opcode.def. The checks have been made; it

@@ -24,7 +24,8 @@ enum bh_job_kind {
     BH_JOB_ZERO,       /* make bytes zero */
     BH_JOB_CHECKSUM,   /* of bytes, and of zeros behind them */
     BH_JOB_CHECKPOINT, /* keep a copy of the medium as it is now */
-    BH_JOB_SYNC        /* make every finished WRITE stable */
+    BH_JOB_SYNC,       /* make every finished WRITE stable */
+    BH_JOB_SWAP        /* put another medium into a slot, or none */
 };
 
 /* What a volume's sessions may do, and against whom the file is locked. */
@@ -58,6 +59,9 @@ struct bh_volume_facts {
     uint8_t sync;          /* enum bh_sync */
     uint8_t exponent; /* the only sector size allowed, or BH_ANY_EXPONENT */
     bool roam;        /* sessions may move to another host */
+    bool removable;   /* it is a slot, whose medium may change: core/slot.h */
+    bool silent;      /* a slot: default sessions are not told */
+    bool empty; /* a slot without a medium; device and inode are its own */
     char name[BH_VOLUME_NAME_LEN + 1];
 };
 
@@ -76,7 +80,9 @@ static inline bool bh_facts_same(const struct bh_volume_facts *a,
            a->size_limit == b->size_limit && a->grow_limit == b->grow_limit &&
            a->idle_ms == b->idle_ms && a->mode == b->mode &&
            a->takeover == b->takeover && a->sync == b->sync &&
-           a->exponent == b->exponent && a->roam == b->roam;
+           a->exponent == b->exponent && a->roam == b->roam &&
+           a->removable == b->removable && a->silent == b->silent &&
+           a->empty == b->empty;
 }
 
 #define BH_JOB_FAILED 0xFFu
@@ -114,6 +120,8 @@ struct bh_job {
     uint64_t version;
 
     /* LOOKUP: in, the name as the client sent it; out, its facts.
+     * SWAP: in, the facts of the slot, and the name of the image that it is to
+     * have; empty: none; NULL: it stays as it is. Out, its facts then.
      * All others: in, the facts of the volume; not to be changed. Its length
      * is to be read on the core's thread alone. */
     const char *name;

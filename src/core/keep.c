@@ -41,7 +41,8 @@ struct kept_session {
     uint32_t volume; /* slot */
     uint32_t owner;
     uint16_t id; /* 0: the slot is free */
-    uint8_t access, flags, pad[4];
+    uint8_t access, flags, locks, pad[3];
+    uint64_t base;
 };
 
 struct kept_pending {
@@ -179,6 +180,8 @@ void bh_keep_session(struct bh_server *server, const struct bh_session *session)
         kept.id = session->id;
         kept.access = session->access;
         kept.flags = session->flags;
+        kept.locks = session->locks;
+        kept.base = session->base;
     }
     bh_table_store(&server->table, SESSIONS,
                    (uint32_t)(session - server->sessions), &kept);
@@ -264,6 +267,7 @@ static void restore_volumes(struct bh_server *server)
         volume->version = kept->version;
         volume->poisoned = kept->poisoned != 0;
         volume->restored = true;
+        bh_slot_restored(server, volume);
         volume->overdue = kept->attached != 0;
         if (volume->poisoned || volume->overdue)
             bh_list_remove(&volume->idle); /* not to be forgotten */
@@ -341,6 +345,10 @@ static void restore_session(struct bh_server *server, uint32_t slot,
     restore_numbers(server, session, slot);
     bh_session_seat(server, session, &server->volumes[kept->volume],
                     bh_host_find(&server->hosts, &kept->peer));
+    session->locks = kept->locks;
+    session->base = kept->base;
+    if (session->base == UINT64_MAX && session->refuse == BH_OK)
+        session->refuse = BH_ERR_CHANGED;
     bh_doubt_begin(server, session);
 }
 

@@ -26,6 +26,42 @@ static bool conflict(const struct bh_volume *volume, uint8_t access,
     return access == BH_ACCESS_WRITER || holder->access == BH_ACCESS_WRITER;
 }
 
+bool bh_lock_access(uint8_t flags, const struct bh_volume_facts *facts,
+                    uint8_t *access)
+{
+    if (facts->exponent != BH_ANY_EXPONENT &&
+        facts->exponent != (flags & BH_FLAG_SECTOR_MASK))
+        return false;
+    switch (flags & BH_FLAG_LOOK) {
+    case BH_FLAG_LOOK:
+        *access = BH_ACCESS_LOOK;
+        return true;
+    case BH_FLAG_READ_ONLY:
+        *access = BH_ACCESS_READER;
+        return true;
+    case BH_FLAG_SHARED:
+        if (facts->mode != BH_MODE_SHARED)
+            return false;
+        break;
+    default:
+        break;
+    }
+    *access =
+        facts->mode == BH_MODE_READ_ONLY ? BH_ACCESS_READER : BH_ACCESS_WRITER;
+    return true;
+}
+
+bool bh_lock_is_free(const struct bh_server *server,
+                     const struct bh_volume *volume, uint8_t access)
+{
+    BH_MEDIUM_EACH (held, server, &volume->facts)
+        BH_LIST_EACH (link, &held->sessions)
+            if (conflict(volume, access,
+                         BH_OWNER(link, struct bh_session, of_volume)))
+                return false;
+    return true;
+}
+
 /* Whether a third peer of the holder's host was heard of late: then several
  * machines share the address, and silence means little. */
 static bool crowded(const struct bh_server *server,

@@ -76,11 +76,11 @@ size_t bh_server_size(const struct bh_server_config *config)
 }
 
 /* Every volume has a service job, every request and look-up one of its own; and
- * there is the doubt's. */
+ * there are the doubt's and the swap's. */
 size_t bh_server_job_count(const struct bh_server_config *config)
 {
     return (size_t)bh_volumes_count(config) + config->request_count +
-           BH_LOOKUPS_MAX + 1;
+           BH_LOOKUPS_MAX + 2;
 }
 
 static void init_rings(struct bh_server *server)
@@ -94,6 +94,7 @@ static void init_rings(struct bh_server *server)
     bh_list_init(&server->unsettled);
     bh_list_init(&server->free_requests);
     bh_list_init(&server->free_lookups);
+    bh_swaps_init(server);
     bh_list_init(&server->sends);
     server->last_job = &server->first_job;
 }
@@ -113,26 +114,23 @@ static void fill_rings(struct bh_server *server, uint8_t *buffers)
     }
 }
 
-static bool is_unsettled(const struct bh_server *server)
-{
-    return server->proving_due || !bh_list_empty(&server->unsettled);
-}
-
 /* What the call has made possible elsewhere: sessions that waited for a lock,
  * volumes to attach, sync or detach. Done last, so that nothing is decided on
  * a state that is only half there. */
 BH_COLD static void settle_all(struct bh_server *server)
 {
-    while (is_unsettled(server)) {
+    while (server->due) {
+        server->due = false;
         if (server->proving_due)
             bh_proving_advance(server);
+        bh_swaps_advance(server);
         bh_volumes_settle(server);
     }
 }
 
 void bh_settle(struct bh_server *server)
 {
-    if (is_unsettled(server))
+    if (server->due)
         settle_all(server);
 }
 
@@ -384,6 +382,8 @@ void bh_server_finish(struct bh_server *server, uint64_t now,
     else if (job->kind == BH_JOB_LOOKUP)
         bh_connect_looked_up(server, BH_OWNER(job, struct bh_lookup, job),
                              status);
+    else if (job->kind == BH_JOB_SWAP)
+        bh_slot_asked(server, status);
     else
         bh_volume_served(server, job, status);
     bh_settle(server);
@@ -393,6 +393,7 @@ void bh_server_expire(struct bh_server *server, uint64_t now)
 {
     server->now = now;
     bh_volumes_expire(server);
+    bh_swaps_expire(server);
     bh_settle(server);
 }
 
@@ -443,7 +444,10 @@ void bh_server_sent(struct bh_server *server, const struct bh_send *send)
 
 uint64_t bh_server_deadline(const struct bh_server *server)
 {
-    return bh_volumes_deadline(server);
+    uint64_t swap = server->swap.again_ms;
+    uint64_t volumes = bh_volumes_deadline(server);
+
+    return swap < volumes ? swap : volumes;
 }
 
 /*
@@ -475,6 +479,7 @@ void bh_server_stop(struct bh_server *server, uint64_t now)
             BH_ERR_SESSION);
     for (uint32_t i = 0; i < server->volumes_used; i++)
         end_sessions(server, &server->volumes[i]);
+    server->due = true;
     bh_settle(server);
 }
 

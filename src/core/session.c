@@ -178,23 +178,45 @@ void bh_session_init(struct bh_session *session, uint16_t id,
     bh_list_init(&session->requests);
 }
 
+static void join(struct bh_server *server, struct bh_session *session,
+                 struct bh_volume *volume)
+{
+    session->volume = volume;
+    bh_list_append(&volume->sessions, &session->of_volume);
+    bh_list_remove(&volume->idle);
+    volume->holders[session->access]++;
+    server->virtual_count += bh_volume_is_virtual(volume);
+    bh_volume_unsettle(server, volume);
+}
+
+/* `lost`: the volume may be well now. */
+static void part(struct bh_server *server, struct bh_session *session)
+{
+    struct bh_volume *volume = session->volume;
+
+    bh_list_remove(&session->of_volume);
+    if (session->lost)
+        bh_keep_volume(server, volume);
+    session->lost = false;
+    volume->holders[session->access]--;
+    server->virtual_count -= bh_volume_is_virtual(volume);
+    bh_volume_unsettle(server, volume);
+}
+
 void bh_session_seat(struct bh_server *server, struct bh_session *session,
                      struct bh_volume *volume, struct bh_host *host)
 {
     session->host = host;
-    session->volume = volume;
     session->heard_ms = server->now;
     bh_list_append(&host->sessions, &session->of_host);
-    bh_list_append(&volume->sessions, &session->of_volume);
     bh_host_own(host);
     host->session_count++;
     server->session_count++;
-    bh_list_remove(&volume->idle);
-    volume->holders[session->access]++;
-    server->virtual_count += bh_volume_is_virtual(volume);
+    join(server, session, volume);
+    if (volume->facts.empty)
+        session->refuse = BH_ERR_NO_MEDIUM;
     if (reclaimable_at(session) < server->reclaim_after_ms)
         server->reclaim_after_ms = reclaimable_at(session);
-    bh_volume_unsettle(server, volume);
 }
 
 static void note_proof(struct bh_server *server,
@@ -251,8 +273,6 @@ static void note_end(struct bh_server *server, const struct bh_session *session)
 BH_COLD static void remove_session(struct bh_server *server,
                                    struct bh_session *session)
 {
-    struct bh_volume *volume = session->volume;
-
     assert(bh_list_empty(&session->requests));
     note_end(server, session);
     session->state = BH_SESSION_FREE;
@@ -262,18 +282,14 @@ BH_COLD static void remove_session(struct bh_server *server,
         bh_keep_session(server, session);
     }
     bh_list_remove(&session->of_host);
-    bh_list_remove(&session->of_volume);
-    if (session->lost) /* the volume may be well now */
-        bh_keep_volume(server, volume);
+    part(server, session);
     session->host->session_count--;
     bh_host_disown(&server->hosts, session->host);
-    volume->holders[session->access]--;
-    server->virtual_count -= bh_volume_is_virtual(volume);
     server->session_count--;
     server->counters.sessions_ended++;
     server->proving_due = true;
+    server->due = true;
     bh_list_append(&server->free_sessions, &session->of_volume);
-    bh_volume_unsettle(server, volume);
 }
 
 /* Its last requests still run, but whoever has displaced it may go on already:
@@ -291,6 +307,7 @@ void bh_session_end(struct bh_server *server, struct bh_session *session,
 {
     if (session->state == BH_SESSION_PROVEN) {
         session->state = BH_SESSION_ENDING;
+        session->refuse = BH_ERR_SESSION;
         session->reason = (uint8_t)reason;
         if (session->request_count == 0) {
             remove_session(server, session);
@@ -307,9 +324,65 @@ BH_COLD static void close_session(struct bh_server *server,
                                   struct bh_session *session)
 {
     if (session->access == BH_ACCESS_WRITER)
-        bh_command_admit(server, session->closing);
+        bh_command_resume(server, session->closing);
     else
         bh_command_finish(server, session->closing, BH_OK);
+}
+
+static void medium_changed(struct bh_session *session)
+{
+    session->doubts = 0;
+    session->locks = session->told = false;
+    session->refuse = session->volume->facts.empty ? BH_ERR_NO_MEDIUM
+                      : session->window != NULL    ? BH_ERR_CHANGED
+                                                   : BH_OK;
+    if (session->window != NULL)
+        session->base = UINT64_MAX;
+}
+
+void bh_session_move(struct bh_server *server, struct bh_session *session,
+                     struct bh_volume *volume, uint8_t access)
+{
+    part(server, session);
+    session->access = access;
+    join(server, session, volume);
+    medium_changed(session);
+    if (session->window != NULL)
+        bh_keep_no_intents(server, session);
+    bh_keep_session(server, session);
+}
+
+/* Nothing that was sent to the earlier medium is done on this one: of lower
+ * numbers, what has not come is answered already. */
+static void settle_change(struct bh_server *server, struct bh_session *session,
+                          uint64_t number)
+{
+    uint64_t n = number > BH_WINDOW_MAX ? number - BH_WINDOW_MAX : 1;
+    uint8_t status;
+
+    for (; n < number; n++)
+        if (!bh_number_runs(session, n) &&
+            bh_window_check(session->window, n, &status) == BH_NUMBER_NEW)
+            bh_session_record(server, session, n, 1, BH_ERR_CHANGED, true);
+    session->refuse = BH_OK;
+    session->base = number;
+    bh_keep_session(server, session);
+}
+
+uint8_t bh_session_refusal(struct bh_server *server,
+                           const struct bh_request *request)
+{
+    struct bh_session *session = request->session;
+
+    if (session->refuse != BH_ERR_CHANGED)
+        return session->refuse;
+    if (!session->told || request->again ||
+        request->row->code != BH_OP_IDENTIFY) {
+        session->told = true;
+        return BH_ERR_CHANGED;
+    }
+    settle_change(server, session, request->number);
+    return BH_OK;
 }
 
 void bh_session_request_began(struct bh_session *session,

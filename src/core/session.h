@@ -16,12 +16,17 @@
  *     one that it had has finished, then it is gone.
  *  3. Its id answers only to the host that it was given to, unless the volume
  *     lets clients roam.
+ *  4. From a change of its medium on, every new number of a strict session is
+ *     answered 11, until an IDENTIFY that was first seen after such an answer
+ *     was sent. That settles every lower number; `base` is its own. What
+ *     brought data before is not carried out again.
  */
 #ifndef BH_CORE_SESSION_H
 #define BH_CORE_SESSION_H
 
 #include "core/count.h"
 #include "core/event.h"
+#include "core/hint.h"
 #include "core/list.h"
 #include "core/peer.h"
 
@@ -46,7 +51,8 @@ struct bh_session {
     struct bh_window *window;   /* strict: its numbers; NULL: not strict */
     struct bh_count count;      /* not strict: its numbers */
     uint64_t doubts;            /* bit n mod W: WRITE n is in doubt */
-    uint64_t heard_ms;          /* the last valid request */
+    uint64_t base; /* strict: data of lower numbers is of an earlier medium */
+    uint64_t heard_ms; /* the last valid request */
     uint32_t request_count;
     uint32_t unkept; /* numbers of READs since they were last kept */
     uint16_t id;
@@ -55,9 +61,13 @@ struct bh_session {
     uint8_t access;      /* enum bh_access */
     uint8_t flags;       /* of its CONNECT */
     uint8_t exponent;
-    bool over;          /* ENDING: no server after this one goes on with it */
-    bool lost;          /* its volume was reopened: what it wrote may be lost */
-    uint8_t reason;     /* ENDING: enum bh_end_reason */
+    uint8_t refuse; /* what a COMMAND gets, unless that is BH_OK: 4 while it is
+                       ENDING, 10 without a medium, 11 after a change of it */
+    bool told;      /* 11: once it has been said, IDENTIFY ends it */
+    bool locks;     /* its slot's medium is not to be changed */
+    bool over;      /* ENDING: no server after this one goes on with it */
+    bool lost;      /* its volume was reopened: what it wrote may be lost */
+    uint8_t reason; /* ENDING: enum bh_end_reason */
     uint8_t end_status; /* what a DISCON of the closed id gets */
 };
 
@@ -137,6 +147,16 @@ void bh_session_init(struct bh_session *session, uint16_t id,
 /* Puts it there: among those of its volume and its host. */
 void bh_session_seat(struct bh_server *server, struct bh_session *session,
                      struct bh_volume *volume, struct bh_host *host);
+
+/* The session has another medium from now on, of this volume, which it holds
+ * for `access`; a strict one is told. */
+void bh_session_move(struct bh_server *server, struct bh_session *session,
+                     struct bh_volume *volume, uint8_t access);
+
+/* What a COMMAND gets of a session that refuses: BH_OK for the IDENTIFY that
+ * ends it. */
+BH_COLD uint8_t bh_session_refusal(struct bh_server *server,
+                                   const struct bh_request *request);
 
 /* A strict session has carried out what has `count` numbers from `number` on.
  * The next server knows it too if it `changes` anything; of READs that went

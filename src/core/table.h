@@ -36,7 +36,7 @@
 #include <stdint.h>
 
 #define BH_TABLE_KINDS 8u
-#define BH_TABLE_VERSION 4u /* of contents and layout */
+#define BH_TABLE_VERSION 5u /* of contents and layout */
 #define BH_TABLE_MARK 0xFFu
 
 struct bh_table_shape {

@@ -151,7 +151,8 @@ static struct bh_volume *add(struct bh_server *server,
         return NULL;
     bh_volume_init(server, volume, facts, counter);
     volume->poisoned = poisoned;
-    volume->held = bh_hold_covers(server, facts, BH_HOLD_ALL);
+    if (bh_hold_covers(server, facts, BH_HOLD_ALL))
+        volume->held = BH_HELD_BY_ADMIN;
     bh_keep_well(server, volume);
     return volume;
 }
@@ -206,6 +207,8 @@ static bool is_named(const struct bh_server *server,
 static uint8_t access_due(const struct bh_server *server,
                           const struct bh_volume *volume)
 {
+    if (volume->facts.empty)
+        return BH_ACCESS_NONE;
     if (volume->held) /* what has begun is done before */
         return bh_list_empty(&volume->queue) ? BH_ACCESS_NONE : volume->access;
     if (volume->overdue && !is_named(server, volume))
@@ -271,7 +274,7 @@ static void unpark(struct bh_server *server, struct bh_volume *volume)
     bh_list_init(&parked);
     bh_list_move_all(&parked, &volume->parked);
     while (!bh_list_empty(&parked))
-        bh_command_admit(
+        bh_command_resume(
             server, BH_OWNER(bh_list_take(&parked), struct bh_request, link));
 }
 
@@ -294,6 +297,9 @@ static void settle(struct bh_server *server, struct bh_volume *volume)
     } else if (volume->attached && volume->doubtful) {
         if (!bh_doubt_examine(server, volume))
             unpark(server, volume);
+    } else if (volume->attached && !volume->held &&
+               !bh_list_empty(&volume->parked)) { /* for a hold that is over */
+        unpark(server, volume);
     } else if (access == BH_ACCESS_NONE && volume->pendings == 0 &&
                !volume->poisoned && !volume->overdue) {
         bh_list_remove(&volume->idle); /* forgotten last of all */
@@ -305,6 +311,7 @@ void bh_volume_unsettle(struct bh_server *server, struct bh_volume *volume)
 {
     bh_list_remove(&volume->unsettled);
     bh_list_append(&server->unsettled, &volume->unsettled);
+    server->due = true;
 }
 
 void bh_volumes_settle(struct bh_server *server)

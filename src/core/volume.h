@@ -40,6 +40,12 @@ struct bh_server;
 struct bh_server_config;
 struct bh_session;
 
+/* By whom, as bits. */
+enum bh_held {
+    BH_HELD_BY_ADMIN = 1, /* core/hold.h */
+    BH_HELD_BY_SLOT = 2   /* core/slot.h */
+};
+
 struct bh_volume {
     struct bh_volume_facts facts;
     struct bh_volume *chain;  /* next in the medium's hash bucket */
@@ -55,7 +61,8 @@ struct bh_volume {
     bool sync_wanted;     /* the timer says so */
     bool restored;        /* from the table, and not attached since */
     bool overdue;         /* an earlier server had it attached: to be synced */
-    bool held;            /* nobody has it meanwhile: core/hold.h */
+    uint8_t held;         /* nobody has it meanwhile: enum bh_held */
+    bool unsure;          /* restored: its slot may have another medium now */
     bool doubtful;        /* restored WRITEs are to be examined: core/doubt.h */
     uint8_t access;       /* what it is attached for; NONE while it is not */
     void *medium;         /* the driver's */

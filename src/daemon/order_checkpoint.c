@@ -232,7 +232,7 @@ void bh_order_hold_all(struct bh_order *order)
     struct bh_driver *driver = order->driver;
 
     bh_hold_begin(driver->server, driver->now, order->facts, BH_HOLD_ALL);
-    bh_hold_end_sessions(driver->server, driver->now);
+    bh_hold_change_medium(driver->server, driver->now);
 }
 
 /* So that it can be undone. Old ones stay: one of them is wanted. */

@@ -192,7 +192,7 @@ def test_identify_says_what_the_protocol_says(server):
     assert (volume.run, strict.run, itself.run) == (1, 64, 1)
     for identity in (volume, strict, itself):
         assert identity.version == 1
-        assert identity.features == 0x1F8F and identity.heavy == 65536
+        assert identity.features == 0x1FFF and identity.heavy == 65536
         assert abs(identity.zone) <= 14 * 60
     for identity in (volume, strict):
         assert (identity.n, identity.count, identity.name, identity.flags) == (2, 2048, "disk.img", 0)

@@ -16,11 +16,23 @@
  * Beginning and end.
  */
 
+static void bring_random(struct fx *fx)
+{
+    while (!fx->no_random && bh_server_random_wanted(fx->server) > 0) {
+        uint64_t bits = fx_random(fx);
+        uint8_t bytes[8];
+
+        memcpy(bytes, &bits, sizeof bytes);
+        bh_server_add_random(fx->server, bytes, sizeof bytes);
+    }
+}
+
 static void start_server(struct fx *fx)
 {
     fx->memory = calloc(1, bh_server_size(&fx->config));
     assert_non_null(fx->memory);
     fx->server = bh_server_init(fx->memory, &fx->config, fx->now, fx->table);
+    bring_random(fx);
     fx_pump(fx);
 }
 
@@ -166,6 +178,8 @@ uint64_t fx_random(struct fx *fx)
 static struct fx_disk *disk_of(struct fx *fx,
                                const struct bh_volume_facts *facts)
 {
+    if (facts->removable)
+        return fx->slotted;
     for (size_t i = 0; i < fx->disk_count; i++)
         if (strcmp(fx->disks[i]->facts.name, facts->name) == 0)
             return fx->disks[i];
@@ -231,6 +245,8 @@ static struct fx_disk *job_disk(struct fx *fx, const struct bh_job *job)
         return NULL;
     case BH_JOB_ATTACH:
         return disk_of(fx, job->facts);
+    case BH_JOB_SWAP:
+        return &fx->slot;
     default:
         return alive(fx, job)->disk; /* a DETACH is handed out once, too */
     }
@@ -267,8 +283,50 @@ static struct fx_disk *taken(struct fx *fx, struct bh_job *job)
     return disk;
 }
 
+void fx_slot(struct fx *fx, struct fx_disk *disk)
+{
+    fx->slotted = disk;
+    fx->slot.facts.removable = true;
+}
+
+/* What the slot is now. */
+static struct bh_volume_facts slot_facts(const struct fx *fx)
+{
+    struct bh_volume_facts facts = {
+        .device = UINT64_MAX, .exponent = BH_ANY_EXPONENT, .empty = true};
+
+    if (fx->slotted != NULL)
+        facts = fx->slotted->facts;
+    facts.number = 900;
+    facts.removable = true;
+    facts.silent = fx->slot.facts.silent;
+    facts.datagram_len = fx->path_len;
+    strcpy(facts.name, FX_SLOT);
+    return facts;
+}
+
+static uint8_t swap(struct fx *fx, const struct bh_job *job)
+{
+    struct fx_disk *disk = NULL;
+
+    assert_string_equal(job->facts->name, FX_SLOT);
+    if (fx->slot.fails[BH_JOB_SWAP] != BH_OK)
+        return fx->slot.fails[BH_JOB_SWAP];
+    for (size_t i = 0; job->name != NULL && i < fx->disk_count; i++)
+        if (strcmp(fx->disks[i]->facts.name, job->name) == 0)
+            disk = fx->disks[i];
+    if (job->name != NULL)
+        fx->slotted = disk;
+    *job->facts = slot_facts(fx);
+    return BH_OK;
+}
+
 static uint8_t look_up(struct fx *fx, struct bh_job *job)
 {
+    if (fx->slot.facts.removable && strcmp(job->name, FX_SLOT) == 0) {
+        *job->facts = slot_facts(fx);
+        return BH_OK;
+    }
     if (strcmp(job->name, ":list") == 0) {
         *job->facts = (struct bh_volume_facts){.inode = ++fx->lists,
                                                .byte_count = 4 * FX_SECTOR,
@@ -293,6 +351,9 @@ static uint8_t attach(struct fx *fx, struct bh_job *job)
     struct fx_medium *medium = job->medium;
     struct fx_disk *disk = disk_of(fx, job->facts);
 
+    if (job->facts->removable &&
+        (disk == NULL || disk->facts.inode != job->facts->inode))
+        return BH_ERR_SESSION; /* another one is in the slot */
     if (disk != NULL && disk->fails[BH_JOB_ATTACH] != BH_OK)
         return disk->fails[BH_JOB_ATTACH];
     if (disk != NULL && locked(fx, medium, disk, job->access))
@@ -384,6 +445,9 @@ static void finish(struct fx *fx, struct bh_job *job)
     switch (job->kind) {
     case BH_JOB_LOOKUP:
         status = look_up(fx, job);
+        break;
+    case BH_JOB_SWAP:
+        status = swap(fx, job);
         break;
     case BH_JOB_ATTACH:
         status = attach(fx, job);
@@ -540,17 +604,6 @@ static void take_replies(struct fx *fx)
         for (unsigned i = 0; i < send.count; i++)
             take_reply(fx, &send, send.bytes + i * send.len);
         bh_server_sent(fx->server, &send);
-    }
-}
-
-static void bring_random(struct fx *fx)
-{
-    while (!fx->no_random && bh_server_random_wanted(fx->server) > 0) {
-        uint64_t bits = fx_random(fx);
-        uint8_t bytes[8];
-
-        memcpy(bytes, &bits, sizeof bytes);
-        bh_server_add_random(fx->server, bytes, sizeof bytes);
     }
 }
 

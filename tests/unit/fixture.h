@@ -32,18 +32,19 @@
 #define FX_HELD_MAX 2048u
 #define FX_REPLIES_MAX 8192u
 #define FX_HOSTS 8u
-#define FX_JOB_KINDS ((size_t)BH_JOB_SYNC + 1)
+#define FX_JOB_KINDS ((size_t)BH_JOB_SWAP + 1)
 
 /* CONNECT flags with sectors of 256 bytes. */
 enum { FX_PLAIN = 0x01, FX_READER = 0x09, FX_SHARED = 0x11, FX_LOOK = 0x19 };
 #define FX_SECTOR 256u
+#define FX_SLOT "slot" /* is there from fx_slot() on */
 
 struct fx_disk {
     struct bh_volume_facts facts; /* what LOOKUP finds; its name too */
     uint8_t bytes[FX_DISK_LEN];
-    uint8_t fails[BH_JOB_SYNC + 1];  /* jobs of this kind end so; BH_OK: well */
-    bool holds[BH_JOB_SYNC + 1];     /* jobs of this kind are held back */
-    unsigned count[BH_JOB_SYNC + 1]; /* jobs of this kind handed out */
+    uint8_t fails[BH_JOB_SWAP + 1];  /* jobs of this kind end so; BH_OK: well */
+    bool holds[BH_JOB_SWAP + 1];     /* jobs of this kind are held back */
+    unsigned count[BH_JOB_SWAP + 1]; /* jobs of this kind handed out */
     uint64_t version;                /* as somebody else's writes change it */
     uint64_t written;                /* WRITEs and ZEROs finished */
     uint64_t stable;                 /* of them, covered by a SYNC */
@@ -74,8 +75,10 @@ struct fx {
     uint64_t random; /* state of the generator */
     bool no_random;  /* the server gets none */
     bool hold_lookups;
-    uint32_t path_len;               /* the longest datagram of every path */
-    uint8_t seq;                     /* of the last request */
+    struct fx_disk *slotted; /* in the slot FX_SLOT; NULL: nothing is */
+    struct fx_disk slot;     /* its holds and fails, for SWAP; its options */
+    uint32_t path_len;       /* the longest datagram of every path */
+    uint8_t seq;             /* of the last request */
     uint8_t data[BH_SECTOR_LEN_MAX]; /* of the last READ */
     size_t data_len;
     uint64_t lists; /* `:list` volumes handed out */
@@ -113,6 +116,9 @@ void fx_kill(struct fx *fx);
 /* A disk of `len` bytes, exclusive, of any sector size; byte i of it is
  * i / 256 + i. The test may change its facts before it is opened. */
 struct fx_disk *fx_disk(struct fx *fx, const char *name, uint64_t len);
+
+/* There is a slot, with this disk in it; NULL: nothing. */
+void fx_slot(struct fx *fx, struct fx_disk *disk);
 
 /* Peer `port` of host `host`. */
 struct bh_path fx_peer(uint32_t host, uint16_t port);

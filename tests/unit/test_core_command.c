@@ -360,7 +360,7 @@ static void identify_tells_the_session_and_its_volume(void **state)
         assert_int_equal(it.window, 1);
         assert_int_equal(it.preferred_run, 1);
         assert_int_equal(it.lease_seconds, 0);
-        assert_int_equal(it.features, 0x1F8F);
+        assert_int_equal(it.features, 0x1FFF);
         assert_int_equal(it.heavy_len, 65536);
         assert_int_equal(it.instance, 0x0123456789ABCDEFu);
         assert_string_equal(it.name, "path/disk.img");

@@ -19,7 +19,7 @@ static void begin(struct fx *fx, const struct fx_disk *disk,
 
 static void end_sessions(struct fx *fx)
 {
-    bh_hold_end_sessions(fx->server, fx->now);
+    bh_hold_change_medium(fx->server, fx->now);
     fx_pump(fx);
 }
 
@@ -197,6 +197,47 @@ static void changes_are_held_under_each_name(void **state)
     assert_int_equal(fx_answer(fx, two), BH_OK);
 }
 
+/* What waited goes on, though nothing was detached. */
+static void over_before_it_was_still(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = fx_disk(fx, "d", FX_DISK_LEN);
+    const struct bh_path *peer = fx_host(fx, 1);
+    uint16_t id = fx_strict_open(fx, peer, 0x21, "d");
+
+    disk->holds[BH_JOB_READ] = true;
+    fx_strict_send(fx, peer, id, 2, BH_OP_READ, 0, NULL, 0);
+    begin(fx, disk, BH_HOLD_ALL);
+    assert_int_equal(fx_strict_write(fx, peer, id, 3, 1, 'x'), FX_NONE);
+    over(fx);
+    assert_int_equal(fx_strict_answer(fx, peer, id, 3), BH_OK);
+}
+
+/* A strict session learns that it has other bytes. */
+static void strict_sessions_are_told(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = fx_disk(fx, "d", FX_DISK_LEN);
+    const struct bh_path *peer = fx_host(fx, 1);
+    uint16_t id = fx_strict_open(fx, peer, 0x21, "d");
+
+    disk->holds[BH_JOB_READ] = true;
+    fx_strict_send(fx, peer, id, 2, BH_OP_READ, 0, NULL, 0);
+    begin(fx, disk, BH_HOLD_ALL);
+    fx_strict_send_write(fx, peer, id, 3, 1, 'x');
+    end_sessions(fx);
+    assert_int_equal(fx_strict_answer(fx, peer, id, 3), BH_ERR_CHANGED);
+    fx_strict_send(fx, peer, id, 4, BH_OP_IDENTIFY, BH_IDENTIFY_MAGIC, NULL, 0);
+    fx_release_all(fx);
+    assert_true(is_still(fx) || is_still(fx));
+    assert_int_equal(fx_strict_answer(fx, peer, id, 2), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, peer, id, 4), FX_NONE);
+    over(fx);
+    assert_int_equal(fx_strict_answer(fx, peer, id, 4), BH_OK);
+    assert_int_equal(fx_strict_write(fx, peer, id, 5, 1, 'y'), BH_OK);
+    assert_int_equal(disk->written, 1);
+}
+
 /* A server after a kill does not bring the sessions back. */
 static void a_kill_does_not_undo_it(void **state)
 {
@@ -227,6 +268,8 @@ int main(void)
         TEST(other_media_go_on),
         TEST(sessions_that_do_not_end_go_on_after_it),
         TEST(changes_are_held_under_each_name),
+        TEST(over_before_it_was_still),
+        TEST(strict_sessions_are_told),
         TEST(a_kill_does_not_undo_it),
     };
 

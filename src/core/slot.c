@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/slot.h"
+
+#include "core/internal.h"
+#include "core/lock.h"
+
+#include <string.h>
+
+#define LOOK_AGAIN_MS 3u
+
+void bh_swaps_init(struct bh_server *server)
+{
+    bh_list_init(&server->swap.ejects);
+    bh_list_init(&server->swap.lookups);
+    server->swap.again_ms = UINT64_MAX;
+}
+
+/* Whether it is the slot of these facts, under whatever options. */
+static bool is_of(const struct bh_volume *volume,
+                  const struct bh_volume_facts *slot)
+{
+    return volume->facts.removable &&
+           strcmp(volume->facts.name, slot->name) == 0;
+}
+
+static bool is_locked_on(const struct bh_volume *volume)
+{
+    BH_LIST_EACH (link, &volume->sessions)
+        if (BH_OWNER(link, struct bh_session, of_volume)->locks)
+            return true;
+    return false;
+}
+
+bool bh_slot_is_locked(const struct bh_server *server,
+                       const struct bh_volume_facts *slot)
+{
+    BH_MEDIUM_EACH (at, server, slot)
+        if (is_of(at, slot) && is_locked_on(at))
+            return true;
+    return false;
+}
+
+/*
+ * The sessions move.
+ */
+
+static bool may_move(const struct bh_server *server,
+                     const struct bh_session *session,
+                     const struct bh_volume *to, uint8_t *access)
+{
+    return (session->window != NULL || to->facts.silent) &&
+           bh_lock_access(session->flags, &to->facts, access) &&
+           bh_lock_is_free(server, to, *access);
+}
+
+static void move_sessions(struct bh_server *server, struct bh_volume *from,
+                          struct bh_volume *to)
+{
+    uint8_t access;
+
+    BH_LIST_EACH (link, &from->sessions) {
+        struct bh_session *session =
+            BH_OWNER(link, struct bh_session, of_volume);
+
+        if (session->state != BH_SESSION_PROVEN)
+            continue;
+        if (to != NULL && !from->poisoned &&
+            may_move(server, session, to, &access))
+            bh_session_move(server, session, to, access);
+        else
+            bh_session_end(server, session, BH_END_MEDIUM);
+    }
+}
+
+/* What had not begun: a DISCON has nothing left to wait for. */
+static void move_parked(struct bh_server *server, struct bh_volume *from)
+{
+    while (!bh_list_empty(&from->parked)) {
+        struct bh_request *request =
+            BH_OWNER(bh_list_take(&from->parked), struct bh_request, link);
+
+        if (request->session->volume != from)
+            bh_command_resume(server, request);
+        else
+            bh_command_finish(
+                server, request,
+                request->discon && !from->poisoned ? BH_OK : BH_ERR_SESSION);
+    }
+}
+
+static void end_pendings(struct bh_server *server,
+                         const struct bh_volume *volume)
+{
+    BH_LIST_EACH (link, &server->pending_ages) {
+        struct bh_pending *pending = BH_OWNER(link, struct bh_pending, age);
+
+        if (pending->volume == volume)
+            bh_pending_end(server, pending, BH_ERR_SESSION);
+    }
+}
+
+/* `to` may be NULL: it cannot be had. */
+static void move_all(struct bh_server *server, struct bh_volume *to)
+{
+    const struct bh_swap *swap = &server->swap;
+    struct bh_event *event;
+
+    if (to != NULL)
+        bh_volume_changes(server, to);
+    BH_MEDIUM_EACH (at, server, &swap->from) {
+        if (!is_of(at, &swap->from) || at == to)
+            continue;
+        end_pendings(server, at);
+        move_sessions(server, at, to);
+        move_parked(server, at);
+    }
+    event = bh_event_note(server, BH_EVENT_MEDIUM_CHANGED, NULL, NULL);
+    bh_text_copy(event->volume, sizeof event->volume, swap->from.name);
+    event->detail = swap->to.empty;
+}
+
+/*
+ * One swap.
+ */
+
+static void begin(struct bh_server *server, const struct bh_volume_facts *slot,
+                  const char *image)
+{
+    struct bh_swap *swap = &server->swap;
+
+    swap->from = *slot;
+    swap->state = BH_SWAP_HOLDING;
+    swap->again_ms = server->now + LOOK_AGAIN_MS;
+    swap->job.name = image;
+    BH_MEDIUM_EACH (at, server, slot) {
+        if (!is_of(at, slot))
+            continue;
+        at->held |= BH_HELD_BY_SLOT;
+        bh_volume_unsettle(server, at);
+    }
+    server->due = true;
+}
+
+static const struct bh_volume *find_unsure(const struct bh_server *server)
+{
+    for (uint32_t i = 0; i < server->volumes_used; i++)
+        if (server->volumes[i].unsure)
+            return &server->volumes[i];
+    return NULL;
+}
+
+static void begin_next(struct bh_server *server)
+{
+    struct bh_swap *swap = &server->swap;
+
+    if (swap->unsure > 0) {
+        begin(server, &find_unsure(server)->facts, NULL);
+    } else if (swap->order.wanted) {
+        swap->ordered = true;
+        begin(server, &swap->order.slot, swap->order.image);
+    } else if (!bh_list_empty(&swap->ejects)) {
+        swap->eject =
+            BH_OWNER(bh_list_take(&swap->ejects), struct bh_request, link);
+        begin(server, &swap->eject->session->volume->facts, "");
+    }
+}
+
+static void release_volumes(struct bh_server *server)
+{
+    struct bh_swap *swap = &server->swap;
+
+    BH_MEDIUM_EACH (at, server, &swap->from) {
+        if (!is_of(at, &swap->from))
+            continue;
+        at->held &= (uint8_t)~BH_HELD_BY_SLOT;
+        swap->unsure -= at->unsure;
+        at->unsure = false;
+        bh_volume_unsettle(server, at);
+    }
+}
+
+/* One that a stopping server leaves undone is the next one's. */
+static void finish_eject(struct bh_server *server, struct bh_request *eject,
+                         uint8_t status)
+{
+    if (bh_left_to_next(server))
+        bh_session_request_dropped(server, eject);
+    else
+        bh_command_finish(server, eject,
+                          server->stopping ? BH_ERR_SESSION : status);
+}
+
+static void over(struct bh_server *server, uint8_t status)
+{
+    struct bh_swap *swap = &server->swap;
+    struct bh_request *eject = swap->eject;
+
+    release_volumes(server);
+    swap->state = BH_SWAP_NONE;
+    swap->again_ms = UINT64_MAX;
+    swap->count++;
+    swap->eject = NULL;
+    if (swap->ordered) {
+        swap->order.status = status;
+        swap->order.wanted = swap->ordered = false;
+    }
+    if (eject != NULL)
+        finish_eject(server, eject, status);
+    while (!bh_list_empty(&swap->lookups))
+        bh_connect_look_up(server, BH_OWNER(bh_list_take(&swap->lookups),
+                                            struct bh_lookup, link));
+    server->due = true;
+}
+
+/* What was acknowledged may be lost with a medium that cannot be synced. */
+static bool is_stuck(const struct bh_server *server)
+{
+    const struct bh_swap *swap = &server->swap;
+
+    if (swap->job.name == NULL || (swap->ordered && swap->order.force))
+        return false;
+    BH_MEDIUM_EACH (at, server, &swap->from)
+        if (at->poisoned)
+            return true;
+    return false;
+}
+
+static bool is_still(const struct bh_server *server)
+{
+    const struct bh_swap *swap = &server->swap;
+
+    BH_MEDIUM_EACH (at, server, &swap->from)
+        if (is_of(at, &swap->from) && (at->attached || at->service_runs))
+            return false;
+    return true;
+}
+
+static void ask(struct bh_server *server)
+{
+    struct bh_swap *swap = &server->swap;
+
+    swap->state = BH_SWAP_ASKING;
+    swap->again_ms = UINT64_MAX;
+    swap->job.kind = BH_JOB_SWAP;
+    swap->to = swap->from;
+    swap->job.facts = &swap->to;
+    bh_job_post(server, &swap->job);
+}
+
+/* What the storage is asked already is waited for, and found by the next
+ * server. */
+static void give_up(struct bh_server *server)
+{
+    struct bh_swap *swap = &server->swap;
+
+    if (swap->state == BH_SWAP_HOLDING)
+        over(server, BH_ERR_SESSION);
+    while (!bh_list_empty(&swap->ejects))
+        finish_eject(
+            server,
+            BH_OWNER(bh_list_take(&swap->ejects), struct bh_request, link),
+            BH_ERR_SESSION);
+}
+
+void bh_swaps_advance(struct bh_server *server)
+{
+    struct bh_swap *swap = &server->swap;
+
+    if (server->stopping) {
+        give_up(server);
+        return;
+    }
+    if (swap->state == BH_SWAP_NONE)
+        begin_next(server);
+    if (swap->state != BH_SWAP_HOLDING)
+        return;
+    if (is_stuck(server))
+        over(server, BH_ERR_STORAGE);
+    else if (is_still(server))
+        ask(server);
+}
+
+/* A slot that is there no more has no medium for anybody. */
+void bh_slot_asked(struct bh_server *server, uint8_t status)
+{
+    struct bh_swap *swap = &server->swap;
+    bool asked = swap->job.name == NULL;
+
+    if (server->stopping)
+        status = BH_ERR_SESSION;
+    else if (status == BH_OK &&
+             !(asked && bh_facts_same(&swap->from, &swap->to)))
+        move_all(server, bh_volume_find(server, &swap->to));
+    else if (status != BH_OK && asked)
+        move_all(server, NULL);
+    over(server, status);
+}
+
+void bh_swaps_expire(struct bh_server *server)
+{
+    struct bh_swap *swap = &server->swap;
+
+    if (server->now < swap->again_ms)
+        return;
+    swap->again_ms = server->now + LOOK_AGAIN_MS;
+    BH_MEDIUM_EACH (at, server, &swap->from)
+        bh_volume_unsettle(server, at);
+    server->due = true;
+}
+
+/*
+ * Who wants one.
+ */
+
+bool bh_slot_order(struct bh_server *server, uint64_t now,
+                   const struct bh_volume_facts *slot, const char *image,
+                   bool force)
+{
+    struct bh_swap_order *order = &server->swap.order;
+
+    if (order->wanted)
+        return false;
+    *order =
+        (struct bh_swap_order){.wanted = true, .force = force, .slot = *slot};
+    bh_text_copy(order->image, sizeof order->image, image);
+    server->now = now;
+    server->due = true;
+    bh_settle(server);
+    return true;
+}
+
+bool bh_slot_order_over(const struct bh_server *server, uint8_t *status)
+{
+    *status = server->swap.order.status;
+    return !server->swap.order.wanted;
+}
+
+bool bh_slot_order_cancel(struct bh_server *server, uint64_t now)
+{
+    struct bh_swap *swap = &server->swap;
+
+    server->now = now;
+    if (!swap->order.wanted || (swap->ordered && swap->state == BH_SWAP_ASKING))
+        return false;
+    if (swap->ordered)
+        over(server, BH_ERR_BUSY);
+    swap->order.wanted = false;
+    bh_settle(server);
+    return true;
+}
+
+void bh_slot_eject(struct bh_server *server, struct bh_request *request)
+{
+    request->state = BH_REQUEST_WAITING;
+    bh_list_append(&server->swap.ejects, &request->link);
+    server->due = true;
+}
+
+void bh_slot_restored(struct bh_server *server, struct bh_volume *volume)
+{
+    if (!volume->facts.removable)
+        return;
+    volume->unsure = true;
+    volume->held = BH_HELD_BY_SLOT;
+    server->swap.unsure++;
+    server->due = true;
+}
+
+bool bh_slot_knows(struct bh_server *server, struct bh_lookup *lookup)
+{
+    const struct bh_swap *swap = &server->swap;
+
+    if (!lookup->facts.removable || server->stopping)
+        return true;
+    if (swap->state != BH_SWAP_NONE || swap->unsure > 0) {
+        bh_list_append(&server->swap.lookups, &lookup->link);
+        return false;
+    }
+    if (lookup->swaps == swap->count)
+        return true;
+    bh_connect_look_up(server, lookup);
+    return false;
+}
