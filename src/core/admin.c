@@ -2,6 +2,7 @@
 #include "core/admin.h"
 
 #include "core/internal.h"
+#include "core/layer.h"
 
 #include <string.h>
 
@@ -21,6 +22,7 @@ bool bh_admin_next_session(const struct bh_server *server, uint64_t now,
         .access = at->access,
         .exponent = at->exponent,
         .strict = at->window != NULL,
+        .scratch = bh_layer_is(at->volume),
         .ending = at->state == BH_SESSION_ENDING,
         .requests = at->request_count,
         .carried_out = at->window != NULL ? at->window->highest : 0,

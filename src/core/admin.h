@@ -19,6 +19,7 @@ struct bh_admin_session {
     uint8_t access;   /* enum bh_access */
     uint8_t exponent; /* of its sectors: 128 << exponent bytes */
     bool strict;
+    bool scratch;         /* what it writes is its own, and ends with it */
     bool ending;          /* it waits for its last requests */
     uint32_t requests;    /* under way */
     uint64_t carried_out; /* strict: the highest number; else 0 */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* TRIM, ZERO, CHECKSUM and CHECKPOINT: requests over many sectors. */
 #include "core/internal.h"
+#include "core/layer.h"
 #include "wire/label.h"
 
 /* The body stays, to be compared with that of a retransmission. */
@@ -52,6 +53,10 @@ void bh_handle_checkpoint(struct bh_server *server, struct bh_request *request)
     const uint8_t *body = request->buffer + BH_COMMAND_HEADER_LEN;
     char label[BH_LABEL_LEN + 1];
 
+    if (bh_layer_is(request->session->volume)) {
+        bh_command_finish(server, request, BH_ERR_NO_SPACE);
+        return;
+    }
     bh_label_clean((const char *)body + 1, body[0], label);
     request->job.kind = BH_JOB_CHECKPOINT;
     request->job.data = request->buffer + BEHIND_BODY;

@@ -2,6 +2,7 @@
 #include "core/hold.h"
 
 #include "core/internal.h"
+#include "core/layer.h"
 
 /* What the core knows of the medium, and of its neighbours in the table. */
 static struct bh_volume_facts medium_of(const struct bh_hold *hold)
@@ -91,8 +92,8 @@ bool bh_hold_is_still(struct bh_server *server, uint64_t now)
         bh_volume_unsettle(server, at);
     bh_settle(server);
     BH_MEDIUM_EACH (at, server, &medium)
-        still &=
-            all ? !at->attached && !at->service_runs : !bh_queue_changes(at);
+        still &= all ? !at->attached && !at->service_runs
+                     : bh_layer_is(at) || !bh_queue_changes(at);
     return still;
 }
 

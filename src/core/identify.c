@@ -47,6 +47,8 @@ static uint16_t volume_flags(const struct bh_server *server,
         flags |= BH_VOLUME_READ_ONLY;
     if (facts->mode == BH_MODE_SHARED)
         flags |= BH_VOLUME_SHARED;
+    if (facts->mode == BH_MODE_SCRATCH)
+        flags |= BH_VOLUME_SCRATCH;
     if (facts->grow_limit > facts->byte_count)
         flags |= BH_VOLUME_MAY_GROW;
     if (facts->removable)

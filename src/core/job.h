@@ -28,7 +28,8 @@ enum bh_job_kind {
     BH_JOB_SWAP        /* put another medium into a slot, or none */
 };
 
-/* What a volume's sessions may do, and against whom the file is locked. */
+/* What a volume's sessions may do, and against whom the file is locked. A
+ * layer's writer changes nothing beneath it, and locks that as a reader. */
 enum bh_access {
     BH_ACCESS_NONE,
     BH_ACCESS_LOOK,   /* reads, holds no lock */
@@ -36,7 +37,12 @@ enum bh_access {
     BH_ACCESS_WRITER  /* writes, keeps all others out */
 };
 
-enum bh_volume_mode { BH_MODE_EXCLUSIVE, BH_MODE_SHARED, BH_MODE_READ_ONLY };
+enum bh_volume_mode {
+    BH_MODE_EXCLUSIVE,
+    BH_MODE_SHARED,
+    BH_MODE_READ_ONLY,
+    BH_MODE_SCRATCH
+};
 enum bh_takeover { BH_TAKEOVER_HOST, BH_TAKEOVER_ADDRESS, BH_TAKEOVER_NEVER };
 enum bh_sync { BH_SYNC_FLUSH, BH_SYNC_WRITE };
 
@@ -52,6 +58,7 @@ struct bh_volume_facts {
     uint64_t size_limit; /* at most so many bytes of the file; 0: all */
     uint64_t grow_limit; /* bytes that it may grow to; 0: it may not */
     uint64_t idle_ms;    /* silence after which others may take it; 0: never */
+    uint64_t layer;      /* what one session writes over the medium; 0: none */
     uint32_t number;     /* in the catalogue; 0 for virtual volumes */
     uint32_t datagram_len; /* the longest that the peer's path carries */
     uint8_t mode;          /* enum bh_volume_mode */
@@ -72,7 +79,8 @@ static inline bool bh_facts_same_medium(const struct bh_volume_facts *a,
 }
 
 /* Whether two look-ups have found the same thing, described in the same way.
- * Its length may have changed, and its number. */
+ * Its length may have changed, and its number. What lies over it is not asked.
+ */
 static inline bool bh_facts_same(const struct bh_volume_facts *a,
                                  const struct bh_volume_facts *b)
 {
@@ -91,13 +99,16 @@ struct bh_job {
     uint8_t kind;        /* enum bh_job_kind */
     uint8_t access;      /* ATTACH: enum bh_access */
     bool patient;        /* ATTACH: a killed server may still let go of it */
+    bool fresh;          /* ATTACH: there is nothing in the layer yet */
+    bool discard;        /* DETACH: nobody will want the layer again */
     struct bh_job *next; /* the core's, while it owns the job */
 
-    /* ATTACH sets it, the others get it back: the driver's own. */
+    /* ATTACH sets it, the others get it back: the driver's own. NULL in a
+     * DETACH: it could not be attached, and is only to be discarded. */
     void *medium;
 
     uint64_t offset; /* READ, WRITE, ZERO, CHECKSUM: byte of the volume */
-    uint32_t len;    /* of the same: bytes */
+    uint32_t len;    /* of the same: bytes. ATTACH of a layer: of its sectors */
     uint8_t *data;   /* READ, WRITE: `len` bytes, in pieces. ZERO: zeros, not to
                         be changed. CHECKSUM: room for `whole` bytes.
                         CHECKPOINT: its label, clean, with its NUL */

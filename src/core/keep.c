@@ -2,6 +2,7 @@
 #include "core/keep.h"
 
 #include "core/internal.h"
+#include "core/layer.h"
 
 #include <string.h>
 
@@ -25,7 +26,8 @@ struct kept_volume {
     uint64_t change_counter;
     uint64_t version;
     uint32_t poisoned;
-    uint32_t attached; /* what was acknowledged may not be stable */
+    uint32_t attached; /* what was acknowledged may not be stable; of a layer:
+                          the driver has something of it */
 };
 
 struct kept_closed {
@@ -112,7 +114,9 @@ void bh_keep_volume(struct bh_server *server, const struct bh_volume *volume)
         kept.change_counter = volume->change_counter;
         kept.version = volume->version;
         kept.poisoned = is_poisoned(volume);
-        kept.attached = volume->attached || volume->overdue;
+        kept.attached = bh_layer_is(volume)
+                            ? volume->laid
+                            : volume->attached || volume->overdue;
     }
     bh_table_store(&server->table, VOLUMES, volume_slot(server, volume), &kept);
 }
@@ -268,8 +272,9 @@ static void restore_volumes(struct bh_server *server)
         volume->poisoned = kept->poisoned != 0;
         volume->restored = true;
         bh_slot_restored(server, volume);
-        volume->overdue = kept->attached != 0;
-        if (volume->poisoned || volume->overdue)
+        volume->laid = bh_layer_is(volume) && kept->attached != 0;
+        volume->overdue = !bh_layer_is(volume) && kept->attached != 0;
+        if (volume->overdue || (volume->poisoned && !bh_layer_is(volume)))
             bh_list_remove(&volume->idle); /* not to be forgotten */
         if (volume->overdue)
             bh_volume_unsettle(server, volume);

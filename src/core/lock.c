@@ -8,8 +8,9 @@
  *   reader              -      -                conflict
  *   writer              -      conflict         conflict
  *
- * Sessions of one shared volume never conflict with each other. A conflict is
- * resolved in the newcomer's favour if the holder yields.
+ * Sessions of one shared volume never conflict with each other. A writer of a
+ * scratch volume is a reader here. A conflict is resolved in the newcomer's
+ * favour if the holder yields.
  */
 #include "core/lock.h"
 
@@ -23,6 +24,10 @@ static bool conflict(const struct bh_volume *volume, uint8_t access,
         return false;
     if (volume == holder->volume && volume->facts.mode == BH_MODE_SHARED)
         return false;
+    if (volume->facts.mode == BH_MODE_SCRATCH)
+        access = BH_ACCESS_READER;
+    if (holder->volume->facts.mode == BH_MODE_SCRATCH)
+        return access == BH_ACCESS_WRITER;
     return access == BH_ACCESS_WRITER || holder->access == BH_ACCESS_WRITER;
 }
 

@@ -5,6 +5,7 @@
  * the page cache holds is done before the next datagram is looked at.
  */
 #include "core/internal.h"
+#include "core/layer.h"
 
 static bool is_flush(const struct bh_request *request)
 {
@@ -82,12 +83,12 @@ BH_COLD static bool medium_blocks(const struct bh_server *server,
                                   const struct bh_volume *volume,
                                   const struct bh_request *request)
 {
-    if (!changes(request) && !is_checkpoint(request))
+    if (bh_layer_is(volume) || (!changes(request) && !is_checkpoint(request)))
         return false;
     if (bh_hold_covers(server, &volume->facts, BH_HOLD_CHANGES))
         return true;
     BH_MEDIUM_EACH (at, server, &volume->facts)
-        if (at != volume && rival_blocks(at, request))
+        if (at != volume && !bh_layer_is(at) && rival_blocks(at, request))
             return true;
     return false;
 }

@@ -113,6 +113,10 @@ bool bh_server_poisoned(const struct bh_server *server);
 void bh_server_stop(struct bh_server *server, uint64_t now);
 bool bh_server_idle(const struct bh_server *server);
 
+/* Whether a session has this layer: of what an earlier server has left, a
+ * driver discards all others before it takes the first job. */
+bool bh_server_has_layer(const struct bh_server *server, uint64_t layer);
+
 /* Whether a reader or writer holds any byte of this medium. */
 bool bh_server_in_use(const struct bh_server *server, uint64_t device,
                       uint64_t inode);

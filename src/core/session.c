@@ -3,6 +3,7 @@
 #include "core/session.h"
 
 #include "core/internal.h"
+#include "core/layer.h"
 #include "wire/opcode.h"
 
 #include <assert.h>
@@ -230,15 +231,30 @@ static void note_proof(struct bh_server *server,
     server->counters.sessions_proven++;
 }
 
+/* What the session is to be on; NULL: there is no room. */
+static struct bh_volume *volume_for(struct bh_server *server,
+                                    const struct bh_pending *pending)
+{
+    if (pending->volume->facts.mode != BH_MODE_SCRATCH ||
+        pending->access != BH_ACCESS_WRITER)
+        return pending->volume;
+    return bh_layer_new(server, pending->volume);
+}
+
 struct bh_session *bh_session_new(struct bh_server *server,
                                   struct bh_pending *pending)
 {
     struct bh_session *session =
         within_share(server, pending->host) ? place(server) : NULL;
-    struct bh_volume *volume = pending->volume;
+    struct bh_volume *volume;
 
     if (session == NULL)
         return NULL;
+    volume = volume_for(server, pending);
+    if (volume == NULL) {
+        bh_list_append(&server->free_sessions, &session->of_volume);
+        return NULL;
+    }
     if (bh_volume_is_virtual(volume))
         limit_virtual(server);
     bh_session_init(session, pending->id, &pending->peer, pending->access,

@@ -3,6 +3,7 @@
 
 #include "core/hash.h"
 #include "core/internal.h"
+#include "core/layer.h"
 
 #include <assert.h>
 #include <string.h>
@@ -80,7 +81,7 @@ uint64_t bh_volume_sectors(const struct bh_volume *volume, uint8_t exponent)
 static bool same_volume(const struct bh_volume_facts *a,
                         const struct bh_volume_facts *b)
 {
-    return bh_facts_same(a, b) &&
+    return bh_facts_same(a, b) && a->layer == b->layer &&
            (a->number == b->number || strcmp(a->name, b->name) == 0);
 }
 
@@ -93,18 +94,27 @@ static void unchain(struct bh_server *server, const struct bh_volume *volume)
     *at = volume->chain;
 }
 
-static struct bh_volume *place(struct bh_server *server)
+static struct bh_volume *first_idle(const struct bh_server *server)
 {
-    struct bh_volume *volume;
-
-    if (server->volumes_used < server->volume_count)
-        return &server->volumes[server->volumes_used++];
     if (bh_list_empty(&server->idle_volumes))
         return NULL;
-    volume =
-        BH_OWNER(bh_list_take(&server->idle_volumes), struct bh_volume, idle);
-    unchain(server, volume);
-    return volume;
+    return BH_OWNER(server->idle_volumes.next, struct bh_volume, idle);
+}
+
+/* The slot of a layer that is over comes before those that were never used. */
+static struct bh_volume *place(struct bh_server *server)
+{
+    struct bh_volume *idle = first_idle(server);
+
+    if (server->volumes_used < server->volume_count &&
+        (idle == NULL || !bh_layer_is(idle)))
+        return &server->volumes[server->volumes_used++];
+    if (idle == NULL)
+        return NULL;
+    bh_list_remove(&idle->idle);
+    bh_list_remove(&idle->unsettled);
+    unchain(server, idle);
+    return idle;
 }
 
 void bh_volume_init(struct bh_server *server, struct bh_volume *volume,
@@ -192,12 +202,12 @@ static uint8_t access_needed(const struct bh_volume *volume)
 }
 
 /* Whether a session of this volume, or of one on the same medium, will have it
- * synced. */
+ * synced. One on a layer will not. */
 static bool is_named(const struct bh_server *server,
                      const struct bh_volume *volume)
 {
     BH_MEDIUM_EACH (at, server, &volume->facts)
-        if (access_needed(at) != BH_ACCESS_NONE)
+        if (!bh_layer_is(at) && access_needed(at) != BH_ACCESS_NONE)
             return true;
     return false;
 }
@@ -216,6 +226,19 @@ static uint8_t access_due(const struct bh_server *server,
     return access_needed(volume);
 }
 
+/* What only a layer's job says. It is attached for a session that it has. */
+static void fill_layer(struct bh_server *server, struct bh_volume *volume)
+{
+    struct bh_job *job = &volume->service;
+
+    job->fresh = !volume->laid;
+    job->discard = bh_layer_is_left(server, volume);
+    if (!bh_list_empty(&volume->sessions))
+        job->len = BH_SECTOR_LEN(
+            BH_OWNER(volume->sessions.next, struct bh_session, of_volume)
+                ->exponent);
+}
+
 static void serve(struct bh_server *server, struct bh_volume *volume,
                   enum bh_job_kind kind)
 {
@@ -228,6 +251,8 @@ static void serve(struct bh_server *server, struct bh_volume *volume,
     job->patient = volume->restored;
     job->version = volume->version;
     job->failed = bh_keep_failed(server, volume);
+    if (bh_layer_is(volume))
+        fill_layer(server, volume);
     volume->service_runs = true;
     bh_list_remove(&volume->idle);
     bh_job_post(server, job);
@@ -254,6 +279,12 @@ static uint8_t access_taken(const struct bh_volume *volume)
     return volume->access;
 }
 
+/* Neither locks the medium against the other. */
+static bool both_scratch(const struct bh_volume *a, const struct bh_volume *b)
+{
+    return a->facts.mode == BH_MODE_SCRATCH && b->facts.mode == BH_MODE_SCRATCH;
+}
+
 /* Whether another volume on the same bytes is about to let go of them. Until
  * then the file is locked against us as against any other program. */
 static bool rival_lets_go(const struct bh_server *server,
@@ -261,7 +292,7 @@ static bool rival_lets_go(const struct bh_server *server,
 {
     BH_MEDIUM_EACH (at, server, &volume->facts)
         if (at != volume && bh_volume_overlaps(at, volume) &&
-            access_taken(at) > access_needed(at))
+            access_taken(at) > access_needed(at) && !both_scratch(at, volume))
             return true;
     return false;
 }
@@ -278,6 +309,15 @@ static void unpark(struct bh_server *server, struct bh_volume *volume)
             server, BH_OWNER(bh_list_take(&parked), struct bh_request, link));
 }
 
+/* Nothing is due to it: it may be forgotten. What is over is not missed. */
+static void rest(struct bh_server *server, struct bh_volume *volume)
+{
+    struct bh_link *idle = &server->idle_volumes;
+
+    bh_list_remove(&volume->idle);
+    bh_list_append(bh_layer_is(volume) ? idle->next : idle, &volume->idle);
+}
+
 /* Starts what is due, the most urgent first: see the diagram in volume.h. */
 static void settle(struct bh_server *server, struct bh_volume *volume)
 {
@@ -292,7 +332,8 @@ static void settle(struct bh_server *server, struct bh_volume *volume)
     } else if (access != BH_ACCESS_NONE && volume->access != access) {
         if (access < volume->access || !rival_lets_go(server, volume))
             serve(server, volume, BH_JOB_ATTACH);
-    } else if (access == BH_ACCESS_NONE && volume->attached) {
+    } else if (access == BH_ACCESS_NONE &&
+               (volume->attached || bh_layer_is_left(server, volume))) {
         serve(server, volume, BH_JOB_DETACH);
     } else if (volume->attached && volume->doubtful) {
         if (!bh_doubt_examine(server, volume))
@@ -301,9 +342,8 @@ static void settle(struct bh_server *server, struct bh_volume *volume)
                !bh_list_empty(&volume->parked)) { /* for a hold that is over */
         unpark(server, volume);
     } else if (access == BH_ACCESS_NONE && volume->pendings == 0 &&
-               !volume->poisoned && !volume->overdue) {
-        bh_list_remove(&volume->idle); /* forgotten last of all */
-        bh_list_append(&server->idle_volumes, &volume->idle);
+               !volume->overdue && (!volume->poisoned || bh_layer_is(volume))) {
+        rest(server, volume);
     }
 }
 
@@ -330,6 +370,7 @@ static void attached(struct bh_server *server, struct bh_volume *volume)
     if (!volume->attached && !bh_volume_is_virtual(volume))
         bh_volume_dirtied(server, volume); /* by an earlier server, maybe */
     volume->attached = true;
+    volume->laid = bh_layer_is(volume);
     volume->restored = false;
     volume->version = 0; /* from now on it changes */
     bh_keep_volume(server, volume);
@@ -379,7 +420,8 @@ void bh_volume_poison(struct bh_server *server, const struct bh_volume *volume)
 {
     BH_MEDIUM_EACH (at, server, &volume->facts) {
         at->poisoned = true;
-        bh_list_remove(&at->idle); /* not to be forgotten */
+        if (!bh_layer_is(at))
+            bh_list_remove(&at->idle); /* not to be forgotten */
         bh_keep_volume(server, at);
     }
 }
@@ -420,11 +462,14 @@ static void unsettle_medium(struct bh_server *server,
                             const struct bh_volume *volume)
 {
     BH_MEDIUM_EACH (at, server, &volume->facts)
-        bh_volume_unsettle(server, at);
+        if (at == volume || !both_scratch(at, volume))
+            bh_volume_unsettle(server, at);
 }
 
 void bh_volume_changes(struct bh_server *server, struct bh_volume *volume)
 {
+    if (bh_layer_is(volume))
+        return;
     BH_MEDIUM_EACH (at, server, &volume->facts) {
         if (!bh_volume_overlaps(at, volume))
             continue;
@@ -468,6 +513,8 @@ void bh_volume_served(struct bh_server *server, struct bh_job *job,
         volume->attached = false;
         volume->access = BH_ACCESS_NONE;
         volume->medium = NULL;
+        if (job->discard)
+            volume->laid = false;
         if (bh_left_to_next(server))
             volume->version = job->version;
         bh_keep_volume(server, volume);
@@ -492,7 +539,7 @@ void bh_volume_pending_over(struct bh_server *server, struct bh_volume *volume)
 
 void bh_volume_dirtied(struct bh_server *server, struct bh_volume *volume)
 {
-    if (volume->dirty)
+    if (volume->dirty || bh_layer_is(volume))
         return;
     volume->dirty = true;
     volume->sync_due_ms = server->now + BH_SYNC_DELAY_MS;

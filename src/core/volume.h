@@ -24,7 +24,7 @@
  *     when all WRITEs before it had finished.
  *  6. A volume that a session names, be it pending, is never forgotten. An
  *    unused one is, if its place is needed; its change counter then starts from
- * a new random number.
+ *    a new random number.
  */
 #ifndef BH_CORE_VOLUME_H
 #define BH_CORE_VOLUME_H
@@ -63,6 +63,7 @@ struct bh_volume {
     bool overdue;         /* an earlier server had it attached: to be synced */
     uint8_t held;         /* nobody has it meanwhile: enum bh_held */
     bool unsure;          /* restored: its slot may have another medium now */
+    bool laid;            /* the driver has something of it: core/layer.h */
     bool doubtful;        /* restored WRITEs are to be examined: core/doubt.h */
     uint8_t access;       /* what it is attached for; NONE while it is not */
     void *medium;         /* the driver's */

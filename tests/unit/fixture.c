@@ -27,12 +27,40 @@ static void bring_random(struct fx *fx)
     }
 }
 
+static void discard_layer(struct fx *fx, uint64_t name)
+{
+    struct fx_layer **at = &fx->layers, *layer;
+
+    while (*at != NULL && (*at)->name != name)
+        at = &(*at)->next;
+    layer = *at;
+    if (layer == NULL)
+        return;
+    *at = layer->next;
+    free(layer);
+}
+
+/* What no session has any more. */
+static void sweep_layers(struct fx *fx)
+{
+    struct fx_layer *at = fx->layers;
+
+    while (at != NULL) {
+        uint64_t name = at->name;
+
+        at = at->next;
+        if (!bh_server_has_layer(fx->server, name))
+            discard_layer(fx, name);
+    }
+}
+
 static void start_server(struct fx *fx)
 {
     fx->memory = calloc(1, bh_server_size(&fx->config));
     assert_non_null(fx->memory);
     fx->server = bh_server_init(fx->memory, &fx->config, fx->now, fx->table);
     bring_random(fx);
+    sweep_layers(fx);
     fx_pump(fx);
 }
 
@@ -95,6 +123,8 @@ void fx_free(struct fx *fx)
     forget_media(fx);
     for (size_t i = 0; i < fx->disk_count; i++)
         free(fx->disks[i]);
+    while (fx->layers != NULL)
+        discard_layer(fx, fx->layers->name);
     fx_forget_replies(fx);
     free(fx->requests);
     free(fx->memory);
@@ -142,6 +172,15 @@ struct fx_disk *fx_disk(struct fx *fx, const char *name, uint64_t len)
     };
     snprintf(disk->facts.name, sizeof disk->facts.name, "%s", name);
     return disk;
+}
+
+size_t fx_layers(const struct fx *fx)
+{
+    size_t count = 0;
+
+    for (const struct fx_layer *at = fx->layers; at != NULL; at = at->next)
+        count++;
+    return count;
 }
 
 struct bh_path fx_peer(uint32_t host, uint16_t port)
@@ -198,16 +237,24 @@ static bool overlap(const struct bh_volume_facts *a,
            b->first < a_end;
 }
 
+/* What is locked beneath a layer. */
+static uint8_t base_access(uint8_t access, bool layer)
+{
+    return layer && access == BH_ACCESS_WRITER ? BH_ACCESS_READER : access;
+}
+
 /* As OFD locks of two descriptors of one file. */
 static bool locked(const struct fx *fx, const struct fx_medium *mine,
                    const struct fx_disk *disk, uint8_t access)
 {
     for (const struct fx_medium *at = fx->media; at != NULL; at = at->next) {
+        uint8_t theirs = base_access(at->access, at->layer != NULL);
+
         if (at == mine || at->disk == NULL ||
             !overlap(&at->disk->facts, &disk->facts))
             continue;
-        if (access >= BH_ACCESS_READER && at->access >= BH_ACCESS_READER &&
-            (access == BH_ACCESS_WRITER || at->access == BH_ACCESS_WRITER))
+        if (access >= BH_ACCESS_READER && theirs >= BH_ACCESS_READER &&
+            (access == BH_ACCESS_WRITER || theirs == BH_ACCESS_WRITER))
             return true;
     }
     return false;
@@ -247,6 +294,10 @@ static struct fx_disk *job_disk(struct fx *fx, const struct bh_job *job)
         return disk_of(fx, job->facts);
     case BH_JOB_SWAP:
         return &fx->slot;
+    case BH_JOB_DETACH:
+        if (job->medium == NULL)
+            return disk_of(fx, job->facts);
+        /* fall through */
     default:
         return alive(fx, job)->disk; /* a DETACH is handed out once, too */
     }
@@ -266,14 +317,22 @@ static struct fx_disk *taken(struct fx *fx, struct bh_job *job)
             medium->access = job->access;
         break;
     case BH_JOB_DETACH:
-        medium->closing = true;
+        if (medium != NULL)
+            medium->closing = true;
+        else
+            assert_true(job->discard);
         break;
+    case BH_JOB_CHECKPOINT:
+        assert_null(medium->layer);
+        /* fall through */
     case BH_JOB_WRITE:
     case BH_JOB_ZERO:
-    case BH_JOB_CHECKPOINT:
         assert_int_equal(medium->access, BH_ACCESS_WRITER);
+        assert_true(medium->layer != NULL ||
+                    medium->disk->facts.mode != BH_MODE_SCRATCH);
         break;
     case BH_JOB_SYNC:
+        assert_null(medium->layer);
         if (disk != NULL)
             medium->syncing = disk->written;
         break;
@@ -346,24 +405,62 @@ static uint8_t look_up(struct fx *fx, struct bh_job *job)
     return BH_ERR_NO_IMAGE;
 }
 
+static struct fx_layer *find_layer(const struct fx *fx, uint64_t name)
+{
+    struct fx_layer *at = fx->layers;
+
+    while (at != NULL && at->name != name)
+        at = at->next;
+    return at;
+}
+
+/* A fresh one takes the place of what a killed server has begun. */
+static struct fx_layer *lay(struct fx *fx, const struct bh_job *job,
+                            const struct fx_disk *disk)
+{
+    struct fx_layer *layer;
+
+    assert_int_equal(job->access, BH_ACCESS_WRITER);
+    if (!job->fresh) {
+        layer = find_layer(fx, job->facts->layer);
+        assert_true(layer == NULL || layer->unit == job->len);
+        return layer;
+    }
+    discard_layer(fx, job->facts->layer);
+    layer = calloc(1, sizeof *layer);
+    assert_non_null(layer);
+    layer->name = job->facts->layer;
+    layer->unit = job->len;
+    memcpy(layer->bytes, disk->bytes, sizeof layer->bytes);
+    layer->next = fx->layers;
+    fx->layers = layer;
+    return layer;
+}
+
 static uint8_t attach(struct fx *fx, struct bh_job *job)
 {
     struct fx_medium *medium = job->medium;
     struct fx_disk *disk = disk_of(fx, job->facts);
+    bool layered = job->facts->layer != 0;
+    struct fx_layer *layer = NULL;
 
     if (job->facts->removable &&
         (disk == NULL || disk->facts.inode != job->facts->inode))
         return BH_ERR_SESSION; /* another one is in the slot */
     if (disk != NULL && disk->fails[BH_JOB_ATTACH] != BH_OK)
         return disk->fails[BH_JOB_ATTACH];
-    if (disk != NULL && locked(fx, medium, disk, job->access))
+    if (disk != NULL &&
+        locked(fx, medium, disk, base_access(job->access, layered)))
         return BH_ERR_IN_USE;
     if (disk != NULL && job->version != 0 && job->version != disk->version)
+        return BH_ERR_SESSION;
+    if (layered && (layer = lay(fx, job, disk)) == NULL)
         return BH_ERR_SESSION;
     if (medium == NULL) {
         medium = calloc(1, sizeof *medium);
         assert_non_null(medium);
         medium->disk = disk;
+        medium->layer = layer;
         medium->next = fx->media;
         fx->media = medium;
     }
@@ -386,12 +483,33 @@ static uint32_t crc_of(const uint8_t *bytes, uint32_t len)
     return ~crc;
 }
 
-static void sum_up(const struct fx_disk *disk, struct bh_job *job)
+static void sum_up(const uint8_t *bytes, struct bh_job *job)
 {
     assert_true(job->whole >= job->len);
-    memcpy(job->data, disk->bytes + job->offset, job->len);
+    memcpy(job->data, bytes + job->offset, job->len);
     memset(job->data + job->len, 0, job->whole - job->len);
     job->checksum = crc_of(job->data, job->whole);
+}
+
+/* A layer changes by sectors. */
+static void check_units(const struct fx_medium *medium,
+                        const struct bh_job *job)
+{
+    uint32_t unit = medium->layer->unit;
+
+    assert_int_equal(job->offset % unit, 0);
+    assert_true(job->len % unit == 0 ||
+                job->offset + job->len == medium->disk->facts.byte_count);
+}
+
+static void detach(struct fx *fx, struct bh_job *job)
+{
+    if (job->medium != NULL) {
+        job->version = detached_version(job->medium);
+        unlink_medium(fx, job->medium);
+    }
+    if (job->discard)
+        discard_layer(fx, job->facts->layer);
 }
 
 /* READ, WRITE, ZERO, CHECKSUM, CHECKPOINT, SYNC. */
@@ -399,13 +517,16 @@ static uint8_t move(struct fx *fx, struct bh_job *job)
 {
     struct fx_medium *medium = alive(fx, job); /* still */
     struct fx_disk *disk = medium->disk;
+    uint8_t *bytes;
 
     if (disk == NULL) { /* `:list` */
         for (uint32_t i = 0; job->kind == BH_JOB_READ && i < job->len; i++)
             *bh_job_at(job, i) = ':';
         return BH_OK;
     }
-    if (job->kind == BH_JOB_WRITE || job->kind == BH_JOB_ZERO)
+    bytes = medium->layer != NULL ? medium->layer->bytes : disk->bytes;
+    if (medium->layer == NULL &&
+        (job->kind == BH_JOB_WRITE || job->kind == BH_JOB_ZERO))
         disk->written++; /* in part, if it fails */
     if (disk->fails[job->kind] != BH_OK)
         return disk->fails[job->kind];
@@ -419,18 +540,20 @@ static uint8_t move(struct fx *fx, struct bh_job *job)
         return BH_OK;
     }
     assert_true(job->len > 0 && job->offset + job->len <= FX_DISK_LEN);
-    if (job->kind != BH_JOB_WRITE)
+    if (job->kind != BH_JOB_WRITE || medium->layer != NULL)
         assert_true(job->offset + job->len <= disk->facts.byte_count);
     if (job->kind == BH_JOB_CHECKSUM) {
-        sum_up(disk, job);
+        sum_up(bytes, job);
         return BH_OK;
     }
     if (job->kind == BH_JOB_READ) {
         for (uint32_t i = 0; i < job->len; i++)
-            *bh_job_at(job, i) = disk->bytes[job->offset + i];
+            *bh_job_at(job, i) = bytes[job->offset + i];
         return BH_OK;
     }
-    memcpy(disk->bytes + job->offset, job->data, job->len);
+    if (medium->layer != NULL)
+        check_units(medium, job);
+    memcpy(bytes + job->offset, job->data, job->len);
     if (job->offset + job->len > disk->facts.byte_count) {
         assert_true(job->offset + job->len <= disk->facts.grow_limit);
         disk->facts.byte_count = job->offset + job->len;
@@ -453,8 +576,7 @@ static void finish(struct fx *fx, struct bh_job *job)
         status = attach(fx, job);
         break;
     case BH_JOB_DETACH:
-        job->version = detached_version(job->medium);
-        unlink_medium(fx, job->medium);
+        detach(fx, job);
         break;
     default:
         status = move(fx, job);

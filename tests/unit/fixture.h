@@ -8,6 +8,8 @@
  *    and its lock is loosened as soon as an ATTACH for less is: jobs on it from
  *    then on fail the test, and so does a WRITE without the writer's lock;
  *  - two media that share bytes conflict as OFD locks do;
+ *  - a layer is a copy of its disk's bytes, made when it is fresh; it outlives a
+ *    kill, and is discarded once;
  *  - a request has at most one reply, and one that is longer than its request
  *    must be data that a session of its own asked for, or the header that
  *    answers a strict DISCON or KEEP.
@@ -52,9 +54,17 @@ struct fx_disk {
     char label[65];
 };
 
+struct fx_layer {
+    struct fx_layer *next;
+    uint64_t name;
+    uint32_t unit;
+    uint8_t bytes[FX_DISK_LEN];
+};
+
 struct fx_medium {
     struct fx_medium *next;
     struct fx_disk *disk;
+    struct fx_layer *layer; /* over the disk; or NULL */
     uint8_t access;
     bool closing;
     uint64_t syncing; /* WRITEs that the running SYNC covers */
@@ -87,6 +97,7 @@ struct fx {
     struct fx_disk *disks[FX_DISKS_MAX];
     size_t disk_count;
     struct fx_medium *media;
+    struct fx_layer *layers;
     struct bh_job *held[FX_HELD_MAX];
     size_t held_count;
 
@@ -119,6 +130,8 @@ struct fx_disk *fx_disk(struct fx *fx, const char *name, uint64_t len);
 
 /* There is a slot, with this disk in it; NULL: nothing. */
 void fx_slot(struct fx *fx, struct fx_disk *disk);
+/* Layers that the driver has. */
+size_t fx_layers(const struct fx *fx);
 
 /* Peer `port` of host `host`. */
 struct bh_path fx_peer(uint32_t host, uint16_t port);

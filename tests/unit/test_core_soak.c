@@ -5,6 +5,7 @@
  *
  *  - no two sessions hold conflicting rights on one medium;
  *  - what is counted is what there is;
+ *  - a layer that the driver has is of a session, or about to be discarded;
  *  - the fixture has checked replies, media and locks.
  *
  * SEED=n in the environment replays one run; SEEDS=n makes n of them.
@@ -13,6 +14,7 @@
 
 #include "core/admin.h"
 #include "core/internal.h"
+#include "core/layer.h"
 #include "wire/bytes.h"
 
 #include <setjmp.h>
@@ -58,7 +60,8 @@ static bool may_coexist(const struct bh_session *a, const struct bh_session *b)
 {
     if (a->access == BH_ACCESS_LOOK || b->access == BH_ACCESS_LOOK)
         return true;
-    if (a->access == BH_ACCESS_READER && b->access == BH_ACCESS_READER)
+    if ((a->access == BH_ACCESS_READER || bh_layer_is(a->volume)) &&
+        (b->access == BH_ACCESS_READER || bh_layer_is(b->volume)))
         return true;
     return a->volume == b->volume && a->volume->facts.mode == BH_MODE_SHARED;
 }
@@ -132,6 +135,25 @@ static void check_volumes(const struct soak *soak)
     }
 }
 
+static bool is_accounted_for(const struct bh_server *server, uint64_t layer)
+{
+    for (uint32_t i = 0; i < server->volumes_used; i++)
+        if (server->volumes[i].facts.layer == layer &&
+            (server->volumes[i].laid || server->volumes[i].service_runs) &&
+            (!bh_list_empty(&server->volumes[i].sessions) ||
+             server->volumes[i].service_runs))
+            return true;
+    return false;
+}
+
+static void check_layers(const struct soak *soak)
+{
+    const struct fx_layer *at = soak->fx->layers;
+
+    for (; at != NULL; at = at->next)
+        assert_true(is_accounted_for(soak->fx->server, at->name));
+}
+
 static void check_requests(const struct soak *soak)
 {
     const struct bh_server *server = soak->fx->server;
@@ -154,6 +176,7 @@ static void check(const struct soak *soak)
 {
     check_sessions(soak);
     check_volumes(soak);
+    check_layers(soak);
     if (soak->step % 64 == 0) {
         check_pendings(soak);
         check_requests(soak);
@@ -192,13 +215,14 @@ static uint16_t any_number(struct soak *soak, uint16_t id)
 
 static void send_connect(struct soak *soak)
 {
-    static const char *const names[] = {"a", "b", "c", "d", "e", ":list", "no"};
+    static const char *const names[] = {"a", "b",     "c", "d",
+                                        "e", ":list", "s", "no"};
     enum { STRICT = BH_FLAG_STRICT };
     static const uint8_t flags[] = {FX_PLAIN,  FX_PLAIN, FX_PLAIN | STRICT,
                                     FX_READER, FX_LOOK,  FX_SHARED,
                                     0,         2,        STRICT,
                                     0x04};
-    const char *name = names[below(soak, 7)];
+    const char *name = names[below(soak, 8)];
     struct bh_path peer = any_peer(soak);
     uint8_t bytes[BH_CONNECT_MAX_LEN] = {
         BH_PACKET_CONNECT, (uint8_t)below(soak, 4), flags[below(soak, 10)]};
@@ -296,7 +320,7 @@ static void change_weather(struct soak *soak)
 {
     static const uint8_t failures[] = {BH_ERR_STORAGE, BH_ERR_NO_SPACE,
                                        BH_ERR_IN_USE};
-    struct fx_disk *disk = soak->fx->disks[below(soak, 5)];
+    struct fx_disk *disk = soak->fx->disks[below(soak, 6)];
     uint32_t kind = below(soak, FX_JOB_KINDS);
 
     disk->holds[kind] = kind != BH_JOB_LOOKUP && one_in(soak, 2);
@@ -365,7 +389,7 @@ static void step(struct soak *soak)
         if (one_in(soak, 200))
             fx_kill(fx);
         else if (one_in(soak, 500))
-            fx->disks[below(soak, 5)]->facts.idle_ms =
+            fx->disks[below(soak, 6)]->facts.idle_ms =
                 60000 + 1000 * below(soak, 3);
         break;
     default:
@@ -378,14 +402,17 @@ static void step(struct soak *soak)
     learn_ids(soak);
 }
 
-/* a and b are names of one file, c overlaps both, d is shared, e grows. */
+/* a and b are names of one file, c overlaps both, d is shared, e grows, s is a
+ * scratch volume on c's bytes. */
 static void make_disks(struct fx *fx)
 {
     struct fx_disk *a = fx_disk(fx, "a", 2048), *b = fx_disk(fx, "b", 2048),
                    *c = fx_disk(fx, "c", 2048), *d = fx_disk(fx, "d", 3000),
-                   *e = fx_disk(fx, "e", 1000);
+                   *e = fx_disk(fx, "e", 1000), *s = fx_disk(fx, "s", 2048);
 
-    b->facts.inode = c->facts.inode = a->facts.inode;
+    b->facts.inode = c->facts.inode = s->facts.inode = a->facts.inode;
+    s->facts.first = 1024;
+    s->facts.mode = BH_MODE_SCRATCH;
     b->facts.takeover = BH_TAKEOVER_ADDRESS;
     c->facts.first = 1024;
     c->facts.roam = true;

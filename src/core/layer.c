@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/layer.h"
+
+#include "core/internal.h"
+
+struct bh_volume *bh_layer_new(struct bh_server *server,
+                               const struct bh_volume *base)
+{
+    struct bh_volume_facts facts = base->facts;
+
+    do {
+        if (!bh_random_take(&server->random, &facts.layer, sizeof facts.layer))
+            return NULL;
+    } while (facts.layer == 0);
+    return bh_volume_find(server, &facts);
+}
+
+bool bh_layer_is_left(const struct bh_server *server,
+                      const struct bh_volume *volume)
+{
+    return volume->laid && bh_list_empty(&volume->sessions) &&
+           !bh_left_to_next(server);
+}
+
+bool bh_server_has_layer(const struct bh_server *server, uint64_t layer)
+{
+    for (uint32_t i = 0; i < server->volumes_used; i++) {
+        const struct bh_volume *volume = &server->volumes[i];
+
+        if (bh_layer_is(volume) && volume->facts.layer == layer &&
+            !bh_list_empty(&volume->sessions))
+            return true;
+    }
+    return false;
+}
