@@ -571,8 +571,10 @@ static void a_slot_is_taken_in_the_midst_of_a_call(void **state)
     struct fx *fx = *state;
     struct fx_disk *link = link_to(fx, scratch(fx));
     const struct bh_path *one = fx_host(fx, 1), *two = fx_host(fx, 2);
-    uint16_t id = fx_open(fx, two, FX_PLAIN, "d");
+    uint16_t id = fx_open(fx, two, FX_LOOK, "link");
 
+    assert_int_equal(fx_discon(fx, two, id), BH_OK);
+    id = fx_open(fx, two, FX_PLAIN, "d");
     assert_int_equal(fx_discon(fx, two, id), BH_OK);
     link->holds[BH_JOB_ATTACH] = true;
     id = fx_pend(fx, one, FX_PLAIN, "link");
