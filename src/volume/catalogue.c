@@ -2,6 +2,7 @@
 #include "volume/catalogue.h"
 
 #include "volume/file.h"
+#include "volume/layer.h"
 #include "volume/locate.h"
 #include "volume/mend.h"
 #include "volume/name.h"
@@ -37,7 +38,12 @@ struct bh_catalogue {
     pthread_mutex_t scanning; /* scanned_ms; taken before `lock` */
     uint64_t scanned_ms;      /* when the directories were read; 0: never */
     struct bh_virtuals virtuals;
+    int layers; /* their directory; -1: there is none */
 };
+
+static const char no_layers[] =
+    "it is scratch, and there is no state directory to keep in what is "
+    "written to it";
 
 static int by_name(const void *a, const void *b)
 {
@@ -182,7 +188,7 @@ struct bh_catalogue *bh_catalogue_new(void)
     struct bh_catalogue *catalogue = calloc(1, sizeof *catalogue);
 
     if (catalogue != NULL) {
-        catalogue->numbers = -1;
+        catalogue->numbers = catalogue->layers = -1;
         pthread_rwlock_init(&catalogue->lock, NULL);
         pthread_mutex_init(&catalogue->scanning, NULL);
     }
@@ -220,6 +226,8 @@ void bh_catalogue_free(struct bh_catalogue *catalogue)
     forget_images(catalogue);
     free(catalogue->images);
     forget_file(catalogue);
+    if (catalogue->layers >= 0)
+        close(catalogue->layers);
     pthread_rwlock_destroy(&catalogue->lock);
     pthread_mutex_destroy(&catalogue->scanning);
     free(catalogue);
@@ -442,10 +450,15 @@ int bh_catalogue_lookup(struct bh_catalogue *catalogue, const char *name,
     return locked_look_up(catalogue, trimmed, facts, cause);
 }
 
+static bool is_written(const struct bh_volume_facts *facts)
+{
+    return facts->mode != BH_MODE_READ_ONLY && facts->mode != BH_MODE_SCRATCH;
+}
+
 /* A descriptor, if the name still stands for what `facts` say. They may be from
  * before the last SIGHUP, or of an earlier server. */
 static int open_same(struct bh_catalogue *catalogue,
-                     const struct bh_volume_facts *facts,
+                     const struct bh_volume_facts *facts, bool writing,
                      char cause[BH_CAUSE_LEN])
 {
     struct bh_volume_facts now;
@@ -459,8 +472,7 @@ static int open_same(struct bh_catalogue *catalogue,
         return -ESTALE;
     }
     return bh_locate_open(&catalogue->contents, facts->name,
-                          facts->mode == BH_MODE_READ_ONLY ? O_RDONLY : O_RDWR,
-                          cause);
+                          writing ? O_RDWR : O_RDONLY, cause);
 }
 
 /* The rest of a home whose image is open. */
@@ -487,7 +499,10 @@ int bh_catalogue_home(struct bh_catalogue *catalogue,
     int error;
 
     pthread_rwlock_rdlock(&catalogue->lock);
-    out->image = open_same(catalogue, facts, cause);
+    out->image =
+        open_same(catalogue, facts, facts->mode != BH_MODE_READ_ONLY, cause);
+    if (out->image == -EACCES || out->image == -EROFS) /* a scratch volume's */
+        out->image = open_same(catalogue, facts, false, cause);
     error =
         out->image < 0 ? out->image : find_home(catalogue, facts, out, cause);
     pthread_rwlock_unlock(&catalogue->lock);
@@ -506,7 +521,7 @@ static int open_whole(struct bh_catalogue *catalogue,
     int fd, parent = -ENOENT, error;
 
     pthread_rwlock_rdlock(&catalogue->lock);
-    fd = open_same(catalogue, facts, cause);
+    fd = open_same(catalogue, facts, is_written(facts), cause);
     if (fd >= 0)
         parent =
             bh_locate_parent(&catalogue->contents, facts->name, leaf, ignored);
@@ -536,6 +551,54 @@ int bh_catalogue_open(struct bh_catalogue *catalogue,
     if (error != 0)
         close(fd);
     return error;
+}
+
+void bh_catalogue_keep_layers(struct bh_catalogue *catalogue, int dir)
+{
+    catalogue->layers = dir;
+}
+
+/* What its sessions may change; 0 if it is not there now. */
+static uint64_t scratch_limit_of(struct bh_catalogue *catalogue,
+                                 const struct bh_volume_facts *facts)
+{
+    char ignored[BH_CAUSE_LEN];
+    struct bh_place place;
+    uint64_t limit = 0;
+
+    pthread_rwlock_rdlock(&catalogue->lock);
+    if (bh_locate(&catalogue->contents, facts->name, &place, ignored) == 0) {
+        limit = place.spec->scratch_limit;
+        bh_place_close(&place);
+    }
+    pthread_rwlock_unlock(&catalogue->lock);
+    return limit;
+}
+
+int bh_catalogue_lay(struct bh_catalogue *catalogue,
+                     const struct bh_volume_facts *facts, uint32_t unit,
+                     bool fresh, struct bh_medium **medium,
+                     char cause[BH_CAUSE_LEN])
+{
+    struct bh_layer_spec spec = {.dir = catalogue->layers,
+                                 .layer = facts->layer,
+                                 .unit = unit,
+                                 .fresh = fresh};
+
+    if (spec.dir < 0) {
+        snprintf(cause, BH_CAUSE_LEN, "%s", no_layers);
+        return -EIO;
+    }
+    spec.limit = scratch_limit_of(catalogue, facts);
+    return bh_layer_lay(&spec, medium, cause);
+}
+
+int bh_catalogue_discard(struct bh_catalogue *catalogue,
+                         const struct bh_volume_facts *facts)
+{
+    return catalogue->layers < 0
+               ? 0
+               : bh_layer_discard(catalogue->layers, facts->layer);
 }
 
 void bh_catalogue_each(struct bh_catalogue *catalogue,
@@ -586,6 +649,8 @@ void bh_catalogue_check(struct bh_catalogue *catalogue,
 
         if (exact(catalogue, spec->name, &facts, cause) != 0) {
             complain(context, spec->name, cause);
+        } else if (spec->mode == BH_MODE_SCRATCH && catalogue->layers < 0) {
+            complain(context, spec->name, no_layers);
         } else if (facts.byte_count < spec->size_limit) {
             snprintf(cause, sizeof cause,
                      "%llu bytes are configured, the file has only %llu",

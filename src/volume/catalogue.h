@@ -38,6 +38,7 @@ struct bh_volume_spec {
     uint64_t size_limit; /* bytes; 0: to the end of the file */
     uint64_t grow_limit; /* bytes; 0: it does not grow */
     uint64_t idle_ms;
+    uint64_t scratch_limit;       /* bytes that a session may change */
     uint32_t keep;                /* checkpoints; 0: clients make none */
     uint8_t mode, takeover, sync; /* enums of core/job.h */
     uint8_t exponent;             /* or BH_ANY_EXPONENT */
@@ -84,6 +85,18 @@ int bh_catalogue_lookup(struct bh_catalogue *catalogue, const char *name,
 int bh_catalogue_open(struct bh_catalogue *catalogue,
                       const struct bh_volume_facts *facts,
                       struct bh_medium **out, char cause[BH_CAUSE_LEN]);
+
+/* Keeps the layers of scratch volumes in the directory `dir` from now on, and
+ * takes it over; to be called once, before anything is served. */
+void bh_catalogue_keep_layers(struct bh_catalogue *catalogue, int dir);
+
+/* Lays that of `facts` over `*medium`, as bh_layer_lay() does. */
+int bh_catalogue_lay(struct bh_catalogue *catalogue,
+                     const struct bh_volume_facts *facts, uint32_t unit,
+                     bool fresh, struct bh_medium **medium,
+                     char cause[BH_CAUSE_LEN]);
+int bh_catalogue_discard(struct bh_catalogue *catalogue,
+                         const struct bh_volume_facts *facts);
 
 /* Where an image is at home. */
 struct bh_home {

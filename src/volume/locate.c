@@ -282,11 +282,14 @@ void bh_place_close(struct bh_place *place)
     close(place->fd);
 }
 
-/* Read-only if the volume is meant to be, or if we may not write there. */
+/* Read-only if the volume is meant to be, or if we may not write where we would
+ * have to. */
 static uint8_t mode_of(const struct bh_place *place)
 {
     if (place->checkpoint)
         return BH_MODE_READ_ONLY;
+    if (place->spec->mode == BH_MODE_SCRATCH)
+        return BH_MODE_SCRATCH;
     if (faccessat(place->fd, "", W_OK, AT_EMPTY_PATH | AT_EACCESS) != 0)
         return BH_MODE_READ_ONLY;
     return place->spec->mode;
@@ -317,7 +320,7 @@ static int narrow(struct bh_volume_facts *facts, const struct bh_extent *extent,
     facts->first = extent->first;
     facts->byte_count = facts->size_limit = extent->len;
     facts->grow_limit = 0;
-    if (extent->read_only)
+    if (extent->read_only && facts->mode != BH_MODE_SCRATCH)
         facts->mode = BH_MODE_READ_ONLY;
     return 0;
 }

@@ -28,6 +28,7 @@
 struct overlay {
     struct bh_medium medium; /* first: the medium is the overlay */
     struct bh_medium *base;
+    bool owns_base;
     int fd;
     struct bh_calm calm;
     pthread_rwlock_t lock; /* the map, and the slots that it names */
@@ -316,6 +317,11 @@ int bh_overlay_zero(struct bh_medium *medium, uint64_t offset, uint64_t len,
     return error;
 }
 
+void bh_overlay_own_base(struct bh_medium *medium)
+{
+    overlay_of(medium)->owns_base = true;
+}
+
 static int overlay_sync(struct bh_medium *medium)
 {
     (void)medium;
@@ -337,6 +343,8 @@ static void overlay_close(struct bh_medium *medium)
 
     bh_overlay_map_close(&overlay->map);
     close(overlay->fd);
+    if (overlay->owns_base)
+        overlay->base->ops->close(overlay->base);
     pthread_rwlock_destroy(&overlay->lock);
     free(overlay);
 }

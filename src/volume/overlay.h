@@ -40,6 +40,9 @@ int bh_overlay_create(const struct bh_overlay_spec *spec,
 int bh_overlay_open(const struct bh_overlay_spec *spec, struct bh_medium *base,
                     struct bh_medium **out);
 
+/* The base is closed with the overlay. */
+void bh_overlay_own_base(struct bh_medium *medium);
+
 /* Makes `len` bytes zeros, which takes no space, and gives back the space that
  * they had. `trim` makes no difference: what was trimmed reads as zeros. */
 int bh_overlay_zero(struct bh_medium *medium, uint64_t offset, uint64_t len,

@@ -173,6 +173,20 @@ static void what_a_header_forbids_nobody_may(void **state)
     assert_int_equal(facts.exponent, 0);
 }
 
+/* What is scratch is not written to where the header forbids it. */
+static void a_locked_image_may_be_scratch(void **state)
+{
+    struct rig *rig = *state;
+    struct bh_volume_facts facts;
+
+    put(rig, "a.atr", 15, "\1", 1);
+    add(rig, "games", "a.atr")->mode = BH_MODE_SCRATCH;
+    serve(rig);
+    assert_int_equal(look_up(rig, "games", &facts), 0);
+    assert_int_equal(facts.mode, BH_MODE_SCRATCH);
+    assert_int_equal(facts.first, 16);
+}
+
 /* Every name of one partition. */
 static void a_partition_has_the_names_of_its_image(void **state)
 {
@@ -349,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_header_is_before_the_volume),
         TEST(what_a_header_forbids_nobody_may),
+        TEST(a_locked_image_may_be_scratch),
         TEST(a_partition_has_the_names_of_its_image),
         TEST(a_partition_may_be_behind_a_header_or_an_offset),
         TEST(a_file_of_the_very_name_goes_before_a_partition),
