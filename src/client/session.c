@@ -316,8 +316,6 @@ static const char *distrust(const struct bh_disk *disk,
 
     if (now->instance != then->instance)
         return ": the server was restarted and has forgotten it";
-    if (then->scratch)
-        return ", and with it what was written to this scratch image";
     if (now->change_counter != then->change_counter + may_write(disk))
         return ", and others may have changed the image meanwhile";
     if (then->shared && has_sent_write(disk))
@@ -332,6 +330,9 @@ static void reconnect(struct bh_disk *disk)
         lose(disk, -ESTALE, BH_ERR_SESSION,
              ", and this server cannot tell whether others have changed the "
              "image meanwhile");
+    else if (disk->info.scratch && may_write(disk))
+        lose(disk, -ESTALE, BH_ERR_SESSION,
+             ", and with it what was written to this scratch image");
     else if (disk->connects >= CONNECTS_MAX)
         lose(disk, -ESTALE, BH_ERR_SESSION,
              ": the server forgets every session at once");

@@ -641,6 +641,7 @@ static void shared_volume_gets_reads_again_and_no_writes(void **state)
     assert_lost(rig, -ESTALE);
 }
 
+/* What was written went with the session, and no other is asked for. */
 static void scratch_volume_is_never_resumed(void **state)
 {
     struct rig *rig = *state;
@@ -650,8 +651,24 @@ static void scratch_volume_is_never_resumed(void **state)
     open_with(rig, 0);
     assert_int_equal(bh_disk_start_read(rig->disk, 9, data, NULL), 0);
     take(rig);
-    assert_int_equal(lose_session_to(rig, 71), -ESTALE);
+    answer_command(rig, BH_ERR_SESSION, NULL, 0);
+    assert_int_equal(process(rig), -ESTALE);
     assert_says(rig, "scratch");
+    assert_lost(rig, -ESTALE);
+}
+
+/* He reads the image itself. */
+static void reader_of_a_scratch_volume_goes_on(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t data[512];
+
+    rig->identify.flags = BH_VOLUME_SCRATCH;
+    open_with(rig, BH_OPEN_READ_ONLY);
+    assert_int_equal(bh_disk_start_read(rig->disk, 9, data, NULL), 0);
+    take_command(rig, BH_OP_READ, 0xABCD);
+    assert_goes_on(lose_session_to(rig, 70));
+    take_command(rig, BH_OP_READ, 0x1234);
 }
 
 static void image_taken_by_another_is_busy(void **state)
@@ -1387,6 +1404,7 @@ int main(void)
         CLAIM(reader_goes_on_while_the_counter_stands_still),
         CLAIM(shared_volume_gets_reads_again_and_no_writes),
         CLAIM(scratch_volume_is_never_resumed),
+        CLAIM(reader_of_a_scratch_volume_goes_on),
         CLAIM(image_taken_by_another_is_busy),
         CLAIM(server_that_forgets_at_once_is_given_up),
         CLAIM(reconnection_that_times_out_begins_anew),
