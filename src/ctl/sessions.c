@@ -26,7 +26,10 @@ static void volume_of(const json_t *session, char text[CELL_LEN])
 
 static void access_of(const json_t *session, char text[CELL_LEN])
 {
-    show_text(session, "access", text);
+    if (show_flag(session, "scratch"))
+        snprintf(text, CELL_LEN, "scratch");
+    else
+        show_text(session, "access", text);
 }
 
 static void kind_of(const json_t *session, char text[CELL_LEN])

@@ -39,7 +39,8 @@ struct images {
 
 static bool print_image(void *context, const struct bh_volume_facts *facts)
 {
-    static const char *const modes[] = {"", ", shared", ", read-only"};
+    static const char *const modes[] = {"", ", shared", ", read-only",
+                                        ", scratch"};
     struct images *images = context;
     char name[4 * sizeof facts->name];
 

@@ -23,6 +23,7 @@
 #define OPEN 0xFE
 #define OPEN_TIME UINT64_MAX
 #define OPEN_KEEP UINT32_MAX
+#define OPEN_LIMIT 0
 
 #define KEEP_MAX 9999u
 
@@ -325,14 +326,14 @@ static int own_key(const struct reader *reader, const char *section,
                    const char *value)
 {
     static const char *const modes[] = {"exclusive", "shared", "read-only",
-                                        NULL};
+                                        "scratch", NULL};
     static const char *const a_size = "a size such as 1474560, 720K or 32M";
     const char *expected = a_size;
     bool good;
 
     if (strcmp(key, "mode") == 0) {
         good = bh_value_word(value, modes, &spec->mode);
-        expected = "exclusive, shared or read-only";
+        expected = "exclusive, shared, read-only or scratch";
     } else if (strcmp(key, "sector") == 0) {
         good = bh_value_sector(value, &spec->exponent);
         expected = "128, 256, 512, ... 16384, or any";
@@ -342,6 +343,9 @@ static int own_key(const struct reader *reader, const char *section,
         good = bh_value_size(value, &spec->size_limit);
     } else if (strcmp(key, "grow") == 0) {
         good = bh_value_size(value, &spec->grow_limit);
+    } else if (strcmp(key, "scratch-limit") == 0) {
+        good = bh_value_size(value, &spec->scratch_limit) &&
+               spec->scratch_limit != OPEN_LIMIT;
     } else if (strcmp(key, "roam") == 0) {
         good = bh_value_bool(value, &spec->roam);
         expected = "yes or no";
@@ -417,6 +421,24 @@ static bool has_format(const struct bh_volume_spec *spec)
 }
 
 /* What one key alone cannot tell. */
+static int check_scratch(const struct bh_volume_spec *spec, const char *path,
+                         char problem[BH_PROBLEM_LEN])
+{
+    bool scratch = spec->mode == BH_MODE_SCRATCH;
+
+    if (!scratch && spec->scratch_limit != OPEN_LIMIT)
+        return complain(problem,
+                        "%s: [volume %s] has a scratch-limit, and its mode is "
+                        "not scratch",
+                        path, spec->name);
+    if (scratch && spec->grow_limit != 0)
+        return complain(problem,
+                        "%s: [volume %s] has both grow and mode = scratch, "
+                        "where nothing is written to the image",
+                        path, spec->name);
+    return 0;
+}
+
 static int check_volumes(const struct bh_config *config, const char *path,
                          char problem[BH_PROBLEM_LEN])
 {
@@ -438,6 +460,8 @@ static int check_volumes(const struct bh_config *config, const char *path,
                             "where the volume lies; it goes without offset, "
                             "size and grow",
                             path, spec->name);
+        if (check_scratch(spec, path, problem) != 0)
+            return -EINVAL;
     }
     return 0;
 }
@@ -482,6 +506,8 @@ static void settle_spec(struct bh_volume_spec *spec,
         spec->idle_ms = defaults->idle_ms;
     if (spec->keep == OPEN_KEEP)
         spec->keep = defaults->keep;
+    if (spec->scratch_limit == OPEN_LIMIT)
+        spec->scratch_limit = BH_SCRATCH_LIMIT;
     if (config->read_only)
         spec->mode = BH_MODE_READ_ONLY;
 }

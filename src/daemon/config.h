@@ -14,6 +14,7 @@
 
 #define BH_LISTEN_MAX 8u
 #define BH_PROBLEM_LEN 320u
+#define BH_SCRATCH_LIMIT (UINT64_C(64) << 20) /* bytes, of each session */
 
 /* The default image of one client host. */
 struct bh_host_default {

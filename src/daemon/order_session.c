@@ -21,6 +21,7 @@ static json_t *describe(const struct bh_admin_session *session)
                         session->number == BH_NO_NUMBER ? 0 : session->number);
     bh_order_put_text(object, "access", accesses[session->access]);
     bh_order_put_flag(object, "strict", session->strict);
+    bh_order_put_flag(object, "scratch", session->scratch);
     bh_order_put_number(object, "sector", BH_SECTOR_LEN(session->exponent));
     bh_order_put_number(object, "idle_ms", session->idle_ms);
     bh_order_put_number(object, "under_way", session->requests);

@@ -42,7 +42,8 @@ void bh_order_find_volumes(struct bh_order *order)
 static json_t *describe(const struct bh_server *server,
                         const struct bh_volume_facts *facts)
 {
-    static const char *const modes[] = {"exclusive", "shared", "read-only"};
+    static const char *const modes[] = {"exclusive", "shared", "read-only",
+                                        "scratch"};
     struct bh_admin_volume volume;
     json_t *object = json_object();
 

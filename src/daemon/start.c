@@ -4,6 +4,7 @@
 #include "core/limits.h"
 #include "daemon/clock.h"
 #include "daemon/internal.h"
+#include "volume/layer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -94,6 +95,33 @@ static void start_server(struct bh_driver *driver,
         bh_log_say("%u sessions of an earlier server go on", (unsigned)count);
 }
 
+static bool has_layer(void *server, uint64_t layer)
+{
+    return bh_server_has_layer(server, layer);
+}
+
+/* Without them, scratch volumes can only be read. */
+static void take_layers(struct bh_driver *driver)
+{
+    const struct bh_state *state = &driver->state;
+    int dir, error;
+
+    if (state->map == NULL)
+        return;
+    dir = bh_state_layers(state);
+    if (dir < 0) {
+        bh_log_say("scratch volumes cannot be written to: %s/scratch: %s",
+                   state->path, strerror(-dir));
+        return;
+    }
+    error = bh_layer_sweep(dir, has_layer, driver->server);
+    if (error != 0)
+        bh_log_say("some of %s/scratch is not needed, and cannot be removed: "
+                   "%s",
+                   state->path, strerror(-error));
+    bh_catalogue_keep_layers(driver->catalogue, dir);
+}
+
 int bh_start_reserve(struct bh_driver *driver, char problem[BH_PROBLEM_LEN])
 {
     struct bh_server_config config = {.session_count =
@@ -120,5 +148,6 @@ int bh_start_reserve(struct bh_driver *driver, char problem[BH_PROBLEM_LEN])
         return error;
     remember_numbers(driver);
     start_server(driver, &config);
+    take_layers(driver);
     return 0;
 }

@@ -375,6 +375,20 @@ void *bh_state_table(const struct bh_state *state)
     return state->map == NULL ? NULL : (uint8_t *)state->map + PAGE_LEN;
 }
 
+int bh_state_layers(const struct bh_state *state)
+{
+    int fd;
+
+    if (mkdirat(state->dir, "scratch", 0700) != 0 && errno != EEXIST)
+        return -errno;
+    fd = openat(state->dir, "scratch",
+                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    (void)fchmod(fd, 0700); /* whatever has become of it */
+    return fd;
+}
+
 void bh_state_rest(const struct bh_state *state)
 {
     if (state->map != NULL)

@@ -7,6 +7,7 @@
  *   sessions  the table of core/table.h behind a page of our own
  *   sessions.set-aside  the last one that was not to be believed
  *   numbers   the catalogue's: see volume/numbers.h
+ *   scratch/  the layers of sessions: see volume/layer.h
  *
  * Invariants:
  *  1. At most one server uses a directory.
@@ -45,6 +46,10 @@ int bh_state_open(struct bh_state *state, const char *path,
 
 /* The table: for bh_server_init(). */
 void *bh_state_table(const struct bh_state *state);
+
+/* A descriptor of the directory for layers, which is made if it is missing, and
+ * is its owner's alone. A negative errno value. */
+int bh_state_layers(const struct bh_state *state);
 
 /* All of the table has been looked at: what is not used need not stay in this
  * process's memory. */

@@ -40,6 +40,12 @@ static uint8_t status_of(int error)
     }
 }
 
+/* What lies beneath a layer nobody changes. */
+static uint8_t access_of(const struct bh_job *job)
+{
+    return job->facts->layer != 0 ? BH_ACCESS_READER : job->access;
+}
+
 /* A server that was killed lets go of its files when its last thread has come
  * back from the disk. */
 static int lock_patiently(struct bh_medium *medium, const struct bh_job *job,
@@ -47,11 +53,11 @@ static int lock_patiently(struct bh_medium *medium, const struct bh_job *job,
 {
     const struct timespec moment = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
     int tries = job->patient ? LOCK_WAIT_MS / LOCK_PAUSE_MS : 0;
-    int error = medium->ops->lock(medium, job->access, cause);
+    int error = medium->ops->lock(medium, access_of(job), cause);
 
     for (; error == -EAGAIN && tries > 0; tries--) {
         nanosleep(&moment, NULL);
-        error = medium->ops->lock(medium, job->access, cause);
+        error = medium->ops->lock(medium, access_of(job), cause);
     }
     return error;
 }
@@ -78,6 +84,9 @@ static int attach(struct bh_catalogue *catalogue, struct bh_job *job,
                  "it was changed while the server was stopped");
         error = -ESTALE;
     }
+    if (error == 0 && opened && job->facts->layer != 0)
+        error = bh_catalogue_lay(catalogue, job->facts, job->len, job->fresh,
+                                 &medium, cause);
     if (error != 0) {
         if (opened)
             medium->ops->close(medium);
@@ -88,12 +97,15 @@ static int attach(struct bh_catalogue *catalogue, struct bh_job *job,
     return 0;
 }
 
-static void detach(struct bh_job *job)
+static int detach(struct bh_catalogue *catalogue, struct bh_job *job)
 {
     struct bh_medium *medium = job->medium;
 
-    job->version = version_of(medium);
-    medium->ops->close(medium);
+    if (medium != NULL) {
+        job->version = version_of(medium);
+        medium->ops->close(medium);
+    }
+    return job->discard ? bh_catalogue_discard(catalogue, job->facts) : 0;
 }
 
 /* The kernel tells of a lost write once. */
@@ -193,8 +205,7 @@ static int work(struct bh_catalogue *catalogue, struct bh_job *job,
     case BH_JOB_ATTACH:
         return attach(catalogue, job, cause);
     case BH_JOB_DETACH:
-        detach(job);
-        return 0;
+        return detach(catalogue, job);
     case BH_JOB_READ:
         return medium->ops->read(medium, job->offset, pieces,
                                  pieces_of(job, pieces));
@@ -211,6 +222,11 @@ static int work(struct bh_catalogue *catalogue, struct bh_job *job,
     }
 }
 
+static bool is_full(const struct bh_job *job, int error)
+{
+    return error == -ENOSPC && bh_job_is_request(job) && job->facts->layer != 0;
+}
+
 uint8_t bh_storage_do(struct bh_catalogue *catalogue, struct bh_job *job,
                       const char *default_image, char cause[BH_CAUSE_LEN])
 {
@@ -222,9 +238,12 @@ uint8_t bh_storage_do(struct bh_catalogue *catalogue, struct bh_job *job,
         cause[0] = '\0'; /* of an attempt on the way */
     else if (cause[0] == '\0')
         snprintf(cause, BH_CAUSE_LEN, "%s",
-                 error == -ENODATA  ? "the image is shorter than it was"
-                 : error == -EUSERS ? "too many listings are open"
-                                    : strerror(-error));
+                 error == -ENODATA     ? "the image is shorter than it was"
+                 : is_full(job, error) ? "its session has changed as much as "
+                                         "scratch-limit allows, or the disk is "
+                                         "full"
+                 : error == -EUSERS    ? "too many listings are open"
+                                       : strerror(-error));
     if ((job->kind == BH_JOB_ATTACH && error == -ENOENT) ||
         (job->kind <= BH_JOB_ATTACH && error == -ENODATA))
         return BH_ERR_NO_MEDIUM; /* neither is an answer to READ or WRITE */

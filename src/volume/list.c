@@ -73,7 +73,8 @@ static bool add_record(void *context, const struct bh_volume_facts *facts)
 {
     static const char modes[] = {[BH_MODE_EXCLUSIVE] = 'E',
                                  [BH_MODE_SHARED] = 'S',
-                                 [BH_MODE_READ_ONLY] = 'R'};
+                                 [BH_MODE_READ_ONLY] = 'R',
+                                 [BH_MODE_SCRATCH] = 'P'};
     struct draft *draft = context;
     char record[BH_LIST_RECORD_LEN + 32];
 

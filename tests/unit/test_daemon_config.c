@@ -242,6 +242,24 @@ static void who_says_where_a_volume_lies_wants_it_raw(void **state)
     }
 }
 
+static void a_scratch_volume_has_a_limit(void **state)
+{
+    struct rig *rig = *state;
+
+    assert_int_equal(read_text(rig, "[volume a]\npath = a\nmode = scratch\n"
+                                    "[volume b]\npath = b\nmode = Scratch\n"
+                                    "scratch-limit = 720K\n"),
+                     0);
+    bh_config_settle(&rig->config);
+    assert_int_equal(volume(rig, "a")->mode, BH_MODE_SCRATCH);
+    assert_int_equal(volume(rig, "a")->scratch_limit, 64 << 20);
+    assert_int_equal(volume(rig, "b")->mode, BH_MODE_SCRATCH);
+    assert_int_equal(volume(rig, "b")->scratch_limit, 720 << 10);
+    rig->config.read_only = true; /* nobody may write */
+    bh_config_settle(&rig->config);
+    assert_int_equal(volume(rig, "a")->mode, BH_MODE_READ_ONLY);
+}
+
 static void a_partition_is_served_under_its_own_name(void **state)
 {
     struct rig *rig = *state;
@@ -280,7 +298,16 @@ static void a_mistake_is_told_with_place_and_expectation(void **state)
         {"[server]\nserve = disks/a.img\nserve = disks/a.img\n",
          {"a.img", "taken"}},
         {"[volume x]\npath = a\nmode = exclusively\n",
-         {"[volume x]", "mode", "exclusive, shared or read-only"}},
+         {"[volume x]", "mode", "exclusive, shared, read-only or scratch"}},
+        {"[volume x]\npath = a\nmode = scratch\nscratch-limit = 0\n",
+         {"[volume x]", "scratch-limit = 0", "720K"}},
+        {"[volume x]\npath = a\nmode = scratch\nscratch-limit = all\n",
+         {"[volume x]", "scratch-limit = all", "720K"}},
+        {"[volume x]\npath = a\nscratch-limit = 1M\n",
+         {"[volume x]", "scratch-limit", "mode is not scratch"}},
+        {"[volume x]\npath = a\nmode = scratch\ngrow = 1M\n",
+         {"[volume x]", "grow", "scratch"}},
+        {"[server]\nscratch-limit = 1M\n", {"[server]", "scratch-limit"}},
         {"[volume x]\npath = a\nsector = 500\n",
          {"[volume x]", "sector = 500", "128", "any"}},
         {"[volume x]\npath = a\noffset = -1\n",
@@ -400,6 +427,7 @@ int main(void)
         TEST(every_key_is_understood),
         TEST(a_read_only_server_has_read_only_volumes),
         TEST(who_says_where_a_volume_lies_wants_it_raw),
+        TEST(a_scratch_volume_has_a_limit),
         TEST(a_partition_is_served_under_its_own_name),
         TEST(a_mistake_is_told_with_place_and_expectation),
         TEST(the_first_mistake_is_the_one_that_is_told),

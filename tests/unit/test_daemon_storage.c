@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -49,7 +50,7 @@ static int set_up(void **state)
     contents.directories[0] = (struct bh_volume_spec){
         .path = strdup(rig.root), .exponent = BH_ANY_EXPONENT};
     contents.directory_count = 1;
-    contents.volumes = malloc(2 * sizeof *contents.volumes);
+    contents.volumes = malloc(3 * sizeof *contents.volumes);
     contents.volumes[0] =
         (struct bh_volume_spec){.name = strdup("late"),
                                 .path = strdup(path_of(&rig, "a.img")),
@@ -60,7 +61,13 @@ static int set_up(void **state)
                                 .path = strdup(path_of(&rig, "a.img")),
                                 .grow_limit = INT64_MAX,
                                 .exponent = BH_ANY_EXPONENT};
-    contents.volume_count = 2;
+    contents.volumes[2] =
+        (struct bh_volume_spec){.name = strdup("games"),
+                                .path = strdup(path_of(&rig, "a.img")),
+                                .mode = BH_MODE_SCRATCH,
+                                .scratch_limit = 512,
+                                .exponent = BH_ANY_EXPONENT};
+    contents.volume_count = 3;
     rig.catalogue = bh_catalogue_new();
     assert_int_equal(bh_catalogue_set(rig.catalogue, &contents, rig.cause), 0);
     *state = &rig;
@@ -263,13 +270,167 @@ static void the_listing_is_a_volume_like_others(void **state)
 
     assert_int_equal(look_up(rig, ":list"), BH_OK);
     assert_int_equal(attach(rig, NULL, BH_ACCESS_READER), BH_OK);
-    assert_int_equal(rig->job.byte_count, 192);
+    assert_int_equal(rig->job.byte_count, 256);
     medium = rig->job.medium;
-    assert_int_equal(move(rig, BH_JOB_READ, medium, 0, 192), BH_OK);
+    assert_int_equal(move(rig, BH_JOB_READ, medium, 0, 256), BH_OK);
     assert_memory_equal(rig->data + 6, "a.img ", 6);
-    assert_memory_equal(rig->data + 64 + 6, "grows ", 6);
-    assert_memory_equal(rig->data + 128 + 6, "late ", 5);
+    assert_memory_equal(rig->data + 64 + 6, "games ", 6);
+    assert_memory_equal(rig->data + 128 + 6, "grows ", 6);
+    assert_memory_equal(rig->data + 192 + 6, "late ", 5);
     move(rig, BH_JOB_DETACH, medium, 0, 0);
+}
+
+/* The layers' directory, which the catalogue keeps from then on. */
+static void keep_layers(struct rig *rig)
+{
+    mkdir(path_of(rig, ".layers"), 0700);
+    bh_catalogue_keep_layers(
+        rig->catalogue, open(path_of(rig, ".layers"), O_RDONLY | O_DIRECTORY));
+}
+
+static int attach_layer(struct rig *rig, uint64_t layer, bool fresh)
+{
+    assert_int_equal(look_up(rig, "games"), BH_OK);
+    assert_int_equal(rig->facts.mode, BH_MODE_SCRATCH);
+    rig->facts.layer = layer;
+    rig->job = (struct bh_job){.kind = BH_JOB_ATTACH,
+                               .access = BH_ACCESS_WRITER,
+                               .fresh = fresh,
+                               .len = 256,
+                               .facts = &rig->facts};
+    return bh_storage_do(rig->catalogue, &rig->job, NULL, rig->cause);
+}
+
+static int detach_layer(struct rig *rig, void *medium, bool discard)
+{
+    rig->job = (struct bh_job){.kind = BH_JOB_DETACH,
+                               .medium = medium,
+                               .discard = discard,
+                               .facts = &rig->facts};
+    return bh_storage_do(rig->catalogue, &rig->job, NULL, rig->cause);
+}
+
+static int move_sector(struct rig *rig, uint8_t kind, void *medium,
+                       uint64_t lsn)
+{
+    rig->job = (struct bh_job){.kind = kind,
+                               .medium = medium,
+                               .offset = lsn * 256,
+                               .len = lsn == 3 ? 1000 - 768 : 256,
+                               .data = rig->data,
+                               .piece = 256,
+                               .facts = &rig->facts};
+    return bh_storage_do(rig->catalogue, &rig->job, NULL, rig->cause);
+}
+
+static bool is_layer(const struct rig *rig, const char *name)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, ".layers/%s", name);
+    return access(path_of(rig, path), F_OK) == 0;
+}
+
+static void a_layer_is_made_found_again_and_discarded(void **state)
+{
+    struct rig *rig = *state;
+    void *medium;
+
+    keep_layers(rig);
+    assert_int_equal(attach_layer(rig, 0xABC, true), BH_OK);
+    assert_true(is_layer(rig, "0000000000000abc"));
+    assert_int_equal(rig->job.byte_count, 1000);
+    medium = rig->job.medium;
+    memset(rig->data, 0x42, sizeof rig->data);
+    assert_int_equal(move_sector(rig, BH_JOB_WRITE, medium, 3), BH_OK);
+    assert_int_equal(detach_layer(rig, medium, false), BH_OK);
+    assert_int_equal(attach_layer(rig, 0xABC, false), BH_OK);
+    medium = rig->job.medium;
+    memset(rig->data, 0, sizeof rig->data);
+    assert_int_equal(move_sector(rig, BH_JOB_READ, medium, 3), BH_OK);
+    assert_int_equal(rig->data[0], 0x42);
+    assert_int_equal(detach_layer(rig, medium, true), BH_OK);
+    assert_false(is_layer(rig, "0000000000000abc"));
+    assert_int_equal(detach_layer(rig, NULL, true), BH_OK); /* once more */
+}
+
+/* Two of them, and a reader of the image itself; nobody writes to that. */
+static void a_layer_locks_its_image_as_a_reader(void **state)
+{
+    struct rig *rig = *state;
+    void *media[3];
+
+    keep_layers(rig);
+    for (uint64_t layer = 1; layer <= 2; layer++) {
+        assert_int_equal(attach_layer(rig, layer, true), BH_OK);
+        media[layer] = rig->job.medium;
+        memset(rig->data, (int)layer, sizeof rig->data);
+        assert_int_equal(move_sector(rig, BH_JOB_WRITE, media[layer], 0),
+                         BH_OK);
+    }
+    assert_int_equal(look_up(rig, "games"), BH_OK);
+    assert_int_equal(attach(rig, NULL, BH_ACCESS_READER), BH_OK);
+    media[0] = rig->job.medium;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(move_sector(rig, BH_JOB_READ, media[i], 0), BH_OK);
+        assert_int_equal(rig->data[0], i);
+    }
+    assert_int_equal(look_up(rig, "a.img"), BH_OK);
+    assert_int_equal(attach(rig, NULL, BH_ACCESS_WRITER), BH_ERR_IN_USE);
+    for (int i = 0; i < 3; i++)
+        detach_layer(rig, media[i], false);
+    assert_int_equal(attach(rig, NULL, BH_ACCESS_WRITER), BH_OK);
+    move(rig, BH_JOB_DETACH, rig->job.medium, 0, 0);
+}
+
+static void a_layer_that_is_full_is_13(void **state)
+{
+    struct rig *rig = *state;
+    void *medium;
+
+    keep_layers(rig);
+    assert_int_equal(attach_layer(rig, 7, true), BH_OK);
+    medium = rig->job.medium;
+    assert_int_equal(move_sector(rig, BH_JOB_WRITE, medium, 0), BH_OK);
+    assert_int_equal(move_sector(rig, BH_JOB_WRITE, medium, 1), BH_OK);
+    assert_int_equal(move_sector(rig, BH_JOB_WRITE, medium, 2),
+                     BH_ERR_NO_SPACE);
+    assert_non_null(strstr(rig->cause, "scratch-limit"));
+    assert_int_equal(move_sector(rig, BH_JOB_WRITE, medium, 1), BH_OK);
+    detach_layer(rig, medium, true);
+}
+
+/* What a session wrote is gone, or was written to something else. */
+static void a_layer_that_cannot_be_believed_is_4(void **state)
+{
+    struct rig *rig = *state;
+
+    keep_layers(rig);
+    assert_int_equal(attach_layer(rig, 7, false), BH_ERR_SESSION);
+    assert_non_null(strstr(rig->cause, "gone"));
+    assert_int_equal(attach_layer(rig, 7, true), BH_OK);
+    detach_layer(rig, rig->job.medium, false);
+    assert_int_equal(truncate(path_of(rig, "a.img"), 999), 0);
+    assert_int_equal(attach_layer(rig, 7, false), BH_ERR_SESSION);
+    assert_non_null(strstr(rig->cause, "changed"));
+    assert_int_equal(attach_layer(rig, 7, true), BH_OK);
+    detach_layer(rig, rig->job.medium, false);
+    assert_int_equal(truncate(path_of(rig, ".layers/0000000000000007"), 100),
+                     0);
+    assert_int_equal(attach_layer(rig, 7, false), BH_ERR_SESSION);
+    assert_non_null(strstr(rig->cause, "damaged"));
+}
+
+static void without_a_directory_there_are_no_layers(void **state)
+{
+    struct rig *rig = *state;
+
+    assert_int_equal(attach_layer(rig, 7, true), BH_ERR_STORAGE);
+    assert_non_null(strstr(rig->cause, "state directory"));
+    assert_int_equal(detach_layer(rig, NULL, true), BH_OK);
+    rig->facts.layer = 0;
+    assert_int_equal(attach(rig, NULL, BH_ACCESS_READER), BH_OK);
+    move(rig, BH_JOB_DETACH, rig->job.medium, 0, 0);
 }
 
 int main(void)
@@ -286,6 +447,11 @@ int main(void)
         TEST(a_volume_that_is_served_otherwise_is_4),
         TEST(what_does_not_wait_is_done_at_once),
         TEST(the_listing_is_a_volume_like_others),
+        TEST(a_layer_is_made_found_again_and_discarded),
+        TEST(a_layer_locks_its_image_as_a_reader),
+        TEST(a_layer_that_is_full_is_13),
+        TEST(a_layer_that_cannot_be_believed_is_4),
+        TEST(without_a_directory_there_are_no_layers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,8 @@ static void a_record_has_its_64_bytes(void **state)
          "    1 zork.dsk                                       143360 WS-\n"},
         {BH_MODE_READ_ONLY,
          "    1 zork.dsk                                       143360 RR-\n"},
+        {BH_MODE_SCRATCH,
+         "    1 zork.dsk                                       143360 WP-\n"},
     };
     struct rig *rig = *state;
 
