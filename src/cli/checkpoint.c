@@ -32,7 +32,8 @@ static int make(const struct options *options, struct volume *volume,
 {
     int result;
 
-    if (!volume_open(volume, "make a checkpoint of", 0, VOLUME_SECTOR_LEN))
+    if (!volume_open(volume, "make a checkpoint of", 0, VOLUME_SECTOR_LEN) ||
+        !volume_keeps(volume, "make a checkpoint of"))
         return EXIT_TROUBLE;
     if (options->timeout_ms == 0)
         bh_disk_set_timeout(volume->disk, WAIT_MS);

@@ -16,6 +16,8 @@ static const char *mode_text(const struct listing_entry *entry)
 {
     if (!entry->writable || entry->mode == 'R')
         return "read-only";
+    if (entry->mode == 'P')
+        return "scratch";
     return entry->mode == 'S' ? "shared" : "exclusive";
 }
 

@@ -106,7 +106,8 @@ static uint32_t choose_sector_len(const struct onto *onto)
 
 static bool check_length(struct onto *onto)
 {
-    if (!volume_measure(&onto->volume, onto->verb))
+    if (!volume_measure(&onto->volume, onto->verb) ||
+        !volume_keeps(&onto->volume, onto->verb))
         return false;
     if (onto->source.size == SOURCE_UNKNOWN ||
         onto_fits(onto, onto->source.size))

@@ -12,7 +12,7 @@ static int trim(struct volume *volume, const struct span *span)
     int result;
 
     if (!volume_open(volume, "trim", 0, VOLUME_SECTOR_LEN) ||
-        !span_fits(span, volume, "trim"))
+        !volume_keeps(volume, "trim") || !span_fits(span, volume, "trim"))
         return EXIT_TROUBLE;
     result = bh_disk_trim(volume->disk, span->lsn, (uint32_t)span->count);
     if (result == 0)

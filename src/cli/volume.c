@@ -87,6 +87,7 @@ static void note_info(struct volume *volume)
     volume->sector_count = info->sector_count;
     volume->may_grow = info->may_grow;
     volume->read_only = info->read_only;
+    volume->scratch = info->scratch;
 }
 
 bool volume_open(struct volume *volume, const char *action, unsigned flags,
@@ -148,6 +149,16 @@ bool volume_measure(struct volume *volume, const char *action)
     volume->slack = volume->bytes == 0 ? 0 : volume->sector_len - 1;
     consult_list(volume, name);
     return true;
+}
+
+bool volume_keeps(const struct volume *volume, const char *action)
+{
+    if (!volume->scratch)
+        return true;
+    complain("cannot %s %s: it is a scratch volume, and what is written there "
+             "goes with the session that wrote it",
+             action, volume->target.text);
+    return false;
 }
 
 const char *volume_label(const struct volume *volume)

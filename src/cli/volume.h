@@ -39,6 +39,7 @@ struct volume {
     struct listing_entry entry;
     bool may_grow;
     bool read_only; /* this session cannot write */
+    bool scratch;   /* what is written goes with its session */
 };
 
 /* A volume that is not open: volume_close() may follow at once. */
@@ -54,6 +55,9 @@ bool volume_open(struct volume *volume, const char *action, unsigned flags,
 /* Sets `bytes`, `exact`, `entry` and `may_grow`; the disk is closed again.
  */
 bool volume_measure(struct volume *volume, const char *action);
+
+/* Whether what is written to it stays there. */
+bool volume_keeps(const struct volume *volume, const char *action);
 
 /* The image's name, or the host's for a default image. */
 const char *volume_label(const struct volume *volume);

@@ -111,7 +111,7 @@ static int write_sectors(struct volume *volume, const struct input *input,
 static int write_input(const struct options *options, struct volume *volume,
                        const struct input *input, uint64_t lsn)
 {
-    if (!volume_measure(volume, "write") ||
+    if (!volume_measure(volume, "write") || !volume_keeps(volume, "write") ||
         !volume_open(volume, "write", 0, VOLUME_SECTOR_LEN) ||
         !check(options, volume, input, lsn))
         return EXIT_TROUBLE;

@@ -433,3 +433,24 @@ def test_a_new_limit_is_for_new_sessions(place):
     place.again()  # its limit stays what it was
     assert old.read(15) == b"x" * SECTOR
     assert new.read(0) == b"x" * SECTOR
+
+
+# The command
+
+def test_the_command_says_scratch(place, blockhead):
+    place.start()
+    url = place.server.url("games")
+    assert re.search(r"games +16384  scratch", blockhead("ls", place.server.name).stdout.decode())
+    assert "scratch" in blockhead("info", url).stdout.decode()
+    assert blockhead("get", url, "-").stdout == place.data
+
+
+@pytest.mark.parametrize("words", [["put", "FILE", "URL"], ["sync", "FILE", "URL"], ["write", "URL", "0", "FILE"],
+                                   ["trim", "URL", "0", "1"], ["checkpoint", "URL"]])
+def test_what_would_be_lost_is_not_begun(place, blockhead, words, tmp_path):
+    place.start()
+    (tmp_path / "file").write_bytes(bytes(512))
+    names = {"FILE": tmp_path / "file", "URL": place.server.url("games")}
+    result = blockhead(*(names.get(word, word) for word in words), code=TROUBLE)
+    assert "scratch volume" in result.stderr.decode()
+    wait_until(lambda: place.layers == [])
