@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#define FILES_SPARE 256u
 
 static int say_no_memory(const struct bh_driver *driver, char *problem)
 {
@@ -122,6 +125,25 @@ static void take_layers(struct bh_driver *driver)
     bh_catalogue_keep_layers(driver->catalogue, dir);
 }
 
+/* A session needs two at most: its image, and what it writes over it. Shells
+ * and systemd allow 1024 of the many more that one may ask for. */
+static void allow_files(const struct bh_driver *driver)
+{
+    rlim_t wanted = 2 * (rlim_t)driver->config->session_count + FILES_SPARE;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    if (limit.rlim_max < wanted)
+        bh_log_say("%u sessions may need %llu open files, and the system "
+                   "allows %llu",
+                   (unsigned)driver->config->session_count,
+                   (unsigned long long)wanted,
+                   (unsigned long long)limit.rlim_max);
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int bh_start_reserve(struct bh_driver *driver, char problem[BH_PROBLEM_LEN])
 {
     struct bh_server_config config = {.session_count =
@@ -142,6 +164,7 @@ int bh_start_reserve(struct bh_driver *driver, char problem[BH_PROBLEM_LEN])
     if (driver->memory == NULL || driver->pool == NULL ||
         driver->catalogue == NULL)
         return say_no_memory(driver, problem);
+    allow_files(driver);
     bh_catalogue_introduce(driver->catalogue, bh_driver_about, driver);
     error = open_state(driver, &config, problem);
     if (error != 0)

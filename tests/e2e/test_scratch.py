@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import stat
@@ -283,6 +284,19 @@ def test_all_sessions_that_there_may_be(place):
     assert [session.read(1)[0] for session in sessions] == list(range(16))
     assert sessions[5].discon() == OK
     assert place.open().read(1) == place.sector(1)
+
+
+def test_as_many_files_as_sessions_need(place):
+    """Two a session; the limit that a shell gives is 1024."""
+    place.config = place.config.replace("[server]", "[server]\nsessions = 1000")
+    old = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, old[1]))
+    try:
+        place.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, old)
+    limits = open(f"/proc/{place.server.process.pid}/limits").read()
+    assert int(re.search(r"Max open files +(\d+)", limits)[1]) >= min(2256, old[1])
 
 
 # What is found at the start
