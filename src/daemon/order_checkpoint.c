@@ -9,6 +9,7 @@
 #include "wire/protocol.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -224,6 +225,11 @@ void bh_order_find_rollback(struct bh_order *order)
     if (!open_shelf(order, "roll back", false, &shelf))
         return;
     find_checkpoint(order, &shelf);
+    if ((fcntl(shelf.image, F_GETFL) & O_ACCMODE) == O_RDONLY)
+        bh_order_refuse(order,
+                        "cannot roll back '%.100s': the server may not write "
+                        "to its image",
+                        order->facts->name);
     bh_shelf_close(&shelf);
 }
 

@@ -404,31 +404,48 @@ def test_without_a_state_directory_it_can_be_read(place):
     assert place.open(flags=1 | READ_ONLY).read(3) == place.sector(3)
 
 
-def test_an_image_that_nobody_may_write(serve):
-    """The wishes of its owner and of its header are kept: nothing is written to it."""
+@pytest.fixture
+def unprivileged(serve):
+    """A directory of an ordinary user's with two images that he may not write: b.atr says so itself, too."""
     with tempfile.TemporaryDirectory(prefix="bh-nobody-") as name:
         directory = pathlib.Path(name)
-        directory.chmod(0o755)
         data = make_image(directory / "a.img", SIZE, seed=1)
         header = b"\x96\x02" + (SIZE // 16).to_bytes(2, "little") + bytes([0, 1]) + bytes(9) + b"\x01"
         (directory / "b.atr").write_bytes(header + data)
         for image in ("a.img", "b.atr"):
             (directory / image).chmod(0o444)
-        (directory / "state").mkdir()
+        (directory / "conf").write_text(f"[server]\nstate = state\ncontrol = {directory}/control\n" + "".join(
+            f"[volume {image}]\npath = {image}\nmode = scratch\n" for image in ("a.img", "b.atr")))
+        (directory / "conf").chmod(0o644)
         if os.geteuid() == 0:
-            os.chown(directory / "state", NOBODY, NOBODY)
-        (directory / "conf").write_text("".join(f"[volume {image}]\npath = {image}\nmode = scratch\n"
-                                                for image in ("a.img", "b.atr")))
-        server = serve("--state", directory / "state", "-c", directory / "conf",
-                       user=NOBODY if os.geteuid() == 0 else None)
-        for image in ("a.img", "b.atr"):
-            with server.peer() as peer:
-                session = peer.open(image)
-                assert session.identify().flags == 0x10
-                session.write(3, b"x" * SECTOR)
-                assert session.read(3) == b"x" * SECTOR
-        assert (directory / "a.img").read_bytes() == data
+            os.chown(directory, NOBODY, NOBODY)
+        server = serve("-c", directory / "conf", user=NOBODY if os.geteuid() == 0 else None)
+        yield directory, server
         server.end()
+
+
+def test_an_image_that_nobody_may_write(unprivileged):
+    """The wishes of its owner and of its header are kept: nothing is written to it."""
+    directory, server = unprivileged
+    before = [(directory / image).read_bytes() for image in ("a.img", "b.atr")]
+    for image in ("a.img", "b.atr"):
+        with server.peer() as peer:
+            session = peer.open(image)
+            assert session.identify().flags == 0x10
+            session.write(3, b"x" * SECTOR)
+            assert session.read(3) == b"x" * SECTOR
+    assert before == [(directory / image).read_bytes() for image in ("a.img", "b.atr")]
+
+
+@pytest.mark.skipif(not CTL.exists(), reason="built without jansson")
+def test_and_nobody_rolls_it_back(unprivileged):
+    directory, server = unprivileged
+    with server.peer() as peer, Control(directory / "control") as control:  # noqa: F811
+        session = peer.open("a.img")
+        control.good("checkpoint", volume="a.img", label="one")
+        answer = control.ask("rollback", volume="a.img", checkpoint="one")
+        assert not answer["ok"] and "may not write" in answer["error"]
+        assert session.alive()
 
 
 def test_a_new_limit_is_for_new_sessions(place):
