@@ -119,6 +119,12 @@ struct bh_job {
     uint32_t stride;   /* from the first byte of a piece to that of the next */
 
     uint64_t byte_count; /* ATTACH: out, the volume's length now */
+    uint32_t parallel;   /* ATTACH: out, so many READs and WRITEs of the volume
+                            are welcome at a time; 0: the driver's number */
+
+    /* SYNC: out, of one that failed: it was late, nothing is lost by that, and
+     * it is to be asked for again. */
+    bool again;
 
     /* SYNC: to be set to BH_JOB_FAILED as soon as a failure is known, on
      * whatever thread: the next server finds it if this one is killed before

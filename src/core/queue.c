@@ -93,11 +93,18 @@ BH_COLD static bool medium_blocks(const struct bh_server *server,
     return false;
 }
 
+static uint32_t most_jobs(const struct bh_server *server,
+                          const struct bh_volume *volume)
+{
+    return volume->parallel != 0 ? volume->parallel
+                                 : server->config.volume_jobs;
+}
+
 BH_SLOW static bool blocked(const struct bh_server *server,
                             const struct bh_volume *volume,
                             const struct bh_request *request)
 {
-    if (!is_flush(request) && volume->running >= server->config.volume_jobs)
+    if (!is_flush(request) && volume->running >= most_jobs(server, volume))
         return true;
     if (server->checkpoint_count > 0 && medium_blocks(server, volume, request))
         return true;

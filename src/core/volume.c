@@ -253,6 +253,8 @@ static void serve(struct bh_server *server, struct bh_volume *volume,
     job->failed = bh_keep_failed(server, volume);
     if (bh_layer_is(volume))
         fill_layer(server, volume);
+    job->parallel = 0;
+    job->again = false;
     volume->service_runs = true;
     bh_list_remove(&volume->idle);
     bh_job_post(server, job);
@@ -378,6 +380,7 @@ static void attached(struct bh_server *server, struct bh_volume *volume)
         volume->sync_wanted = true; /* before anything is said to be done */
     volume->access = job->access;
     volume->medium = job->medium;
+    volume->parallel = job->parallel;
     if (!volume->doubtful)
         unpark(server, volume);
 }
@@ -438,23 +441,32 @@ static void nothing_overdue(struct bh_server *server,
     }
 }
 
+/* Whoever waits for it is told, and the next SYNC makes all of it stable. */
+static void sync_failed(struct bh_server *server, struct bh_volume *volume)
+{
+    if (volume->service.again) {
+        bh_volume_dirtied(server, volume);
+        return;
+    }
+    bh_volume_poison(server, volume);
+    bh_event_note(server, BH_EVENT_SYNC_FAILED, NULL, volume);
+}
+
 static void synced(struct bh_server *server, struct bh_volume *volume,
                    uint8_t status)
 {
     struct bh_link done;
 
-    nothing_overdue(server, volume);
-
-    if (status != BH_OK) {
-        bh_volume_poison(server, volume);
-        bh_event_note(server, BH_EVENT_SYNC_FAILED, NULL, volume);
-    }
+    if (status == BH_OK || !volume->service.again)
+        nothing_overdue(server, volume);
+    if (status != BH_OK)
+        sync_failed(server, volume);
     bh_list_init(&done);
     bh_list_move_all(&done, &volume->commit_now);
     while (!bh_list_empty(&done))
         bh_command_finish(
             server, BH_OWNER(bh_list_take(&done), struct bh_request, commit),
-            volume->poisoned ? BH_ERR_STORAGE : BH_OK);
+            volume->poisoned ? BH_ERR_STORAGE : status);
 }
 
 /* The volume, and whoever waits in rival_lets_go() for it. */

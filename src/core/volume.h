@@ -76,6 +76,7 @@ struct bh_volume {
     struct bh_link commit_next; /* requests: answered after the next SYNC */
     struct bh_link commit_now;  /* requests: answered after this SYNC */
     uint32_t running;           /* READs and WRITEs with the driver */
+    uint32_t parallel;          /* of these at most; 0: the driver's number */
     uint32_t waiting;           /* requests in WAITING */
 };
 

@@ -467,6 +467,7 @@ static uint8_t attach(struct fx *fx, struct bh_job *job)
     medium->access = job->access;
     job->medium = medium;
     job->byte_count = disk == NULL ? 4 * FX_SECTOR : disk->facts.byte_count;
+    job->parallel = disk == NULL ? 0 : disk->parallel;
     return BH_OK;
 }
 
@@ -528,6 +529,7 @@ static uint8_t move(struct fx *fx, struct bh_job *job)
     if (medium->layer == NULL &&
         (job->kind == BH_JOB_WRITE || job->kind == BH_JOB_ZERO))
         disk->written++; /* in part, if it fails */
+    job->again = job->kind == BH_JOB_SYNC && disk->late;
     if (disk->fails[job->kind] != BH_OK)
         return disk->fails[job->kind];
     if (job->kind == BH_JOB_SYNC) {

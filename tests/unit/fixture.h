@@ -47,6 +47,8 @@ struct fx_disk {
     uint8_t fails[BH_JOB_SWAP + 1];  /* jobs of this kind end so; BH_OK: well */
     bool holds[BH_JOB_SWAP + 1];     /* jobs of this kind are held back */
     unsigned count[BH_JOB_SWAP + 1]; /* jobs of this kind handed out */
+    bool late;                       /* a SYNC that fails may be done again */
+    uint32_t parallel;               /* what ATTACH says; 0: nothing */
     uint64_t version;                /* as somebody else's writes change it */
     uint64_t written;                /* WRITEs and ZEROs finished */
     uint64_t stable;                 /* of them, covered by a SYNC */

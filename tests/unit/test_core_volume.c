@@ -138,6 +138,20 @@ static void a_volume_has_no_more_jobs_than_its_cap(void **state)
     }
 }
 
+static void storage_may_want_more_jobs(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *d = fx_disk(fx, "d", FX_DISK_LEN);
+    uint16_t id;
+
+    d->parallel = 9;
+    id = fx_open(fx, client(), FX_PLAIN, "d");
+    d->holds[BH_JOB_READ] = true;
+    for (uint32_t lsn = 0; lsn < 12; lsn++)
+        fx_read(fx, client(), id, lsn);
+    assert_int_equal(fx_held(fx, BH_JOB_READ), 9);
+}
+
 /* FLUSH passes the cap: it is not to wait behind a queue of READs. */
 static void flush_is_no_job_of_the_cap(void **state)
 {
@@ -415,6 +429,50 @@ static void a_failed_sync_poisons_until_the_administrator_reopens(void **state)
     assert_int_equal(disk->count[BH_JOB_ATTACH], attaches + 1); /* anew */
     assert_int_equal(fx_write(fx, client(), again, 1, 3), BH_OK);
     assert_int_equal(fx_flush(fx, client(), again), BH_OK);
+}
+
+/* It has lost nothing: who waits is told, and nobody else. */
+static void a_late_sync_is_asked_for_again(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = fx_disk(fx, "d", 8 * FX_SECTOR);
+    uint16_t id = fx_open(fx, client(), FX_PLAIN, "d");
+    struct bh_event event;
+    unsigned syncs;
+
+    disk->fails[BH_JOB_SYNC] = BH_ERR_STORAGE;
+    disk->late = true;
+    assert_int_equal(fx_write(fx, client(), id, 1, 1), BH_OK);
+    assert_int_equal(fx_flush(fx, client(), id), BH_ERR_STORAGE);
+    assert_false(fx_event(fx, BH_EVENT_SYNC_FAILED, &event));
+    assert_int_equal(fx_read(fx, client(), id, 1), BH_OK);
+    syncs = disk->count[BH_JOB_SYNC];
+    fx_pass(fx, 1000); /* nobody asks, and it is still not stable */
+    assert_int_equal(disk->count[BH_JOB_SYNC], syncs + 1);
+    disk->fails[BH_JOB_SYNC] = BH_OK;
+    assert_int_equal(fx_flush(fx, client(), id), BH_OK);
+    assert_int_equal(disk->stable, disk->written);
+    assert_int_equal(disk->count[BH_JOB_SYNC], syncs + 2);
+}
+
+/* The volume is let go of when it has come true. */
+static void a_late_sync_keeps_the_volume_attached(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = fx_disk(fx, "d", 8 * FX_SECTOR);
+    uint16_t id = fx_open(fx, client(), FX_PLAIN, "d");
+
+    assert_int_equal(fx_write(fx, client(), id, 1, 1), BH_OK);
+    disk->holds[BH_JOB_SYNC] = disk->late = true;
+    disk->fails[BH_JOB_SYNC] = BH_ERR_STORAGE;
+    assert_int_equal(fx_discon(fx, client(), id), FX_NONE);
+    fx_release(fx, BH_JOB_SYNC);
+    assert_int_equal(fx_answer(fx, client()), BH_ERR_STORAGE);
+    assert_int_equal(disk->count[BH_JOB_DETACH], 0);
+    disk->fails[BH_JOB_SYNC] = BH_OK;
+    fx_release(fx, BH_JOB_SYNC);
+    assert_int_equal(disk->count[BH_JOB_DETACH], 1);
+    assert_int_equal(disk->stable, disk->written);
 }
 
 static void reopen_leaves_healthy_volumes_alone(void **state)
@@ -824,6 +882,7 @@ int main(void)
         TEST(overlap_is_of_bytes_not_of_numbers),
         TEST(a_chain_of_writes_ends_with_the_last),
         TEST(a_volume_has_no_more_jobs_than_its_cap),
+        TEST(storage_may_want_more_jobs),
         TEST(flush_is_no_job_of_the_cap),
         TEST(read_behind_a_growing_write_sees_all_of_it),
         TEST(a_write_is_synced_within_a_second),
@@ -837,6 +896,8 @@ int main(void)
         TEST(what_overlaps_a_write_waits_until_it_is_stable),
         TEST(a_volume_opened_for_writing_is_synced_once),
         TEST(a_failed_sync_poisons_until_the_administrator_reopens),
+        TEST(a_late_sync_is_asked_for_again),
+        TEST(a_late_sync_keeps_the_volume_attached),
         TEST(reopen_leaves_healthy_volumes_alone),
         TEST(every_failed_commit_is_told),
         TEST(no_write_is_acknowledged_on_a_poisoned_volume),
