@@ -40,6 +40,25 @@ void bh_nbd_queue_done(struct bh_nbd_queue *queue)
     free_all(&queue->log);
 }
 
+bool bh_nbd_request_is_whole(const struct bh_nbd_request *request)
+{
+    return request->end - request->first == request->len;
+}
+
+static int make_room(struct bh_nbd_request *request)
+{
+    const size_t len = (size_t)(request->end - request->first);
+    const bool apart =
+        request->kind == BH_NBD_WRITE && !bh_nbd_request_is_whole(request);
+
+    request->data = calloc(1, len + (apart ? request->len : 0));
+    if (request->data == NULL)
+        return -ENOMEM;
+    request->own =
+        request->data + (apart ? len : request->offset - request->first);
+    return 0;
+}
+
 struct bh_nbd_request *bh_nbd_request_new(uint8_t kind, uint64_t offset,
                                           uint32_t len, uint32_t block)
 {
@@ -54,12 +73,10 @@ struct bh_nbd_request *bh_nbd_request_new(uint8_t kind, uint64_t offset,
     request->first = offset & ~mask;
     request->end = (offset + len + mask) & ~mask;
     request->due_ms = UINT64_MAX;
-    if (kind == BH_NBD_READ || kind == BH_NBD_WRITE) {
-        request->data = calloc(1, (size_t)(request->end - request->first));
-        if (request->data == NULL) {
-            free(request);
-            return NULL;
-        }
+    if ((kind == BH_NBD_READ || kind == BH_NBD_WRITE) &&
+        make_room(request) != 0) {
+        free(request);
+        return NULL;
     }
     return request;
 }
@@ -72,14 +89,8 @@ void bh_nbd_request_free(struct bh_nbd_request *request)
 
 int bh_nbd_request_spell_out(struct bh_nbd_request *request)
 {
-    request->data = calloc(1, (size_t)(request->end - request->first));
     request->kind = BH_NBD_WRITE;
-    return request->data == NULL ? -ENOMEM : 0;
-}
-
-uint8_t *bh_nbd_request_data(const struct bh_nbd_request *request)
-{
-    return request->data + (request->offset - request->first);
+    return make_room(request);
 }
 
 void bh_nbd_queue_add(struct bh_nbd_queue *queue,

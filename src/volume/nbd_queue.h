@@ -42,6 +42,8 @@ struct bh_nbd_request {
     uint32_t len;
     uint64_t first, end; /* the same, out to the borders of blocks */
     uint8_t *data;       /* READ, WRITE: from `first` to `end` */
+    uint8_t *own;        /* the bytes of it that were asked for or given; of a
+                            WRITE that is no whole blocks, behind it */
     uint64_t due_ms;     /* so long somebody waits */
 
     /* the queue's */
@@ -79,8 +81,8 @@ void bh_nbd_request_free(struct bh_nbd_request *request);
 /* A ZERO is to be a WRITE of zeros. -ENOMEM. */
 int bh_nbd_request_spell_out(struct bh_nbd_request *request);
 
-/* Where in its data its bytes begin. */
-uint8_t *bh_nbd_request_data(const struct bh_nbd_request *request);
+/* Whether it is whole blocks. */
+bool bh_nbd_request_is_whole(const struct bh_nbd_request *request);
 
 void bh_nbd_queue_add(struct bh_nbd_queue *queue,
                       struct bh_nbd_request *request);

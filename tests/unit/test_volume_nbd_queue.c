@@ -69,14 +69,20 @@ static void requests_reach_to_the_borders_of_blocks(void **state)
     (void)state;
     assert_int_equal(request->first, 512);
     assert_int_equal(request->end, 1536);
-    assert_ptr_equal(bh_nbd_request_data(request), request->data + 488);
+    assert_false(bh_nbd_request_is_whole(request));
+    assert_ptr_equal(request->own, request->data + 1024); /* read beside it */
+    bh_nbd_request_free(request);
+    request = bh_nbd_request_new(BH_NBD_READ, 1000, 100, 512);
+    assert_ptr_equal(request->own, request->data + 488);
     bh_nbd_request_free(request);
     request = bh_nbd_request_new(BH_NBD_ZERO, 1024, 512, 1);
     assert_int_equal(request->first, 1024);
     assert_int_equal(request->end, 1536);
     assert_null(request->data);
+    assert_true(bh_nbd_request_is_whole(request));
     assert_int_equal(bh_nbd_request_spell_out(request), 0);
     assert_int_equal(request->kind, BH_NBD_WRITE);
+    assert_ptr_equal(request->own, request->data);
     assert_int_equal(request->data[511], 0);
     bh_nbd_request_free(request);
 }

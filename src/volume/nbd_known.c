@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "volume/nbd_known.h"
+
+#include "volume/nbd.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PAUSE_MS 1000u /* after a failure */
+
+struct export
+{
+    struct export *next;
+    char *uri;
+    bool told, asking;
+    struct bh_nbd_info info; /* if told */
+    uint64_t failed_ms;      /* when, plus 1; 0: never */
+    int error;               /* of that failure */
+    char cause[BH_CAUSE_LEN];
+};
+
+/* As many as the administrator has ever configured. */
+struct bh_nbd_known {
+    pthread_mutex_t lock;
+    struct export *first;
+};
+
+struct bh_nbd_known *bh_nbd_known_new(void)
+{
+    struct bh_nbd_known *known = calloc(1, sizeof *known);
+
+    if (known != NULL)
+        pthread_mutex_init(&known->lock, NULL);
+    return known;
+}
+
+void bh_nbd_known_free(struct bh_nbd_known *known)
+{
+    struct export *export, *next;
+
+    if (known == NULL)
+        return;
+    for (export = known->first; export != NULL; export = next) {
+        next = export->next;
+        free(export->uri);
+        free(export);
+    }
+    pthread_mutex_destroy(&known->lock);
+    free(known);
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* With the lock held. NULL: there is no memory. */
+static struct export *export_of(struct bh_nbd_known *known, const char *uri)
+{
+    struct export *export = known->first;
+
+    while (export != NULL && strcmp(export->uri, uri) != 0)
+        export = export->next;
+    if (export != NULL)
+        return export;
+    export = calloc(1, sizeof *export);
+    if (export == NULL || (export->uri = strdup(uri)) == NULL) {
+        free(export);
+        return NULL;
+    }
+    export->next = known->first;
+    known->first = export;
+    return export;
+}
+
+bool bh_nbd_known_get(struct bh_nbd_known *known, const char *uri,
+                      struct bh_nbd_info *info)
+{
+    const struct export *export;
+    bool told;
+
+    pthread_mutex_lock(&known->lock);
+    export = export_of(known, uri);
+    told = export != NULL && export->told;
+    if (told)
+        *info = export->info;
+    pthread_mutex_unlock(&known->lock);
+    return told;
+}
+
+void bh_nbd_known_learn(struct bh_nbd_known *known, const char *uri,
+                        const struct bh_nbd_info *info)
+{
+    struct export *export;
+
+    pthread_mutex_lock(&known->lock);
+    export = export_of(known, uri);
+    if (export != NULL) {
+        export->told = true;
+        export->info = *info;
+        export->failed_ms = 0;
+    }
+    pthread_mutex_unlock(&known->lock);
+}
+
+/* With the lock held: whether this caller may ask. */
+static int may_ask(struct export *export, char cause[BH_CAUSE_LEN])
+{
+    if (export == NULL)
+        return -ENOMEM;
+    if (export->asking) {
+        snprintf(cause, BH_CAUSE_LEN, "its NBD server has just been asked");
+        return -EIO;
+    }
+    if (export->failed_ms != 0 && now_ms() - export->failed_ms < PAUSE_MS) {
+        memcpy(cause, export->cause, BH_CAUSE_LEN);
+        return export->error;
+    }
+    export->asking = true;
+    return 0;
+}
+
+/* With the lock held. */
+static void note_failure(struct export *export, int error,
+                         const char cause[BH_CAUSE_LEN])
+{
+    export->failed_ms = now_ms();
+    export->error = error;
+    memcpy(export->cause, cause, BH_CAUSE_LEN);
+}
+
+int bh_nbd_known_ask(struct bh_nbd_known *known, const char *uri,
+                     char cause[BH_CAUSE_LEN])
+{
+    struct export *export;
+    struct bh_nbd_info info;
+    int error;
+
+    pthread_mutex_lock(&known->lock);
+    export = export_of(known, uri);
+    error = may_ask(export, cause);
+    pthread_mutex_unlock(&known->lock);
+    if (error != 0)
+        return error;
+    error = bh_nbd_ask(uri, &info, cause);
+    pthread_mutex_lock(&known->lock);
+    export->asking = false; /* nothing is ever forgotten: it is still there */
+    if (error != 0)
+        note_failure(export, error, cause);
+    pthread_mutex_unlock(&known->lock);
+    if (error == 0)
+        bh_nbd_known_learn(known, uri, &info);
+    return error;
+}
