@@ -29,6 +29,15 @@ static void mode_of(const json_t *volume, char text[CELL_LEN])
     show_text(volume, "mode", text);
 }
 
+/* From its NBD server. */
+static bool is_cut_off(const json_t *volume)
+{
+    const char *state =
+        json_string_value(json_object_get(volume, "connection"));
+
+    return state != NULL && strcmp(state, "lost") == 0;
+}
+
 static void use_of(const json_t *volume, char text[CELL_LEN])
 {
     static const char *const keys[] = {"writers", "readers", "looks"};
@@ -37,6 +46,8 @@ static void use_of(const json_t *volume, char text[CELL_LEN])
 
     if (show_flag(volume, "failed"))
         len = (size_t)snprintf(text, CELL_LEN, "failed");
+    else if (is_cut_off(volume))
+        len = (size_t)snprintf(text, CELL_LEN, "no connection");
     for (size_t i = 0; i < 3; i++) {
         const uint64_t count = show_number(volume, keys[i]);
 

@@ -4,6 +4,7 @@
 #include "daemon/log.h"
 #include "daemon/reach.h"
 #include "volume/catalogue.h"
+#include "volume/nbd_volume.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -46,9 +47,14 @@ static bool print_image(void *context, const struct bh_volume_facts *facts)
 
     if (images->count == 0)
         strcpy(images->first, facts->name);
-    if (images->count++ < IMAGES_SHOWN)
-        printf("  %4u  %s  (%llu bytes%s)\n", (unsigned)facts->number,
-               bh_log_clean(facts->name, name, sizeof name),
+    if (images->count++ >= IMAGES_SHOWN)
+        return true;
+    bh_log_clean(facts->name, name, sizeof name);
+    if (bh_nbd_volume_is(facts)) /* which is only now asked for its length */
+        printf("  %4u  %s  (on an NBD server%s)\n", (unsigned)facts->number,
+               name, modes[facts->mode]);
+    else
+        printf("  %4u  %s  (%llu bytes%s)\n", (unsigned)facts->number, name,
                (unsigned long long)facts->byte_count, modes[facts->mode]);
     return true;
 }

@@ -7,6 +7,7 @@
 #include "volume/checkpoint.h"
 #include "volume/format.h"
 #include "volume/name.h"
+#include "volume/nbd_uri.h"
 #include "wire/protocol.h"
 
 #include <errno.h>
@@ -26,6 +27,8 @@
 #define OPEN_LIMIT 0
 
 #define KEEP_MAX 9999u
+#define TIMEOUT_MIN_MS 1000u
+#define TIMEOUT_MAX_MS 3600000u
 
 /* libinih cuts longer ones: INI_MAX_SECTION - 1 in its sources. */
 #define SECTION_LEN_MAX 49u
@@ -68,7 +71,7 @@ static char *path_from(const char *from, const char *path)
 {
     char *copy, *joined;
 
-    if (path[0] == '/' || from == NULL)
+    if (path[0] == '/' || from == NULL || bh_nbd_uri_is(path))
         return check(strdup(path));
     copy = check(strdup(from));
     if (asprintf(&joined, "%s/%s", dirname(copy), path) < 0)
@@ -130,11 +133,9 @@ static struct bh_volume_spec *find_volume(struct bh_config *config,
 }
 
 static int serve_image(struct bh_config *config, const char *path,
-                       char problem[BH_PROBLEM_LEN])
+                       const char *name, char problem[BH_PROBLEM_LEN])
 {
     struct bh_contents *contents = &config->contents;
-    const char *slash = strrchr(path, '/');
-    const char *name = slash == NULL ? path : slash + 1;
     const char *bad = bh_name_problem(name);
     struct bh_volume_spec *spec;
 
@@ -152,6 +153,30 @@ static int serve_image(struct bh_config *config, const char *path,
     return 0;
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash == NULL ? path : slash + 1;
+}
+
+static int serve_export(struct bh_config *config, const char *uri,
+                        char problem[BH_PROBLEM_LEN])
+{
+    const char *bad = bh_nbd_uri_problem(uri);
+    char export[BH_NBD_URI_LEN];
+
+    if (bad != NULL)
+        return complain(problem, "cannot serve %s: %s", uri, bad);
+    bh_nbd_uri_export(uri, export, sizeof export);
+    if (export[0] == '\0')
+        return complain(problem,
+                        "cannot serve %s: its export has no name; give it one "
+                        "in a [volume] section",
+                        uri);
+    return serve_image(config, uri, base_name(export), problem);
+}
+
 int bh_config_serve(struct bh_config *config, const char *path,
                     char problem[BH_PROBLEM_LEN])
 {
@@ -160,6 +185,8 @@ int bh_config_serve(struct bh_config *config, const char *path,
     unsigned partition;
     struct stat st;
 
+    if (bh_nbd_uri_is(path))
+        return serve_export(config, path, problem);
     if (stat(path, &st) != 0 &&
         (!bh_name_split(path, image, sizeof image, &partition) ||
          stat(image, &st) != 0))
@@ -174,7 +201,7 @@ int bh_config_serve(struct bh_config *config, const char *path,
                         "cannot serve %s: it is no file, directory or block "
                         "device",
                         path);
-    return serve_image(config, path, problem);
+    return serve_image(config, path, base_name(path), problem);
 }
 
 int bh_config_listen(struct bh_config *config, const char *address,
@@ -346,6 +373,11 @@ static int own_key(const struct reader *reader, const char *section,
     } else if (strcmp(key, "scratch-limit") == 0) {
         good = bh_value_size(value, &spec->scratch_limit) &&
                spec->scratch_limit != OPEN_LIMIT;
+    } else if (strcmp(key, "timeout") == 0) {
+        good = bh_value_time(value, &spec->timeout_ms) &&
+               spec->timeout_ms >= TIMEOUT_MIN_MS &&
+               spec->timeout_ms <= TIMEOUT_MAX_MS;
+        expected = "a time from 1s to 1h";
     } else if (strcmp(key, "roam") == 0) {
         good = bh_value_bool(value, &spec->roam);
         expected = "yes or no";
@@ -353,6 +385,18 @@ static int own_key(const struct reader *reader, const char *section,
         return 1;
     }
     return good ? 0 : wrong_value(reader, section, key, value, expected);
+}
+
+static int set_volume_path(const struct reader *reader, const char *section,
+                           struct bh_volume_spec *spec, const char *value)
+{
+    const char *bad = bh_nbd_uri_is(value) ? bh_nbd_uri_problem(value) : NULL;
+
+    if (bad != NULL)
+        return complain(reader->problem, "%s: [%s] path = %s: %s", reader->path,
+                        section, value, bad);
+    spec->path = path_from(reader->path, value);
+    return 0;
 }
 
 static int volume_key(const struct reader *reader, const char *section,
@@ -377,8 +421,7 @@ static int volume_key(const struct reader *reader, const char *section,
                             "%s: [%s] has two paths; each section is to be "
                             "there once",
                             reader->path, section);
-        spec->path = path_from(reader->path, value);
-        return 0;
+        return set_volume_path(reader, section, spec, value);
     }
     error = own_key(reader, section, spec, key, value);
     if (error == 1)
@@ -418,6 +461,25 @@ static bool has_format(const struct bh_volume_spec *spec)
 {
     return spec->format != OPEN && spec->format != BH_FORMAT_AUTO &&
            spec->format != BH_FORMAT_RAW;
+}
+
+/* What goes with a file only, or with an NBD server only. */
+static int check_place(const struct bh_volume_spec *spec, const char *path,
+                       char problem[BH_PROBLEM_LEN])
+{
+    if (!bh_nbd_uri_is(spec->path))
+        return spec->timeout_ms == 0
+                   ? 0
+                   : complain(problem,
+                              "%s: [volume %s] has a timeout, which only "
+                              "volumes on NBD servers have",
+                              path, spec->name);
+    if (!has_format(spec) && spec->grow_limit == 0)
+        return 0;
+    return complain(problem,
+                    "%s: [volume %s] is on an NBD server; it goes without "
+                    "format and grow",
+                    path, spec->name);
 }
 
 /* What one key alone cannot tell. */
@@ -460,7 +522,8 @@ static int check_volumes(const struct bh_config *config, const char *path,
                             "where the volume lies; it goes without offset, "
                             "size and grow",
                             path, spec->name);
-        if (check_scratch(spec, path, problem) != 0)
+        if (check_scratch(spec, path, problem) != 0 ||
+            check_place(spec, path, problem) != 0)
             return -EINVAL;
     }
     return 0;
@@ -500,7 +563,7 @@ static void settle_spec(struct bh_volume_spec *spec,
         spec->exponent = defaults->exponent;
     if (spec->format == OPEN)
         spec->format = defaults->format;
-    if (spec->first != 0 || spec->size_limit != 0)
+    if (spec->first != 0 || spec->size_limit != 0 || bh_nbd_uri_is(spec->path))
         spec->format = BH_FORMAT_RAW; /* it is known where the volume lies */
     if (spec->idle_ms == OPEN_TIME)
         spec->idle_ms = defaults->idle_ms;

@@ -46,7 +46,7 @@ int bh_config_read(struct bh_config *config, const char *path,
                    char problem[BH_PROBLEM_LEN]);
 
 /* One argument of the command line, or one `serve` key: a directory, or an
- * image under its own name. */
+ * image, or an NBD server's export, under its own name. */
 int bh_config_serve(struct bh_config *config, const char *path,
                     char problem[BH_PROBLEM_LEN]);
 

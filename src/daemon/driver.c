@@ -4,6 +4,7 @@
 #include "core/limits.h"
 #include "daemon/clock.h"
 #include "daemon/internal.h"
+#include "daemon/remote.h"
 #include "volume/recover.h"
 
 #include <signal.h>
@@ -99,6 +100,7 @@ static void stop(uv_signal_t *uv, int number)
                driver->state.map != NULL ? "are kept for the next server"
                                          : "end");
     bh_traffic_stop(driver);
+    bh_remotes_stop(driver);
     driver->now = bh_clock_ms();
     bh_server_stop(driver->server, driver->now);
     bh_driver_pump(driver);
@@ -164,6 +166,7 @@ struct bh_driver *bh_driver_new(struct bh_config *config, bh_reload *reload_,
     if (error == 0) {
         start_loop(driver);
         bh_reload_check(driver, config);
+        bh_reload_ask(driver);
         return driver;
     }
     bh_traffic_close(driver);
@@ -215,6 +218,7 @@ void bh_driver_free(struct bh_driver *driver)
     uv_walk(&driver->loop, close_handle, NULL);
     uv_run(&driver->loop, UV_RUN_DEFAULT);
     uv_loop_close(&driver->loop);
+    bh_remotes_free(driver);
     bh_control_free(driver->control);
     bh_traffic_close(driver);
     bh_catalogue_free(driver->catalogue);

@@ -35,6 +35,7 @@ struct bh_driver {
     bh_reload *reload;
     void *context;
     struct bh_reloading reloading;
+    uv_work_t asking; /* NBD servers, at the start */
 
     struct bh_server *server;
     void *memory;
@@ -42,6 +43,7 @@ struct bh_driver {
     struct bh_catalogue *catalogue;
     struct bh_pool *pool;
     struct bh_log log;
+    struct bh_remote *remotes;  /* volumes on NBD servers that are open */
     struct bh_control *control; /* NULL: none */
     uint64_t started;
     uint64_t now;     /* when the loop last woke up */
@@ -82,6 +84,10 @@ void bh_traffic_send(struct bh_driver *driver);
 void bh_reload_begin(uv_signal_t *uv, int number);
 void bh_reload_check(struct bh_driver *driver, const struct bh_config *config);
 void bh_reload_drop(struct bh_config *config);
+
+/* Asks NBD servers about their exports, in a thread; says which do not answer.
+ * Once, at the start. */
+void bh_reload_ask(struct bh_driver *driver);
 
 /* about.c: what `:readme` says of this server. */
 bh_about bh_driver_about;

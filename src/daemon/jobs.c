@@ -4,6 +4,7 @@
 #include "daemon/clock.h"
 #include "daemon/internal.h"
 #include "daemon/peer.h"
+#include "daemon/remote.h"
 #include "daemon/storage.h"
 #include "volume/list.h"
 
@@ -29,6 +30,7 @@ static void complete(struct bh_driver *driver, struct bh_job *job,
     } else if (job->kind == BH_JOB_ATTACH && bh_list_is(job->facts)) {
         bh_list_mark(job->medium, in_use, driver->server);
     }
+    bh_remote_adopt(driver, job);
 }
 
 void bh_jobs_finished(void *context, struct bh_job *job, uint8_t status,
@@ -64,6 +66,8 @@ void bh_jobs_begin(struct bh_driver *driver)
     struct bh_job *job;
 
     while ((job = bh_server_next_job(driver->server)) != NULL) {
+        if (bh_remote_begin(driver, job))
+            continue;
         if (bh_storage_do_now(job))
             bh_server_finish(driver->server, driver->now, job, BH_OK);
         else

@@ -2,6 +2,8 @@
 /* Orders about volumes. */
 #include "core/admin.h"
 #include "daemon/order_internal.h"
+#include "daemon/remote.h"
+#include "volume/nbd_volume.h"
 
 #include <stdlib.h>
 
@@ -39,7 +41,17 @@ void bh_order_find_volumes(struct bh_order *order)
         bh_catalogue_each(order->driver->catalogue, collect, &collection);
 }
 
-static json_t *describe(const struct bh_server *server,
+/* "open" or "lost": the connection to its NBD server, while it is in use. */
+static void put_connection(json_t *object, const struct bh_driver *driver,
+                           const struct bh_volume_facts *facts)
+{
+    bool connected;
+
+    if (bh_nbd_volume_is(facts) && bh_remote_find(driver, facts, &connected))
+        bh_order_put_text(object, "connection", connected ? "open" : "lost");
+}
+
+static json_t *describe(const struct bh_driver *driver,
                         const struct bh_volume_facts *facts)
 {
     static const char *const modes[] = {"exclusive", "shared", "read-only",
@@ -47,7 +59,7 @@ static json_t *describe(const struct bh_server *server,
     struct bh_admin_volume volume;
     json_t *object = json_object();
 
-    bh_admin_volume(server, facts, &volume);
+    bh_admin_volume(driver->server, facts, &volume);
     bh_order_put_number(object, "number", facts->number);
     bh_order_put_text(object, "name", facts->name);
     bh_order_put_number(object, "bytes", facts->byte_count);
@@ -56,6 +68,7 @@ static json_t *describe(const struct bh_server *server,
     bh_order_put_number(object, "readers", volume.readers);
     bh_order_put_number(object, "looks", volume.looks);
     bh_order_put_flag(object, "failed", volume.poisoned);
+    put_connection(object, driver, facts);
     return object;
 }
 
@@ -66,8 +79,7 @@ void bh_order_volumes(struct bh_order *order)
 
     json_object_set_new(order->answer, "volumes", list);
     for (size_t i = 0; i < order->count; i++)
-        json_array_append_new(
-            list, describe(order->driver->server, &order->facts[i]));
+        json_array_append_new(list, describe(order->driver, &order->facts[i]));
     if (order->count == PART && bh_order_from(order, &from))
         bh_order_put_number(order->answer, "next", from + PART);
 }

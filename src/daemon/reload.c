@@ -36,6 +36,21 @@ void bh_reload_drop(struct bh_config *config)
     free(config);
 }
 
+/* NBD servers may be slower still. */
+static void ask_in_thread(uv_work_t *uv)
+{
+    struct bh_driver *driver = uv->data;
+
+    bh_catalogue_ask(driver->catalogue, say_volume, NULL);
+}
+
+void bh_reload_ask(struct bh_driver *driver)
+{
+    driver->asking.data = driver;
+    if (bh_catalogue_has_remote(driver->catalogue))
+        uv_queue_work(&driver->loop, &driver->asking, ask_in_thread, NULL);
+}
+
 /* Directories may be slow, so this is done beside the loop. */
 static void reload_in_thread(uv_work_t *uv)
 {
@@ -44,8 +59,10 @@ static void reload_in_thread(uv_work_t *uv)
 
     reloading->error = bh_catalogue_set(
         driver->catalogue, &reloading->config->contents, reloading->problem);
-    if (reloading->error == 0)
-        bh_reload_check(driver, reloading->config);
+    if (reloading->error != 0)
+        return;
+    bh_reload_check(driver, reloading->config);
+    bh_catalogue_ask(driver->catalogue, say_volume, NULL);
 }
 
 static void reloaded(uv_work_t *uv, int cancelled)

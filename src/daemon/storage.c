@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/storage.h"
 
+#include "volume/nbd.h"
 #include "volume/shelf.h"
 #include "wire/protocol.h"
 
@@ -14,7 +15,7 @@
 #define LOCK_PAUSE_MS 20
 
 /* The one place where errno becomes a status. */
-static uint8_t status_of(int error)
+uint8_t bh_storage_status(int error)
 {
     switch (error) {
     case 0:
@@ -94,6 +95,7 @@ static int attach(struct bh_catalogue *catalogue, struct bh_job *job,
     }
     job->medium = medium;
     job->byte_count = medium->byte_count;
+    job->parallel = bh_nbd_is(medium) ? BH_NBD_SENT_MAX : 0;
     return 0;
 }
 
@@ -146,6 +148,14 @@ static int zero(struct bh_medium *medium, const struct bh_job *job)
     return error;
 }
 
+void bh_storage_complete(struct bh_job *job)
+{
+    if (job->kind != BH_JOB_CHECKSUM)
+        return;
+    memset(job->data + job->len, 0, job->whole - job->len);
+    job->checksum = libdeflate_crc32(0, job->data, job->whole);
+}
+
 typedef int reading(struct bh_medium *medium, uint64_t offset,
                     const struct iovec *pieces, unsigned count);
 
@@ -157,8 +167,7 @@ static int checksum(struct bh_medium *medium, struct bh_job *job,
 
     if (error != 0)
         return error;
-    memset(job->data + job->len, 0, job->whole - job->len);
-    job->checksum = libdeflate_crc32(0, job->data, job->whole);
+    bh_storage_complete(job);
     return 0;
 }
 
@@ -247,7 +256,7 @@ uint8_t bh_storage_do(struct bh_catalogue *catalogue, struct bh_job *job,
     if ((job->kind == BH_JOB_ATTACH && error == -ENOENT) ||
         (job->kind <= BH_JOB_ATTACH && error == -ENODATA))
         return BH_ERR_NO_MEDIUM; /* neither is an answer to READ or WRITE */
-    return status_of(error);
+    return bh_storage_status(error);
 }
 
 bool bh_storage_do_now(struct bh_job *job)

@@ -19,4 +19,10 @@ uint8_t bh_storage_do(struct bh_catalogue *catalogue, struct bh_job *job,
  * be done. */
 bool bh_storage_do_now(struct bh_job *job);
 
+/* The status on the wire of a negative errno value, or of 0. */
+uint8_t bh_storage_status(int error);
+
+/* Adds to a job what is more than to move its bytes. */
+void bh_storage_complete(struct bh_job *job);
+
 #endif

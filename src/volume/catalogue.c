@@ -6,6 +6,7 @@
 #include "volume/locate.h"
 #include "volume/mend.h"
 #include "volume/name.h"
+#include "volume/nbd_volume.h"
 #include "volume/numbers.h"
 #include "volume/scan.h"
 #include "volume/virtual.h"
@@ -39,6 +40,7 @@ struct bh_catalogue {
     uint64_t scanned_ms;      /* when the directories were read; 0: never */
     struct bh_virtuals virtuals;
     int layers; /* their directory; -1: there is none */
+    struct bh_nbd_known *known;
 };
 
 static const char no_layers[] =
@@ -187,6 +189,10 @@ struct bh_catalogue *bh_catalogue_new(void)
 {
     struct bh_catalogue *catalogue = calloc(1, sizeof *catalogue);
 
+    if (catalogue != NULL && (catalogue->known = bh_nbd_known_new()) == NULL) {
+        free(catalogue);
+        return NULL;
+    }
     if (catalogue != NULL) {
         catalogue->numbers = catalogue->layers = -1;
         pthread_rwlock_init(&catalogue->lock, NULL);
@@ -228,6 +234,7 @@ void bh_catalogue_free(struct bh_catalogue *catalogue)
     forget_file(catalogue);
     if (catalogue->layers >= 0)
         close(catalogue->layers);
+    bh_nbd_known_free(catalogue->known);
     pthread_rwlock_destroy(&catalogue->lock);
     pthread_mutex_destroy(&catalogue->scanning);
     free(catalogue);
@@ -295,25 +302,39 @@ int bh_catalogue_set(struct bh_catalogue *catalogue,
     return 0;
 }
 
+static uint32_t number_of(const struct bh_catalogue *catalogue,
+                          const char *name)
+{
+    const struct image *image =
+        find_image(catalogue, catalogue->image_count, name);
+
+    return image != NULL ? image->number : BH_NO_NUMBER;
+}
+
 /* The facts of an image by its exact name. One that no scan has found, such as
  * a file that is new or reached by a link to a directory, has no number; a
  * partition has its image's. */
 static int exact(struct bh_catalogue *catalogue, const char *name,
                  struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
 {
+    const struct bh_volume_spec *remote =
+        bh_nbd_volume_find(&catalogue->contents, name);
     struct bh_place place;
-    const struct image *image;
-    int error = bh_locate(&catalogue->contents, name, &place, cause);
+    int error;
 
+    if (remote != NULL) {
+        error = bh_nbd_volume_facts(catalogue->known, remote, facts, cause);
+        facts->number = number_of(catalogue, name);
+        return error;
+    }
+    error = bh_locate(&catalogue->contents, name, &place, cause);
     if (error != 0)
         return error;
     error = bh_place_facts(&place, name, facts, cause);
     bh_place_close(&place);
-    if (error != 0)
-        return error;
-    image = find_image(catalogue, catalogue->image_count, place.image);
-    facts->number = image != NULL ? image->number : BH_NO_NUMBER;
-    return 0;
+    if (error == 0)
+        facts->number = number_of(catalogue, place.image);
+    return error;
 }
 
 /* The same for a name with "#N" behind it, or nothing. */
@@ -426,6 +447,57 @@ static int locked_look_up(struct bh_catalogue *catalogue, const char *name,
     return error;
 }
 
+/* The name may have no number yet, or be that of a new image. */
+static int scanned_look_up(struct bh_catalogue *catalogue, const char *name,
+                           struct bh_volume_facts *facts,
+                           char cause[BH_CAUSE_LEN])
+{
+    int error = locked_look_up(catalogue, name, facts, cause);
+
+    if (error == 0 ? facts->number != BH_NO_NUMBER : error != -ENOENT)
+        return error;
+    scan(catalogue);
+    return locked_look_up(catalogue, name, facts, cause);
+}
+
+/* The way to a volume on an NBD server. It is gone with -ENOENT. */
+static int find_way(struct bh_catalogue *catalogue, const char *name,
+                    struct bh_nbd_way *out)
+{
+    const struct bh_volume_spec *spec;
+
+    pthread_rwlock_rdlock(&catalogue->lock);
+    spec = bh_nbd_volume_find(&catalogue->contents, name);
+    if (spec != NULL)
+        bh_nbd_volume_way(spec, out);
+    pthread_rwlock_unlock(&catalogue->lock);
+    return spec == NULL ? -ENOENT : 0;
+}
+
+/* Whoever asks the server holds no lock. */
+static int ask_unless_known(struct bh_catalogue *catalogue,
+                            const struct bh_nbd_way *way,
+                            char cause[BH_CAUSE_LEN])
+{
+    struct bh_nbd_info info;
+
+    return bh_nbd_known_get(catalogue->known, way->uri, &info)
+               ? 0
+               : bh_nbd_known_ask(catalogue->known, way->uri, cause);
+}
+
+static int remote_look_up(struct bh_catalogue *catalogue, const char *name,
+                          struct bh_volume_facts *facts,
+                          char cause[BH_CAUSE_LEN])
+{
+    struct bh_nbd_way way;
+    int error = find_way(catalogue, facts->name, &way);
+
+    if (error == 0)
+        error = ask_unless_known(catalogue, &way, cause);
+    return error != 0 ? error : locked_look_up(catalogue, name, facts, cause);
+}
+
 int bh_catalogue_lookup(struct bh_catalogue *catalogue, const char *name,
                         const char *default_name, struct bh_volume_facts *facts,
                         char cause[BH_CAUSE_LEN])
@@ -443,11 +515,10 @@ int bh_catalogue_lookup(struct bh_catalogue *catalogue, const char *name,
     }
     if (bh_virtual_lookup(&catalogue->virtuals, trimmed, facts))
         return 0;
-    error = locked_look_up(catalogue, trimmed, facts, cause);
-    if (error == 0 ? facts->number != BH_NO_NUMBER : error != -ENOENT)
-        return error;
-    scan(catalogue); /* there may be new names, or numbers */
-    return locked_look_up(catalogue, trimmed, facts, cause);
+    error = scanned_look_up(catalogue, trimmed, facts, cause);
+    if (error == 0 && bh_nbd_volume_is(facts))
+        return remote_look_up(catalogue, trimmed, facts, cause);
+    return error;
 }
 
 static bool is_written(const struct bh_volume_facts *facts)
@@ -455,22 +526,31 @@ static bool is_written(const struct bh_volume_facts *facts)
     return facts->mode != BH_MODE_READ_ONLY && facts->mode != BH_MODE_SCRATCH;
 }
 
-/* A descriptor, if the name still stands for what `facts` say. They may be from
- * before the last SIGHUP, or of an earlier server. */
-static int open_same(struct bh_catalogue *catalogue,
-                     const struct bh_volume_facts *facts, bool writing,
-                     char cause[BH_CAUSE_LEN])
+/* Whether the name still stands for what `facts` say. They may be from before
+ * the last SIGHUP, or of an earlier server. */
+static int check_same(struct bh_catalogue *catalogue,
+                      const struct bh_volume_facts *facts,
+                      char cause[BH_CAUSE_LEN])
 {
     struct bh_volume_facts now;
     int error = exact(catalogue, facts->name, &now, cause);
 
-    if (error != 0)
-        return error;
-    if (!bh_facts_same(facts, &now)) {
+    if (error == 0 && !bh_facts_same(facts, &now)) {
         snprintf(cause, BH_CAUSE_LEN,
                  "it is another file now, or configured otherwise");
-        return -ESTALE;
+        error = -ESTALE;
     }
+    return error;
+}
+
+static int open_same(struct bh_catalogue *catalogue,
+                     const struct bh_volume_facts *facts, bool writing,
+                     char cause[BH_CAUSE_LEN])
+{
+    int error = check_same(catalogue, facts, cause);
+
+    if (error != 0)
+        return error;
     return bh_locate_open(&catalogue->contents, facts->name,
                           writing ? O_RDWR : O_RDONLY, cause);
 }
@@ -535,6 +615,26 @@ static int open_whole(struct bh_catalogue *catalogue,
     return error != 0 ? error : fd;
 }
 
+/* Its server is asked first: what it says is one of the facts. */
+static int open_remote(struct bh_catalogue *catalogue,
+                       const struct bh_volume_facts *facts,
+                       struct bh_medium **out, char cause[BH_CAUSE_LEN])
+{
+    struct bh_nbd_way way;
+    int error = find_way(catalogue, facts->name, &way);
+
+    if (error == 0)
+        error = bh_nbd_volume_open(catalogue->known, &way, facts, out, cause);
+    if (error != 0)
+        return error;
+    pthread_rwlock_rdlock(&catalogue->lock);
+    error = check_same(catalogue, facts, cause);
+    pthread_rwlock_unlock(&catalogue->lock);
+    if (error != 0)
+        (*out)->ops->close(*out);
+    return error;
+}
+
 int bh_catalogue_open(struct bh_catalogue *catalogue,
                       const struct bh_volume_facts *facts,
                       struct bh_medium **out, char cause[BH_CAUSE_LEN])
@@ -544,6 +644,8 @@ int bh_catalogue_open(struct bh_catalogue *catalogue,
     cause[0] = '\0';
     if (bh_virtual_is(facts))
         return bh_virtual_open(&catalogue->virtuals, catalogue, facts, out);
+    if (bh_nbd_volume_is(facts))
+        return open_remote(catalogue, facts, out, cause);
     fd = open_whole(catalogue, facts, cause);
     if (fd < 0)
         return fd;
@@ -651,7 +753,8 @@ void bh_catalogue_check(struct bh_catalogue *catalogue,
             complain(context, spec->name, cause);
         } else if (spec->mode == BH_MODE_SCRATCH && catalogue->layers < 0) {
             complain(context, spec->name, no_layers);
-        } else if (facts.byte_count < spec->size_limit) {
+        } else if (!bh_nbd_volume_is(&facts) &&
+                   facts.byte_count < spec->size_limit) {
             snprintf(cause, sizeof cause,
                      "%llu bytes are configured, the file has only %llu",
                      (unsigned long long)spec->size_limit,
@@ -660,4 +763,43 @@ void bh_catalogue_check(struct bh_catalogue *catalogue,
         }
     }
     pthread_rwlock_unlock(&catalogue->lock);
+}
+
+/* The way to the first volume on an NBD server from place `*at` on, which moves
+ * behind it. */
+static bool next_way(struct bh_catalogue *catalogue, size_t *at,
+                     struct bh_nbd_way *out)
+{
+    const struct bh_contents *contents = &catalogue->contents;
+    bool found = false;
+
+    pthread_rwlock_rdlock(&catalogue->lock);
+    while (!found && *at < contents->volume_count) {
+        const struct bh_volume_spec *spec = &contents->volumes[(*at)++];
+
+        found = bh_nbd_uri_is(spec->path);
+        if (found)
+            bh_nbd_volume_way(spec, out);
+    }
+    pthread_rwlock_unlock(&catalogue->lock);
+    return found;
+}
+
+bool bh_catalogue_has_remote(struct bh_catalogue *catalogue)
+{
+    struct bh_nbd_way way;
+    size_t at = 0;
+
+    return next_way(catalogue, &at, &way);
+}
+
+void bh_catalogue_ask(struct bh_catalogue *catalogue,
+                      bh_catalogue_complaint *complain, void *context)
+{
+    struct bh_nbd_way way;
+    char cause[BH_CAUSE_LEN];
+
+    for (size_t at = 0; next_way(catalogue, &at, &way);)
+        if (ask_unless_known(catalogue, &way, cause) != 0)
+            complain(context, way.name, cause);
 }

@@ -32,8 +32,8 @@ struct bh_catalogue;
 /* How a volume is served: one section of the configuration, or the defaults
  * for what is found beneath a directory. */
 struct bh_volume_spec {
-    char *name; /* NULL for a directory */
-    char *path;
+    char *name;          /* NULL for a directory */
+    char *path;          /* or the URI of an export on an NBD server */
     uint64_t first;      /* bytes of the file before the volume */
     uint64_t size_limit; /* bytes; 0: to the end of the file */
     uint64_t grow_limit; /* bytes; 0: it does not grow */
@@ -43,6 +43,7 @@ struct bh_volume_spec {
     uint8_t mode, takeover, sync; /* enums of core/job.h */
     uint8_t exponent;             /* or BH_ANY_EXPONENT */
     uint8_t format;               /* enum bh_format */
+    uint64_t timeout_ms; /* on an NBD server: for an answer; 0: as usual */
     bool roam;
 };
 
@@ -126,10 +127,18 @@ int bh_catalogue_directory(struct bh_catalogue *catalogue);
 void bh_catalogue_stir(struct bh_catalogue *catalogue);
 
 /* Tells `complain` of each configured volume that cannot be served, or not in
- * its whole length. */
+ * its whole length; but not of those on NBD servers. */
 typedef void bh_catalogue_complaint(void *context, const char *name,
                                     const char *cause);
 void bh_catalogue_check(struct bh_catalogue *catalogue,
                         bh_catalogue_complaint *complain, void *context);
+
+/* Asks the NBD servers of volumes of which nothing is known yet, and tells of
+ * those that cannot be served. May take seconds for each. */
+void bh_catalogue_ask(struct bh_catalogue *catalogue,
+                      bh_catalogue_complaint *complain, void *context);
+
+/* Whether there are volumes on NBD servers. */
+bool bh_catalogue_has_remote(struct bh_catalogue *catalogue);
 
 #endif

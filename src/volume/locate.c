@@ -6,6 +6,7 @@
 #include "volume/format.h"
 #include "volume/layout.h"
 #include "volume/name.h"
+#include "volume/nbd_uri.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -106,10 +107,15 @@ static int place_at(const struct bh_volume_spec *spec, const char *name,
                     struct bh_place *out, char cause[BH_CAUSE_LEN])
 {
     unsigned partition;
-    int fd = open_spec(spec, name, O_PATH, &partition);
     const char *problem;
     struct stat st;
+    int fd;
 
+    if (bh_nbd_uri_is(spec->path)) {
+        snprintf(cause, BH_CAUSE_LEN, "it is on an NBD server, and no file");
+        return -ENOTSUP;
+    }
+    fd = open_spec(spec, name, O_PATH, &partition);
     if (fd < 0)
         return explain(fd, cause);
     if (fstat(fd, &st) != 0) {
