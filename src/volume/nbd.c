@@ -16,7 +16,10 @@
 #include <unistd.h>
 
 #define CONNECT_MS 5000u /* for TCP, TLS and negotiation */
-#define AGAIN_MS 500u    /* between two attempts to connect */
+
+/* Between two attempts to connect again: twice as long each time. */
+#define AGAIN_MS 50u
+#define AGAIN_MAX_MS 1600u
 
 /* A server that admits one connection may not have noticed that its last client
  * is gone: so long we try, and with such pauses. */
@@ -44,7 +47,7 @@ struct nbd {
     struct bh_nbd_queue queue;
     struct bh_nbd_link *link; /* NULL: not connected */
     struct bh_nbd_dial *dial; /* NULL: no attempt is under way */
-    uint64_t lost_ms, retry_ms;
+    uint64_t lost_ms, retry_ms, pause_ms;
     char cause[BH_CAUSE_LEN]; /* why it is not connected */
     int epoll, wake;
     uint32_t watched; /* events of the link's descriptor */
@@ -417,6 +420,7 @@ static void lose(struct nbd *nbd, uint64_t now)
     nbd->watched = 0;
     bh_nbd_queue_lost(&nbd->queue);
     nbd->lost_ms = nbd->retry_ms = now;
+    nbd->pause_ms = AGAIN_MS;
     tell(nbd, "the connection to its NBD server is lost, and made again: %s",
          nbd->cause);
 }
@@ -443,7 +447,7 @@ static bool is_same(struct nbd *nbd, const struct bh_nbd_info *info)
 
 static void begin_dial(struct nbd *nbd, uint64_t now)
 {
-    nbd->retry_ms = now + AGAIN_MS;
+    nbd->retry_ms = now + nbd->pause_ms; /* if there is no thread for it */
     nbd->dial = bh_nbd_dial_new(nbd->uri, CONNECT_MS, nbd->wake);
 }
 
@@ -461,7 +465,9 @@ static void end_dial(struct nbd *nbd, uint64_t now)
     if (error == -EAGAIN)
         return;
     nbd->dial = NULL;
-    nbd->retry_ms = now + AGAIN_MS;
+    nbd->retry_ms = now + nbd->pause_ms;
+    if (nbd->pause_ms < AGAIN_MAX_MS)
+        nbd->pause_ms *= 2;
     if (error == 0 && is_same(nbd, bh_nbd_link_info(link))) {
         nbd->link = link;
         tell(nbd,

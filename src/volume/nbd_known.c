@@ -26,15 +26,23 @@ struct export
 /* As many as the administrator has ever configured. */
 struct bh_nbd_known {
     pthread_mutex_t lock;
+    pthread_cond_t answered;
     struct export *first;
+    unsigned asking; /* threads that ask or wait */
 };
+
+static void start(struct bh_nbd_known *known)
+{
+    pthread_mutex_init(&known->lock, NULL);
+    pthread_cond_init(&known->answered, NULL);
+}
 
 struct bh_nbd_known *bh_nbd_known_new(void)
 {
     struct bh_nbd_known *known = calloc(1, sizeof *known);
 
     if (known != NULL)
-        pthread_mutex_init(&known->lock, NULL);
+        start(known);
     return known;
 }
 
@@ -49,6 +57,7 @@ void bh_nbd_known_free(struct bh_nbd_known *known)
         free(export->uri);
         free(export);
     }
+    pthread_cond_destroy(&known->answered);
     pthread_mutex_destroy(&known->lock);
     free(known);
 }
@@ -95,6 +104,13 @@ bool bh_nbd_known_get(struct bh_nbd_known *known, const char *uri,
     return told;
 }
 
+static void learn(struct export *export, const struct bh_nbd_info *info)
+{
+    export->told = true;
+    export->info = *info;
+    export->failed_ms = 0;
+}
+
 void bh_nbd_known_learn(struct bh_nbd_known *known, const char *uri,
                         const struct bh_nbd_info *info)
 {
@@ -102,60 +118,71 @@ void bh_nbd_known_learn(struct bh_nbd_known *known, const char *uri,
 
     pthread_mutex_lock(&known->lock);
     export = export_of(known, uri);
-    if (export != NULL) {
-        export->told = true;
-        export->info = *info;
-        export->failed_ms = 0;
-    }
+    if (export != NULL)
+        learn(export, info);
     pthread_mutex_unlock(&known->lock);
 }
 
-/* With the lock held: whether this caller may ask. */
-static int may_ask(struct export *export, char cause[BH_CAUSE_LEN])
+/* With the lock held: whether this caller may ask, or wait for who does. */
+static int may_ask(const struct bh_nbd_known *known,
+                   const struct export *export, char cause[BH_CAUSE_LEN])
 {
     if (export == NULL)
         return -ENOMEM;
-    if (export->asking) {
-        snprintf(cause, BH_CAUSE_LEN, "its NBD server has just been asked");
-        return -EIO;
-    }
     if (export->failed_ms != 0 && now_ms() - export->failed_ms < PAUSE_MS) {
         memcpy(cause, export->cause, BH_CAUSE_LEN);
         return export->error;
     }
-    export->asking = true;
-    return 0;
+    if (known->asking < BH_NBD_ASKING_MAX)
+        return 0;
+    snprintf(cause, BH_CAUSE_LEN, "too many NBD servers do not answer");
+    return -EIO;
 }
 
-/* With the lock held. */
-static void note_failure(struct export *export, int error,
-                         const char cause[BH_CAUSE_LEN])
+/* With the lock held, but for the time of the question. */
+static void ask(struct bh_nbd_known *known, struct export *export)
 {
-    export->failed_ms = now_ms();
-    export->error = error;
-    memcpy(export->cause, cause, BH_CAUSE_LEN);
+    struct bh_nbd_info info;
+    char cause[BH_CAUSE_LEN] = "";
+    int error;
+
+    export->asking = true;
+    pthread_mutex_unlock(&known->lock);
+    error = bh_nbd_ask(export->uri, &info, cause);
+    pthread_mutex_lock(&known->lock);
+    export->asking = false;
+    if (error == 0) {
+        learn(export, &info);
+    } else {
+        export->failed_ms = now_ms();
+        export->error = error;
+        memcpy(export->cause, cause, BH_CAUSE_LEN);
+    }
+    pthread_cond_broadcast(&known->answered);
 }
 
+/* Nothing is ever forgotten: an export is there as long as the table. */
 int bh_nbd_known_ask(struct bh_nbd_known *known, const char *uri,
                      char cause[BH_CAUSE_LEN])
 {
     struct export *export;
-    struct bh_nbd_info info;
     int error;
 
     pthread_mutex_lock(&known->lock);
     export = export_of(known, uri);
-    error = may_ask(export, cause);
+    error = may_ask(known, export, cause);
+    if (error == 0) {
+        known->asking++;
+        if (!export->asking)
+            ask(known, export);
+        while (export->asking)
+            pthread_cond_wait(&known->answered, &known->lock);
+        known->asking--;
+        if (export->failed_ms != 0) {
+            memcpy(cause, export->cause, BH_CAUSE_LEN);
+            error = export->error;
+        }
+    }
     pthread_mutex_unlock(&known->lock);
-    if (error != 0)
-        return error;
-    error = bh_nbd_ask(uri, &info, cause);
-    pthread_mutex_lock(&known->lock);
-    export->asking = false; /* nothing is ever forgotten: it is still there */
-    if (error != 0)
-        note_failure(export, error, cause);
-    pthread_mutex_unlock(&known->lock);
-    if (error == 0)
-        bh_nbd_known_learn(known, uri, &info);
     return error;
 }

@@ -6,6 +6,9 @@
 
 #include "volume/nbd_link.h"
 
+/* Threads that may wait for servers at a time. */
+#define BH_NBD_ASKING_MAX 6u
+
 struct bh_nbd_known;
 
 struct bh_nbd_known *bh_nbd_known_new(void);
@@ -20,8 +23,9 @@ void bh_nbd_known_learn(struct bh_nbd_known *known, const char *uri,
                         const struct bh_nbd_info *info);
 
 /* Asks its server, which takes some seconds at worst. Of those who ask at a
- * time one does and the others fail at once, as do those that come within a
- * second of a failure: a server that is away must not keep all threads. */
+ * time one does, and the others wait for it. Servers that are away must not
+ * keep all threads: only so many wait at a time, and within a second of a
+ * failure nobody does. Whoever may not fails at once. */
 int bh_nbd_known_ask(struct bh_nbd_known *known, const char *uri,
                      char cause[BH_CAUSE_LEN]);
 

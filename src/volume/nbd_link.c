@@ -176,11 +176,12 @@ int bh_nbd_link_open(const char *uri, unsigned limit_ms,
         return -ENOMEM;
     link->library = library;
     error = connect_to(link, uri, limit_ms, cancelled, cause);
-    if (error != 0)
-        bh_nbd_link_close(link);
-    else
+    if (error == 0) {
         *out = link;
-    return error;
+        return 0;
+    }
+    bh_nbd_link_close(link);
+    return error == -ENOMEM ? error : -EIO; /* ENOENT would be of the image */
 }
 
 void bh_nbd_link_close(struct bh_nbd_link *link)
