@@ -3,8 +3,11 @@
 
 #include "daemon/log.h"
 #include "daemon/storage.h"
+#include "volume/nbd_volume.h"
 
 #include <assert.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +31,10 @@ struct bh_pool {
     struct work *free;
     struct work *held, **last_held; /* data jobs that there is no room for */
     uint32_t data_jobs;             /* with the threads */
+    bool has_async;                 /* since the first that it is for */
+    uv_async_t async;               /* there are some in `returned` */
+    pthread_mutex_t lock;           /* returned */
+    struct work *returned;          /* done in threads of their own */
     struct work works[];
 };
 
@@ -47,6 +54,7 @@ struct bh_pool *bh_pool_new(uv_loop_t *loop, struct bh_catalogue *catalogue,
     pool->finished = finished;
     pool->context = context;
     pool->last_held = &pool->held;
+    pthread_mutex_init(&pool->lock, NULL);
     for (size_t i = count; i > 0; i--) {
         pool->works[i - 1].next = pool->free;
         pool->free = &pool->works[i - 1];
@@ -56,6 +64,8 @@ struct bh_pool *bh_pool_new(uv_loop_t *loop, struct bh_catalogue *catalogue,
 
 void bh_pool_free(struct bh_pool *pool)
 {
+    if (pool != NULL)
+        pthread_mutex_destroy(&pool->lock);
     free(pool);
 }
 
@@ -64,12 +74,15 @@ static bool moves_data(const struct bh_job *job)
     return bh_job_is_request(job);
 }
 
-static void work_in_thread(uv_work_t *uv)
+static void do_work(struct work *work)
 {
-    struct work *work = uv->data;
-
     work->status = bh_storage_do(work->pool->catalogue, work->job,
                                  work->default_image, work->cause);
+}
+
+static void work_in_thread(uv_work_t *uv)
+{
+    do_work(uv->data);
 }
 
 static void hand_over(struct bh_pool *pool, struct work *work);
@@ -87,6 +100,16 @@ static void hand_over_held(struct bh_pool *pool)
     hand_over(pool, work);
 }
 
+static void give_back(struct work *work)
+{
+    struct bh_pool *pool = work->pool;
+
+    pool->finished(pool->context, work->job, work->status, work->cause);
+    free(work->default_image);
+    work->next = pool->free;
+    pool->free = work;
+}
+
 static void work_done(uv_work_t *uv, int cancelled)
 {
     struct work *work = uv->data;
@@ -96,11 +119,75 @@ static void work_done(uv_work_t *uv, int cancelled)
     if (moves_data(work->job))
         pool->data_jobs--;
     hand_over_held(pool);
-    pool->finished(pool->context, work->job, work->status, work->cause);
-    free(work->default_image);
-    work->next = pool->free;
-    pool->free = work;
+    give_back(work);
 }
+
+/*
+ * Threads of their own.
+ */
+
+static void *work_alone(void *argument)
+{
+    struct work *work = argument;
+    struct bh_pool *pool = work->pool;
+
+    do_work(work);
+    pthread_mutex_lock(&pool->lock);
+    work->next = pool->returned;
+    pool->returned = work;
+    pthread_mutex_unlock(&pool->lock);
+    uv_async_send(&pool->async); /* the loop runs until it is given back */
+    return NULL;
+}
+
+static void take_returned(uv_async_t *uv)
+{
+    struct bh_pool *pool = uv->data;
+    struct work *work, *next;
+
+    pthread_mutex_lock(&pool->lock);
+    work = pool->returned;
+    pool->returned = NULL;
+    pthread_mutex_unlock(&pool->lock);
+    for (; work != NULL; work = next) {
+        next = work->next;
+        give_back(work);
+    }
+}
+
+/* Signals are for the loop's thread. */
+static bool start_thread(struct work *work)
+{
+    pthread_t thread;
+    sigset_t all, before;
+    bool started;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    started = pthread_create(&thread, NULL, work_alone, work) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started)
+        pthread_detach(thread);
+    return started;
+}
+
+/* False: it is done as all others are. */
+static bool hand_over_alone(struct bh_pool *pool, struct work *work)
+{
+    if (work->job->kind != BH_JOB_ATTACH || !bh_nbd_volume_is(work->job->facts))
+        return false;
+    if (!pool->has_async) {
+        if (uv_async_init(pool->loop, &pool->async, take_returned) != 0)
+            return false;
+        pool->async.data = pool;
+        pool->has_async = true;
+    }
+    return start_thread(work);
+}
+
+/*
+ * The pool.
+ */
 
 static void hand_over(struct bh_pool *pool, struct work *work)
 {
@@ -124,6 +211,8 @@ void bh_pool_start(struct bh_pool *pool, struct bh_job *job,
     work->default_image = default_image == NULL ? NULL : strdup(default_image);
     work->uv.data = work;
     work->next = NULL;
+    if (hand_over_alone(pool, work))
+        return;
     if (!moves_data(job) || pool->data_jobs < BH_POOL_DATA_JOBS) {
         hand_over(pool, work);
         return;

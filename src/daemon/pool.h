@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The storage threads: jobs that make us wait are done there, and come back to
- * the loop's thread.
+ * the loop's thread. To open a volume on an NBD server may take seconds, and
+ * there may be many of them: that gets a thread of its own.
  */
 #ifndef BH_DAEMON_POOL_H
 #define BH_DAEMON_POOL_H

@@ -177,6 +177,7 @@ bool bh_remote_begin(struct bh_driver *driver, struct bh_job *job)
 
 void bh_remotes_stop(struct bh_driver *driver)
 {
+    bh_catalogue_stop(driver->catalogue);
     for (struct bh_remote *at = driver->remotes; at != NULL; at = at->next)
         if (at->medium != NULL)
             bh_nbd_stop(at->medium);

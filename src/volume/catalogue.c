@@ -800,6 +800,12 @@ void bh_catalogue_ask(struct bh_catalogue *catalogue,
     char cause[BH_CAUSE_LEN];
 
     for (size_t at = 0; next_way(catalogue, &at, &way);)
-        if (ask_unless_known(catalogue, &way, cause) != 0)
+        if (ask_unless_known(catalogue, &way, cause) != 0 &&
+            !bh_nbd_known_is_stopped(catalogue->known))
             complain(context, way.name, cause);
+}
+
+void bh_catalogue_stop(struct bh_catalogue *catalogue)
+{
+    bh_nbd_known_stop(catalogue->known);
 }

@@ -138,6 +138,9 @@ void bh_catalogue_check(struct bh_catalogue *catalogue,
 void bh_catalogue_ask(struct bh_catalogue *catalogue,
                       bh_catalogue_complaint *complain, void *context);
 
+/* No NBD server is asked any more, and who is being asked not for long. */
+void bh_catalogue_stop(struct bh_catalogue *catalogue);
+
 /* Whether there are volumes on NBD servers. */
 bool bh_catalogue_has_remote(struct bh_catalogue *catalogue);
 

@@ -78,25 +78,26 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static int insist(const char *uri, struct bh_nbd_link **out,
-                  char cause[BH_CAUSE_LEN])
+static int insist(const char *uri, const atomic_bool *cancelled,
+                  struct bh_nbd_link **out, char cause[BH_CAUSE_LEN])
 {
     const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
     const uint64_t until = now_ms() + INSIST_MS;
-    int error = bh_nbd_link_open(uri, CONNECT_MS, NULL, out, cause);
+    int error = bh_nbd_link_open(uri, CONNECT_MS, cancelled, out, cause);
 
-    while (error != 0 && error != -ENOTSUP && now_ms() < until) {
+    while (error != 0 && error != -ENOTSUP && now_ms() < until &&
+           (cancelled == NULL || !*cancelled)) {
         nanosleep(&pause, NULL);
-        error = bh_nbd_link_open(uri, CONNECT_MS, NULL, out, cause);
+        error = bh_nbd_link_open(uri, CONNECT_MS, cancelled, out, cause);
     }
     return error;
 }
 
-int bh_nbd_ask(const char *uri, struct bh_nbd_info *info,
-               char cause[BH_CAUSE_LEN])
+int bh_nbd_ask(const char *uri, const atomic_bool *cancelled,
+               struct bh_nbd_info *info, char cause[BH_CAUSE_LEN])
 {
     struct bh_nbd_link *link = NULL;
-    int error = insist(uri, &link, cause);
+    int error = insist(uri, cancelled, &link, cause);
 
     if (error != 0)
         return error;
@@ -196,7 +197,7 @@ static int make(struct nbd *nbd, const char *uri, char cause[BH_CAUSE_LEN])
     nbd->uri = strdup(uri);
     if (error != 0 || nbd->uri == NULL)
         return error != 0 ? error : -ENOMEM;
-    error = insist(uri, &nbd->link, cause);
+    error = insist(uri, NULL, &nbd->link, cause);
     if (error != 0)
         return error;
     nbd->second_ms = (unsigned)(now_ms() - began) * 3;

@@ -31,9 +31,9 @@ int bh_nbd_open(const char *uri, const struct bh_volume_facts *facts,
                 uint64_t timeout_ms, struct bh_medium **out,
                 struct bh_nbd_info *info, char cause[BH_CAUSE_LEN]);
 
-/* Connects and leaves again. */
-int bh_nbd_ask(const char *uri, struct bh_nbd_info *info,
-               char cause[BH_CAUSE_LEN]);
+/* Connects and leaves again, or gives up when `*cancelled` is set. */
+int bh_nbd_ask(const char *uri, const atomic_bool *cancelled,
+               struct bh_nbd_info *info, char cause[BH_CAUSE_LEN]);
 
 bool bh_nbd_is(const struct bh_medium *medium);
 

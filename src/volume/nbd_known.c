@@ -29,6 +29,7 @@ struct bh_nbd_known {
     pthread_cond_t answered;
     struct export *first;
     unsigned asking; /* threads that ask or wait */
+    atomic_bool stopped;
 };
 
 static void start(struct bh_nbd_known *known)
@@ -133,9 +134,11 @@ static int may_ask(const struct bh_nbd_known *known,
         memcpy(cause, export->cause, BH_CAUSE_LEN);
         return export->error;
     }
-    if (known->asking < BH_NBD_ASKING_MAX)
+    if (known->asking < BH_NBD_ASKING_MAX && !known->stopped)
         return 0;
-    snprintf(cause, BH_CAUSE_LEN, "too many NBD servers do not answer");
+    snprintf(cause, BH_CAUSE_LEN, "%s",
+             known->stopped ? "the server is stopping"
+                            : "too many NBD servers do not answer");
     return -EIO;
 }
 
@@ -148,7 +151,7 @@ static void ask(struct bh_nbd_known *known, struct export *export)
 
     export->asking = true;
     pthread_mutex_unlock(&known->lock);
-    error = bh_nbd_ask(export->uri, &info, cause);
+    error = bh_nbd_ask(export->uri, &known->stopped, &info, cause);
     pthread_mutex_lock(&known->lock);
     export->asking = false;
     if (error == 0) {
@@ -185,4 +188,14 @@ int bh_nbd_known_ask(struct bh_nbd_known *known, const char *uri,
     }
     pthread_mutex_unlock(&known->lock);
     return error;
+}
+
+void bh_nbd_known_stop(struct bh_nbd_known *known)
+{
+    known->stopped = true;
+}
+
+bool bh_nbd_known_is_stopped(const struct bh_nbd_known *known)
+{
+    return known->stopped;
 }

@@ -29,4 +29,8 @@ void bh_nbd_known_learn(struct bh_nbd_known *known, const char *uri,
 int bh_nbd_known_ask(struct bh_nbd_known *known, const char *uri,
                      char cause[BH_CAUSE_LEN]);
 
+/* Nobody asks any more, and who does fails soon. */
+void bh_nbd_known_stop(struct bh_nbd_known *known);
+bool bh_nbd_known_is_stopped(const struct bh_nbd_known *known);
+
 #endif

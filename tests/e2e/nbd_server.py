@@ -37,6 +37,8 @@ class NbdServer:
         self.held = []
         self.double = False  # each answer is sent twice
         self.cut_after = None  # bytes of the negotiation after which it hangs up
+        self.greets = threading.Event()  # cleared: whoever connects waits
+        self.greets.set()
         self.requests = []  # (kind, offset, length), as they came
         self.cached = []  # (offset, data) since the last FLUSH
         self.connections = 0  # that were made in all
@@ -76,6 +78,7 @@ class NbdServer:
 
     def serve(self, connection):
         try:
+            self.greets.wait()
             self.negotiate(connection)
             while True:
                 self.one_request(connection)
@@ -194,5 +197,6 @@ class NbdServer:
             self.data[:] = self.stable
 
     def end(self):
+        self.greets.set()
         if self.listener is not None:
             self.crash()

@@ -9,7 +9,8 @@ import zlib
 
 import nbd_server
 import pytest
-from client import (BAD_LSN, IN_USE, NO_SPACE, OK, READ_ONLY, STORAGE, STRICT, IS_READ_ONLY, error_of)
+from client import (BAD_LSN, IN_USE, IS_READ_ONLY, NO_SPACE, OK, READ, READ_ONLY, STORAGE, STRICT, command_packet,
+                    connect_packet, error_of)
 from conftest import BUILD, wait_until
 from nbd_server import NbdServer
 
@@ -199,18 +200,18 @@ def test_without_zeroes_zeros_are_written(serve, nbdkit):
 class Load(threading.Thread):
     """A client that writes sectors of its own and remembers what was acknowledged."""
 
-    def __init__(self, server, seed, name="v0", count=64):
+    def __init__(self, server, seed, sectors):
         super().__init__(daemon=True)
         self.peer = server.peer()
-        self.session = open_strict(self.peer, name)
+        self.session = open_strict(self.peer)
         self.session.peer.retry_s = 1
-        self.rng, self.count = random.Random(seed), count
+        self.rng, self.sectors = random.Random(seed), sectors
         self.model, self.rounds, self.over, self.fault = {}, 0, False, None
 
     def run(self):
         try:
             while not self.over:
-                changed = {lsn: self.rng.randbytes(256) for lsn in self.rng.sample(range(self.count), 16)}
+                changed = {lsn: self.rng.randbytes(256) for lsn in self.rng.sample(self.sectors, 16)}
                 self.session.write_many(changed)
                 self.model.update(changed)
                 if self.rng.random() < 0.2:
@@ -233,8 +234,8 @@ class Load(threading.Thread):
         self.peer.close()
 
 
-def survive_kills(server, export, kills, seed):
-    load = Load(server, seed)
+def survive_kills(server, export, kills, seed, sectors=range(64)):
+    load = Load(server, seed, sectors)
     load.start()
     for _ in range(kills):
         load.wait_for_rounds(3)
@@ -254,10 +255,10 @@ def test_a_killed_nbdkit_is_not_noticed(serve, nbdkit, tmp_path):
 def test_a_killed_qemu_nbd_is_not_noticed(serve, tmp_path):
     """It keeps what a qcow2 needs to be found again in its own memory until a FLUSH."""
     image, path = tmp_path / "disk.qcow2", tmp_path / "qemu"
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", image, "1M"], check=True, timeout=60)
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", image, "64M"], check=True, timeout=60)
     export = Program(path, ["qemu-nbd", "-t", "-k", path, "-f", "qcow2", "--cache=writeback", image])
     server = serve(config=config(export.uri()))
-    survive_kills(server, export, 8, 4)
+    survive_kills(server, export, 8, 4, range(0, 64 * MIB // 256, 256))  # each in a cluster of its own
     server.end()
     export.kill(signal.SIGTERM)
     subprocess.run(["qemu-img", "check", "-q", image], check=True, timeout=60)
@@ -272,7 +273,7 @@ def test_what_a_crash_forgets_is_written_again(serve, fake):
     export = fake()
     server = serve(config=config(export.uri()))
     rng = random.Random(5)
-    load = Load(server, 5)
+    load = Load(server, 5, range(64))
     load.start()
     for _ in range(20):
         load.wait_for_rounds(rng.randrange(1, 5))
@@ -392,6 +393,48 @@ def test_a_server_that_hangs_holds_up_no_other_volume(serve, fake, images):
     for peer in peers:
         assert len([peer.receive() for _ in range(3)]) == 3
         peer.close()
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_servers_that_do_not_greet_hold_up_no_other_volume(serve, fake, images, known):
+    """Neither those that have been asked about their exports before, nor the others."""
+    (images / "file").write_bytes(b"f" * 4096)
+    mute = [fake() for _ in range(20)]
+    if not known:
+        for export in mute:
+            export.greets.clear()
+    server = serve(images, config=config(*(export.uri() for export in mute)))
+    peers = [server.peer() for _ in mute]
+    if known:
+        sessions = [peer.connect(f"v{number}") for number, peer in enumerate(peers)]
+        for export in mute:
+            export.greets.clear()
+        for peer, session in zip(peers, sessions):
+            peer.send(command_packet(1, session, READ))
+        wait_until(lambda: all(export.open for export in mute))
+    else:
+        for number, peer in enumerate(peers):
+            peer.send(connect_packet(1, 1, f"v{number}".encode()))
+        wait_until(lambda: sum(bool(export.open) for export in mute) >= 6)
+    with server.peer() as peer:
+        assert peer.open("file").read(1) == b"f" * 256
+    if known:
+        assert all(peer.receive(0) is None for peer in peers)
+    for export in mute:
+        export.greets.set()
+    for peer in peers:
+        assert peer.receive(10)[2] == OK or not known
+        peer.close()
+
+
+def test_a_server_that_does_not_greet_holds_up_no_end(serve, fake):
+    mute = [fake() for _ in range(4)]
+    for export in mute:
+        export.greets.clear()
+    server = serve(config=config(*(export.uri() for export in mute)))
+    wait_until(lambda: any(export.open for export in mute))
+    server.end()
+    assert sum(bool(export.connections) for export in mute) == 1
 
 
 def test_answers_that_come_twice_cost_a_connection_and_no_more(serve, fake):
