@@ -3,6 +3,7 @@
 import json
 import random
 import signal
+import socket
 import subprocess
 import threading
 import zlib
@@ -106,6 +107,24 @@ def test_an_export_is_read_and_written(serve, nbdkit, blockhead, tmp_path):
     with server.peer() as peer:
         identity = peer.open("v0").identify()
         assert (identity.count, identity.flags) == (len(data) // 256 + 1, 0)
+
+
+def test_over_tcp(serve, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = subprocess.Popen(["nbdkit", "-f", "-i", "127.0.0.1", "-p", str(port), "--filter=limit", "memory", "64K",
+                                "limit=1"], stdin=subprocess.DEVNULL)
+    try:
+        server = serve(config=config((f"nbd://localhost:{port}/", "sync = write")))
+        with server.peer() as peer:
+            session = wait_until(lambda: error_of(peer.connect, "v0") == OK and peer.open("v0"))
+            session.write(7, b"7" * 256)
+            assert session.read(7) == b"7" * 256
+            assert session.discon() == OK
+    finally:
+        program.kill()
+        program.wait()
 
 
 def test_an_export_may_be_an_argument(serve, nbdkit):
@@ -261,7 +280,8 @@ def test_a_killed_qemu_nbd_is_not_noticed(serve, tmp_path):
     survive_kills(server, export, 8, 4, range(0, 64 * MIB // 256, 256))  # each in a cluster of its own
     server.end()
     export.kill(signal.SIGTERM)
-    subprocess.run(["qemu-img", "check", "-q", image], check=True, timeout=60)
+    check = subprocess.run(["qemu-img", "check", "-q", image], capture_output=True, timeout=60, check=False)
+    assert check.returncode in (0, 3), check  # 3: clusters that a killed qemu-nbd leaked, and no harm
 
 
 #

@@ -406,6 +406,62 @@ static void only_files_directories_and_block_devices_are_served(void **state)
     assert_non_null(strstr(rig->problem, "No such file"));
 }
 
+static void a_volume_may_be_on_an_nbd_server(void **state)
+{
+    struct rig *rig = *state;
+    const struct bh_volume_spec *spec;
+
+    assert_int_equal(read_text(rig, "[server]\nformat = 2mg\n"
+                                    "[volume x]\n"
+                                    "path = nbd+unix:///a%20b?socket=/run/s\n"
+                                    "timeout = 30s\noffset = 512\n"),
+                     0);
+    bh_config_settle(&rig->config);
+    spec = volume(rig, "x");
+    assert_string_equal(spec->path, "nbd+unix:///a%20b?socket=/run/s");
+    assert_int_equal(spec->timeout_ms, 30000);
+    assert_int_equal(spec->format, BH_FORMAT_RAW);
+}
+
+static void what_goes_with_files_only_is_refused_on_an_nbd_server(void **state)
+{
+    static const char *const texts[][2] = {
+        {"path = nbd://h/x\nformat = 2mg\n", "format and grow"},
+        {"path = nbd://h/x\ngrow = 1M\n", "format and grow"},
+        {"path = nbd://\n", "no host"},
+        {"path = nbd+unix:///x\n", "?socket=PATH"},
+        {"path = /x\ntimeout = 2s\n", "only volumes on NBD servers"},
+        {"path = nbd://h/x\ntimeout = never\n", "from 1s to 1h"},
+        {"path = nbd://h/x\ntimeout = 999ms\n", "from 1s to 1h"},
+        {"path = nbd://h/x\ntimeout = 2h\n", "from 1s to 1h"},
+    };
+    struct rig *rig = *state;
+    char text[200];
+
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        snprintf(text, sizeof text, "[volume x]\n%s", texts[i][0]);
+        assert_int_equal(read_text(rig, text), -EINVAL);
+        assert_non_null(strstr(rig->problem, texts[i][1]));
+        bh_config_free(&rig->config);
+        bh_config_init(&rig->config);
+    }
+}
+
+static void an_export_is_served_under_its_own_name(void **state)
+{
+    static const char *const nameless[] = {"nbd://h", "nbd://h/a/",
+                                           "nbd://h/.a"};
+    struct rig *rig = *state;
+
+    assert_int_equal(
+        bh_config_serve(&rig->config, "nbd://h/dir/a%20b.img", rig->problem),
+        0);
+    assert_string_equal(volume(rig, "a b.img")->path, "nbd://h/dir/a%20b.img");
+    for (size_t i = 0; i < COUNT(nameless); i++)
+        assert_int_equal(
+            bh_config_serve(&rig->config, nameless[i], rig->problem), -EINVAL);
+}
+
 static void eight_addresses_are_enough(void **state)
 {
     struct rig *rig = *state;
@@ -434,6 +490,9 @@ int main(void)
         TEST(a_file_that_is_not_there_is_told),
         TEST(long_names_and_paths_are_kept_whole_or_refused),
         TEST(only_files_directories_and_block_devices_are_served),
+        TEST(a_volume_may_be_on_an_nbd_server),
+        TEST(what_goes_with_files_only_is_refused_on_an_nbd_server),
+        TEST(an_export_is_served_under_its_own_name),
         TEST(eight_addresses_are_enough),
     };
 
