@@ -130,8 +130,8 @@ static bool blocked(const struct bh_nbd_queue *queue,
 {
     const struct bh_nbd_request *earlier;
 
-    TAILQ_FOREACH(earlier, &queue->active, link)
-    {
+    for (earlier = TAILQ_FIRST(&queue->active); earlier != NULL;
+         earlier = TAILQ_NEXT(earlier, link)) {
         if (earlier == request)
             return false;
         if (must_wait(queue, request, earlier))
@@ -145,8 +145,8 @@ static struct bh_nbd_request *next_to_send(const struct bh_nbd_queue *queue)
     struct bh_nbd_request *request;
     unsigned looked_at = 0;
 
-    TAILQ_FOREACH(request, &queue->active, link)
-    {
+    for (request = TAILQ_FIRST(&queue->active); request != NULL;
+         request = TAILQ_NEXT(request, link)) {
         if (!request->sent && !blocked(queue, request))
             return request;
         if (++looked_at == LOOKED_AT)
@@ -266,11 +266,10 @@ size_t bh_nbd_queue_lost(struct bh_nbd_queue *queue)
 static const struct bh_nbd_request *
 first_flush(const struct bh_nbd_queue *queue)
 {
-    const struct bh_nbd_request *request;
+    const struct bh_nbd_request *request = TAILQ_FIRST(&queue->active);
 
-    TAILQ_FOREACH(request, &queue->active, link)
-    if (request->kind == BH_NBD_FLUSH)
-        break;
+    while (request != NULL && request->kind != BH_NBD_FLUSH)
+        request = TAILQ_NEXT(request, link);
     return request;
 }
 
@@ -281,11 +280,10 @@ bool bh_nbd_queue_wants_flush(const struct bh_nbd_queue *queue)
 
 static struct bh_nbd_request *first_awaited(const struct bh_nbd_queue *queue)
 {
-    struct bh_nbd_request *request;
+    struct bh_nbd_request *request = TAILQ_FIRST(&queue->active);
 
-    TAILQ_FOREACH(request, &queue->active, link)
-    if (request->job != NULL)
-        break;
+    while (request != NULL && request->job == NULL)
+        request = TAILQ_NEXT(request, link);
     return request;
 }
 

@@ -50,10 +50,11 @@ int bh_nbd_volume_facts(struct bh_nbd_known *known,
 void bh_nbd_volume_way(const struct bh_volume_spec *spec,
                        struct bh_nbd_way *out)
 {
+    *out = (struct bh_nbd_way){.timeout_ms = spec->timeout_ms == 0
+                                                 ? BH_NBD_TIMEOUT_MS
+                                                 : spec->timeout_ms};
     snprintf(out->uri, sizeof out->uri, "%s", spec->path);
     snprintf(out->name, sizeof out->name, "%s", spec->name);
-    out->timeout_ms =
-        spec->timeout_ms == 0 ? BH_NBD_TIMEOUT_MS : spec->timeout_ms;
 }
 
 int bh_nbd_volume_open(struct bh_nbd_known *known, const struct bh_nbd_way *way,
