@@ -65,6 +65,12 @@ bench-quick: all
 	tools/install-packages build bench
 	/usr/bin/python3 tests/bench/bench.py --build $(BUILD) --quick $(ARGS)
 
+# A Ceph cluster of one machine behind an NBD volume, killed under load. Needs
+# root for a network namespace, and packages of some 60 MB; says if it has not.
+ceph: all
+	-tools/install-packages ceph
+	/usr/bin/python3 tests/ceph/run.py --build $(BUILD)
+
 lint: all
 	tools/install-packages build test
 	tools/lint $(BUILD)
@@ -79,4 +85,4 @@ clean:
 	rm -rf $(BUILD) build-*
 
 .PHONY: all run test test-long torture sim sim-bugs model instructions bench \
-    bench-quick lint format install clean
+    bench-quick ceph lint format install clean
