@@ -63,7 +63,8 @@ static void change(struct bh_server *server, struct bh_volume *volume)
         struct bh_session *session =
             BH_OWNER(link, struct bh_session, of_volume);
 
-        if (session->window != NULL && session->state == BH_SESSION_PROVEN)
+        if (session->window != NULL && session->state == BH_SESSION_PROVEN &&
+            !bh_layer_is(volume))
             bh_session_move(server, session, volume, session->access);
         else
             bh_session_end(server, session, BH_END_ADMIN);

@@ -3,11 +3,13 @@
 
 #include "core/internal.h"
 
-struct bh_volume *bh_layer_new(struct bh_server *server,
-                               const struct bh_volume *base)
+struct bh_volume *bh_layer_for(struct bh_server *server,
+                               struct bh_volume *volume, uint8_t access)
 {
-    struct bh_volume_facts facts = base->facts;
+    struct bh_volume_facts facts = volume->facts;
 
+    if (facts.mode != BH_MODE_SCRATCH || access != BH_ACCESS_WRITER)
+        return volume;
     do {
         if (!bh_random_take(&server->random, &facts.layer, sizeof facts.layer))
             return NULL;

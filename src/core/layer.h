@@ -28,10 +28,11 @@ static inline bool bh_layer_is(const struct bh_volume *volume)
     return volume->facts.layer != 0;
 }
 
-/* A new one over `base`, for the session that is about to be proven. NULL if
- * every slot is in use, or no randomness is left. */
-BH_COLD struct bh_volume *bh_layer_new(struct bh_server *server,
-                                       const struct bh_volume *base);
+/* What a session with this access to `volume` is to be on: that, or a new layer
+ * over it. NULL if every slot is in use, or no randomness is left. */
+BH_COLD struct bh_volume *bh_layer_for(struct bh_server *server,
+                                       struct bh_volume *volume,
+                                       uint8_t access);
 
 /* Whether the driver has something of a layer that nobody will want. */
 bool bh_layer_is_left(const struct bh_server *server,

@@ -231,16 +231,6 @@ static void note_proof(struct bh_server *server,
     server->counters.sessions_proven++;
 }
 
-/* What the session is to be on; NULL: there is no room. */
-static struct bh_volume *volume_for(struct bh_server *server,
-                                    const struct bh_pending *pending)
-{
-    if (pending->volume->facts.mode != BH_MODE_SCRATCH ||
-        pending->access != BH_ACCESS_WRITER)
-        return pending->volume;
-    return bh_layer_new(server, pending->volume);
-}
-
 struct bh_session *bh_session_new(struct bh_server *server,
                                   struct bh_pending *pending)
 {
@@ -250,7 +240,7 @@ struct bh_session *bh_session_new(struct bh_server *server,
 
     if (session == NULL)
         return NULL;
-    volume = volume_for(server, pending);
+    volume = bh_layer_for(server, pending->volume, pending->access);
     if (volume == NULL) {
         bh_list_append(&server->free_sessions, &session->of_volume);
         return NULL;

@@ -2,6 +2,7 @@
 #include "core/slot.h"
 
 #include "core/internal.h"
+#include "core/layer.h"
 #include "core/lock.h"
 
 #include <string.h>
@@ -44,30 +45,32 @@ bool bh_slot_is_locked(const struct bh_server *server,
  * The sessions move.
  */
 
-static bool may_move(const struct bh_server *server,
-                     const struct bh_session *session,
-                     const struct bh_volume *to, uint8_t *access)
+/* False: it cannot be had, or would not be noticed. */
+static bool move(struct bh_server *server, struct bh_session *session,
+                 struct bh_volume *to)
 {
-    return (session->window != NULL || to->facts.silent) &&
-           bh_lock_access(session->flags, &to->facts, access) &&
-           bh_lock_is_free(server, to, *access);
+    uint8_t access;
+
+    if ((session->window == NULL && !to->facts.silent) ||
+        !bh_lock_access(session->flags, &to->facts, &access) ||
+        !bh_lock_is_free(server, to, access))
+        return false;
+    to = bh_layer_for(server, to, access);
+    if (to != NULL)
+        bh_session_move(server, session, to, access);
+    return to != NULL;
 }
 
 static void move_sessions(struct bh_server *server, struct bh_volume *from,
                           struct bh_volume *to)
 {
-    uint8_t access;
-
     BH_LIST_EACH (link, &from->sessions) {
         struct bh_session *session =
             BH_OWNER(link, struct bh_session, of_volume);
 
         if (session->state != BH_SESSION_PROVEN)
             continue;
-        if (to != NULL && !from->poisoned &&
-            may_move(server, session, to, &access))
-            bh_session_move(server, session, to, access);
-        else
+        if (to == NULL || from->poisoned || !move(server, session, to))
             bh_session_end(server, session, BH_END_MEDIUM);
     }
 }

@@ -192,7 +192,7 @@ static void ends_by_a_rollback(struct fx *fx, struct fx_disk *disk, uint16_t id)
 {
     (void)id;
     bh_hold_begin(fx->server, fx->now, &disk->facts, BH_HOLD_ALL);
-    bh_hold_end_sessions(fx->server, fx->now);
+    bh_hold_change_medium(fx->server, fx->now);
     fx_pump(fx);
     assert_true(bh_hold_is_still(fx->server, fx->now));
     assert_int_equal(fx_layers(fx), 0);
@@ -400,7 +400,7 @@ static void a_layer_ends_while_the_medium_is_held(void **state)
     fx_release_all(fx);
     assert_true(bh_hold_is_still(fx->server, fx->now));
     assert_int_equal(fx_layers(fx), 1);
-    bh_hold_end_sessions(fx->server, fx->now);
+    bh_hold_change_medium(fx->server, fx->now);
     fx_pump(fx);
     assert_int_equal(fx_layers(fx), 0);
     bh_hold_over(fx->server, fx->now);
