@@ -168,9 +168,6 @@ void client_rest(struct world *world, struct client *client, uint32_t ms);
 /* Asks to be looked after at this time at the latest. */
 void client_need(struct world *world, struct client *client, uint64_t at_ms);
 
-/* The next thing that a client with a session does; false: none for now. */
-bool client_choose(struct world *world, struct client *client, struct op *op);
-
 /* A request has its answer: `status` is the wire's, or STATUS_SILENT if the
  * client gives up; `data` is what follows the reply's header. */
 void client_answered(struct world *world, struct client *client,
@@ -179,6 +176,13 @@ void client_answered(struct world *world, struct client *client,
 /* A datagram of this client. */
 struct datagram *client_datagram(struct world *world, struct client *client,
                                  uint32_t request, const struct op *op);
+
+/* wish.c: another volume; a READ's or WRITE's place on it; the next thing that
+ * a client with a session does. */
+void wish_volume(struct world *world, struct client *client);
+void wish_place(struct world *world, const struct client *client,
+                struct op *op);
+void wish(struct world *world, const struct client *client, struct op *op);
 
 /* tiny_client.c: one request at a time, client->op. */
 void tiny_begin(struct world *world, struct client *client,

@@ -545,7 +545,7 @@ static void taken(struct world *world, struct slot *slot)
 static bool greedy_job(const struct world *world, const struct slot *slot)
 {
     return (slot->kind == BH_JOB_READ || slot->kind == BH_JOB_WRITE) &&
-           slot->volume == VOLUMES - 1 && world->weather.greedy;
+           slot->volume == GREEDY_VOLUME && world->weather.greedy;
 }
 
 /* How often a kill falls into this job's time: most where several write, and a

@@ -25,6 +25,7 @@
 
 #define DISKS 15u
 #define VOLUMES 19u
+#define GREEDY_VOLUME (VOLUMES - 1)
 #define DISK_GRANULES 96u
 #define MEDIA 64u
 #define JOBS 2048u

@@ -241,7 +241,7 @@ static void fill_working(struct world *world, struct client *client)
     struct op op;
 
     for (uint32_t tries = 0; room(client) && tries < MOST_TRIES; tries++) {
-        client_choose(world, client, &op);
+        wish(world, client, &op);
         if (clashes(client, &op))
             continue;
         if (op.kind == OP_READ)
