@@ -54,6 +54,10 @@ static void init_client(struct world *world, uint16_t index)
     client->identify = rng_between(rng, 0, PERCENT(4));
     client->keep = rng_between(rng, 0, PERCENT(2));
     client->wild = PERMILLE(5);
+    client->zero = rng_between(rng, 0, PERCENT(8));
+    client->checksum = rng_between(rng, 0, PERCENT(2));
+    client->time = rng_between(rng, 0, PERMILLE(5));
+    client->checkpoint = rng_between(rng, 0, PERMILLE(8));
     client->nap = rng_hits(rng, PERCENT(50)) ? 65536 / 400 : 0;
     if (world->gentle)
         make_gentle(client);
@@ -194,6 +198,29 @@ void client_go(struct world *world, struct client *client)
     begin(world, client, &op);
 }
 
+uint16_t client_body(const struct world *world, const struct client *client,
+                     const struct op *op, uint8_t *body)
+{
+    uint32_t disk = world->disks.volumes[client->volume].disk;
+
+    switch (op->kind) {
+    case OP_WRITE:
+        for (uint32_t i = 0; i < 1u << client->exponent; i++)
+            granule_fill(body + i * GRANULE_LEN, disk, op->at + i, op->value);
+        return (uint16_t)BH_SECTOR_LEN(client->exponent);
+    case OP_TRIM:
+    case OP_ZERO:
+    case OP_CHECKSUM:
+        bh_put16(body, op->sectors);
+        return 2;
+    case OP_CHECKPOINT:
+        body[0] = copy_label(op->value, (char *)body + 1);
+        return (uint16_t)(1 + body[0]);
+    default:
+        return 0;
+    }
+}
+
 struct datagram *client_datagram(struct world *world, struct client *client,
                                  uint32_t request, const struct op *op)
 {
@@ -204,6 +231,7 @@ struct datagram *client_datagram(struct world *world, struct client *client,
     d->session_boot = client->boot;
     d->volume = client->volume;
     d->must = op->must;
+    d->value = op->value;
     return d;
 }
 

@@ -47,7 +47,12 @@ enum op_kind {
     OP_IDENTIFY,
     OP_FLUSH,
     OP_KEEP,
-    OP_DISCON
+    OP_DISCON,
+    OP_TRIM,
+    OP_ZERO,
+    OP_CHECKSUM,
+    OP_TIME,
+    OP_CHECKPOINT
 };
 
 struct op {
@@ -55,11 +60,24 @@ struct op {
     bool outside;     /* beyond the volume's end */
     uint16_t session; /* 0: none */
     uint32_t lsn;
+    uint16_t sectors;   /* TRIM, ZERO, CHECKSUM */
     uint32_t at, count; /* granules of the disk; count 0: none inside */
-    uint64_t value;     /* WRITE */
+    uint64_t value;     /* WRITE, TRIM, ZERO; CHECKPOINT: its name */
     uint64_t began;     /* stamp */
-    uint64_t must;      /* FLUSH, DISCON */
+    uint64_t began_ms;
+    uint64_t must; /* FLUSH, DISCON */
 };
+
+/* TRIM and ZERO are WRITEs of zeros. */
+static inline bool op_changes(const struct op *op)
+{
+    return op->kind == OP_WRITE || op->kind == OP_TRIM || op->kind == OP_ZERO;
+}
+
+static inline bool op_reads(const struct op *op)
+{
+    return op->kind == OP_READ || op->kind == OP_CHECKSUM;
+}
 
 /* A write that was given up, or answered with "perhaps". */
 struct doubt {
@@ -106,6 +124,7 @@ struct client {
     uint8_t tries; /* datagrams to a request before it is given up */
     uint32_t think_ms;
     uint32_t write, flush, identify, keep, wild; /* shares of 65,536 */
+    uint32_t zero, checksum, time, checkpoint;
 
     /* What it has. */
     uint16_t id;       /* 0: no session */
@@ -172,6 +191,11 @@ void client_need(struct world *world, struct client *client, uint64_t at_ms);
  * client gives up; `data` is what follows the reply's header. */
 void client_answered(struct world *world, struct client *client,
                      const struct op *op, uint8_t status, const uint8_t *data);
+
+/* What follows the header of such a COMMAND, the same each time; returns its
+ * length. */
+uint16_t client_body(const struct world *world, const struct client *client,
+                     const struct op *op, uint8_t *body);
 
 /* A datagram of this client. */
 struct datagram *client_datagram(struct world *world, struct client *client,

@@ -21,7 +21,8 @@ struct layout {
     uint64_t idle_ms;
 };
 
-/* Two names of one medium, and a third that overlaps both, are on disk 4. */
+/* Two names of one medium, and a third that overlaps both, are on disk 4; two
+ * parts of one medium are on disk 15. */
 static const struct layout layouts[VOLUMES] = {
     {0, 0, 64, 0, BH_MODE_EXCLUSIVE, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
     {1, 0, 63, 0, BH_MODE_EXCLUSIVE, BH_TAKEOVER_HOST, BH_SYNC_WRITE, 40000},
@@ -41,6 +42,8 @@ static const struct layout layouts[VOLUMES] = {
     {13, 0, 64, 0, BH_MODE_SHARED, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
     {0, 0, 64, 0, BH_MODE_EXCLUSIVE, BH_TAKEOVER_NEVER, BH_SYNC_FLUSH, 60000},
     {10, 60, 4, 0, BH_MODE_EXCLUSIVE, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
+    {15, 0, 64, 0, BH_MODE_SHARED, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
+    {15, 64, 32, 0, BH_MODE_EXCLUSIVE, BH_TAKEOVER_HOST, BH_SYNC_WRITE, 20000},
     {14, 0, 96, 0, BH_MODE_SHARED, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
 };
 
@@ -100,8 +103,8 @@ void disks_init(struct world *world)
  * Media and their locks.
  */
 
-static bool overlap(const struct bh_volume_facts *a,
-                    const struct bh_volume_facts *b)
+bool disk_overlap(const struct bh_volume_facts *a,
+                  const struct bh_volume_facts *b)
 {
     uint64_t a_len =
         a->byte_count > a->grow_limit ? a->byte_count : a->grow_limit;
@@ -121,8 +124,8 @@ static bool locked(const struct world *world, const struct medium *mine,
         const struct medium *m = &disks->media[i];
 
         if (!m->used || m == mine ||
-            !overlap(&disks->volumes[m->volume].facts,
-                     &disks->volumes[volume].facts))
+            !disk_overlap(&disks->volumes[m->volume].facts,
+                          &disks->volumes[volume].facts))
             continue;
         if (access >= BH_ACCESS_READER && m->access >= BH_ACCESS_READER &&
             (access == BH_ACCESS_WRITER || m->access == BH_ACCESS_WRITER))
@@ -131,7 +134,7 @@ static bool locked(const struct world *world, const struct medium *mine,
     return false;
 }
 
-static struct medium *medium_of(struct world *world, const struct bh_job *job)
+struct medium *disk_medium(struct world *world, const struct bh_job *job)
 {
     struct medium *medium = job->medium;
 
@@ -207,9 +210,8 @@ static void keep_old(struct world *world, struct disk *disk, uint32_t at)
     }
 }
 
-/* `len` bytes of a granule change. */
-static void put(struct world *world, uint32_t index, uint32_t at,
-                const uint8_t *bytes, uint32_t len)
+void disk_put(struct world *world, uint32_t index, uint32_t at,
+              const uint8_t *bytes, uint32_t len)
 {
     struct disk *disk = &world->disks.of[index];
     struct state *s = &disk->of[at];
@@ -222,8 +224,7 @@ static void put(struct world *world, uint32_t index, uint32_t at,
         disk->len = at + 1;
 }
 
-static uint32_t first_granule(const struct world *world,
-                              const struct slot *slot)
+uint32_t disk_granule(const struct world *world, const struct slot *slot)
 {
     return world->disks.volumes[slot->volume].first +
            (uint32_t)(slot->job->offset / GRANULE_LEN);
@@ -233,7 +234,7 @@ static uint32_t first_granule(const struct world *world,
 static void write_down(struct world *world, const struct slot *slot)
 {
     uint32_t index = world->disks.volumes[slot->volume].disk;
-    uint32_t at = first_granule(world, slot);
+    uint32_t at = disk_granule(world, slot);
     uint32_t len = slot->job->len;
 
     if (slot->status != BH_OK && rng_hits(&world->rng, PERCENT(40)))
@@ -241,20 +242,22 @@ static void write_down(struct world *world, const struct slot *slot)
     if (slot->status != BH_OK && rng_hits(&world->rng, PERCENT(70)))
         len = rng_below(&world->rng, len);
     for (uint32_t i = 0; i < len; i += GRANULE_LEN)
-        put(world, index, at + i / GRANULE_LEN, slot->job->data + i,
-            len - i < GRANULE_LEN ? len - i : GRANULE_LEN);
+        disk_put(world, index, at + i / GRANULE_LEN, slot->job->data + i,
+                 len - i < GRANULE_LEN ? len - i : GRANULE_LEN);
     world->stats.torn += len % GRANULE_LEN != 0;
 }
 
-static void read_up(const struct world *world, const struct slot *slot)
+static void read_up(struct world *world, const struct slot *slot)
 {
     uint32_t index = world->disks.volumes[slot->volume].disk;
-    uint32_t at = first_granule(world, slot);
+    uint32_t at = disk_granule(world, slot);
 
     for (uint32_t i = 0; i < slot->job->len; i += GRANULE_LEN)
         memcpy(bh_job_at(slot->job, i),
                world->disks.of[index].of[at + i / GRANULE_LEN].now,
                GRANULE_LEN);
+    if (disk_request(world, slot->job) == NULL)
+        heavy_examined(world, slot);
 }
 
 /* All that was written before the sync began is stable. */
@@ -286,92 +289,8 @@ static void sync_down(struct world *world, const struct slot *slot)
 }
 
 /*
- * Jobs: what holds from the moment that the driver has one.
+ * Jobs.
  */
-
-static bool overlap_jobs(const struct world *world, const struct slot *a,
-                         const struct slot *b)
-{
-    uint64_t x = world->disks.volumes[a->volume].facts.first + a->job->offset;
-    uint64_t y = world->disks.volumes[b->volume].facts.first + b->job->offset;
-
-    return x < y + b->job->len && y < x + a->job->len;
-}
-
-static void check_against(struct world *world, const struct slot *a,
-                          const struct slot *b)
-{
-    const struct disks *disks = &world->disks;
-    bool changes = a->kind == BH_JOB_WRITE || b->kind == BH_JOB_WRITE;
-    bool shared = a->volume == b->volume &&
-                  disks->volumes[a->volume].facts.mode == BH_MODE_SHARED;
-
-    if (disks->volumes[a->volume].disk != disks->volumes[b->volume].disk)
-        return;
-    if (changes && a->volume == b->volume && overlap_jobs(world, a, b))
-        world_fail(world,
-                   "two requests that overlap run at once: volume %u, sessions "
-                   "%04x and %04x",
-                   a->volume, a->session, b->session);
-    if (a->session != b->session && !shared && a->access >= BH_ACCESS_READER &&
-        b->access >= BH_ACCESS_READER &&
-        (a->access == BH_ACCESS_WRITER || b->access == BH_ACCESS_WRITER) &&
-        overlap(&disks->volumes[a->volume].facts,
-                &disks->volumes[b->volume].facts))
-        world_fail(world,
-                   "requests of two sessions that exclude each other run at "
-                   "once: volumes %u and %u, sessions %04x and %04x",
-                   a->volume, b->volume, a->session, b->session);
-}
-
-static void check_range(struct world *world, const struct slot *slot)
-{
-    const struct bh_volume_facts *facts =
-        &world->disks.volumes[slot->volume].facts;
-    const struct disk *disk =
-        &world->disks.of[world->disks.volumes[slot->volume].disk];
-    uint64_t end = facts->byte_count;
-
-    if (facts->grow_limit > 0)
-        end = slot->kind == BH_JOB_WRITE ? facts->grow_limit
-                                         : (uint64_t)disk->len * GRANULE_LEN;
-    if (slot->job->len == 0 || slot->job->offset > end ||
-        slot->job->len > end - slot->job->offset)
-        world_fail(world, "a job leaves volume %u: offset %llu, length %u",
-                   slot->volume, (unsigned long long)slot->job->offset,
-                   slot->job->len);
-}
-
-/* The request that a READ or WRITE is for; NULL: the core itself wants to know
- * (core/doubt.h). */
-static const struct bh_request *request_of(const struct world *world,
-                                           struct bh_job *job)
-{
-    return job == &world->node.server->doubt.job
-               ? NULL
-               : BH_OWNER(job, struct bh_request, job);
-}
-
-static void check_data_job(struct world *world, struct slot *slot)
-{
-    const struct disks *disks = &world->disks;
-    const struct medium *medium = medium_of(world, slot->job);
-    const struct bh_request *request = request_of(world, slot->job);
-
-    if (request != NULL) {
-        slot->session = request->command.session;
-        slot->access = request->session->access;
-    }
-    if (slot->kind == BH_JOB_WRITE && medium->access != BH_ACCESS_WRITER)
-        world_fail(world, "a WRITE without the writer's lock: volume %u",
-                   slot->volume);
-    if (slot->kind == BH_JOB_WRITE &&
-        disks->volumes[slot->volume].facts.mode == BH_MODE_READ_ONLY)
-        world_fail(world, "a WRITE to the read-only volume %u", slot->volume);
-    check_range(world, slot);
-    for (uint32_t i = 0; i < disks->running_count; i++)
-        check_against(world, slot, &disks->slots[disks->running[i]]);
-}
 
 static uint8_t draw_status(struct world *world, uint8_t kind)
 {
@@ -381,12 +300,13 @@ static uint8_t draw_status(struct world *world, uint8_t kind)
 
     if (w->calm)
         return BH_OK;
-    if (kind == BH_JOB_READ || kind == BH_JOB_WRITE) {
+    if (kind >= BH_JOB_READ && kind <= BH_JOB_CHECKPOINT) {
         if (rng_hits(rng, w->io_error))
             return stats->io_errors++, BH_ERR_STORAGE;
-        if (rng_hits(rng, w->short_io))
+        if (kind != BH_JOB_CHECKPOINT && rng_hits(rng, w->short_io))
             return stats->short_io++, BH_ERR_SHORT;
-        if (kind == BH_JOB_WRITE && rng_hits(rng, w->no_space))
+        if (kind != BH_JOB_READ && kind != BH_JOB_CHECKSUM &&
+            rng_hits(rng, w->no_space))
             return stats->no_space++, BH_ERR_NO_SPACE;
     } else if (kind == BH_JOB_SYNC && rng_hits(rng, w->sync_error)) {
         return stats->failed_syncs++, BH_ERR_STORAGE;
@@ -415,15 +335,30 @@ static uint8_t look_up(struct world *world, struct bh_job *job, uint8_t status)
     return BH_ERR_NO_IMAGE;
 }
 
+const struct bh_request *disk_request(const struct world *world,
+                                      struct bh_job *job)
+{
+    return job == &world->node.server->doubt.job
+               ? NULL
+               : BH_OWNER(job, struct bh_request, job);
+}
+
+bool disk_changes(const struct slot *slot)
+{
+    return slot->kind == BH_JOB_WRITE || slot->kind == BH_JOB_ZERO;
+}
+
 /* What a job does to the disk or brings from there. */
 static void carry_out(struct world *world, struct slot *slot)
 {
     slot->done = true;
     if (slot->kind == BH_JOB_WRITE)
         write_down(world, slot);
-    else if (slot->kind == BH_JOB_READ && slot->status == BH_OK)
+    else if (slot->kind != BH_JOB_READ)
+        heavy_done(world, slot);
+    else if (slot->status == BH_OK)
         read_up(world, slot);
-    else if (slot->kind == BH_JOB_READ)
+    else
         for (uint32_t i = 0; i < slot->job->len; i += GRANULE_LEN)
             memset(bh_job_at(slot->job, i), 0xEE, GRANULE_LEN);
 }
@@ -436,9 +371,9 @@ static void data_job_over(struct world *world, struct slot *slot)
 
     if (!slot->done)
         carry_out(world, slot);
-    if (slot->kind != BH_JOB_WRITE || slot->status != BH_OK)
+    if (!disk_changes(slot) || slot->status != BH_OK)
         return;
-    receipt = node_receipt(world, request_of(world, slot->job));
+    receipt = node_receipt(world, disk_request(world, slot->job));
     if (receipt != NULL)
         receipt->written = disk->written;
 }
@@ -518,25 +453,24 @@ static void taken(struct world *world, struct slot *slot)
 
     switch (slot->kind) {
     case BH_JOB_ATTACH:
-        if (medium != NULL && job->access < medium_of(world, job)->access)
+        if (medium != NULL && job->access < disk_medium(world, job)->access)
             medium->access = job->access;
         break;
     case BH_JOB_DETACH:
-        medium_of(world, job)->closing = true;
+        disk_medium(world, job)->closing = true;
         break;
     case BH_JOB_SYNC:
-        medium_of(world, job);
+        disk_medium(world, job);
         slot->serial =
             world->disks.of[world->disks.volumes[slot->volume].disk].written;
         slot->len =
             world->disks.of[world->disks.volumes[slot->volume].disk].len;
         world->disks.of[world->disks.volumes[slot->volume].disk].syncs++;
         break;
-    case BH_JOB_READ:
-    case BH_JOB_WRITE:
-        check_data_job(world, slot);
+    case BH_JOB_LOOKUP:
         break;
     default:
+        rules_check(world, slot);
         break;
     }
 }
@@ -544,8 +478,8 @@ static void taken(struct world *world, struct slot *slot)
 /* The volume of the greedy ones is slow in all weathers. */
 static bool greedy_job(const struct world *world, const struct slot *slot)
 {
-    return (slot->kind == BH_JOB_READ || slot->kind == BH_JOB_WRITE) &&
-           slot->volume == GREEDY_VOLUME && world->weather.greedy;
+    return bh_job_is_request(slot->job) && slot->volume == GREEDY_VOLUME &&
+           world->weather.greedy;
 }
 
 /* How often a kill falls into this job's time: most where several write, and a
@@ -555,7 +489,7 @@ static uint32_t deadly(const struct world *world, const struct slot *slot)
 {
     const struct volume *volume = &world->disks.volumes[slot->volume];
 
-    if (slot->kind == BH_JOB_WRITE && slot->done)
+    if ((slot->kind == BH_JOB_WRITE && slot->done) || slot->part > 0)
         return volume->facts.mode == BH_MODE_SHARED ? PERCENT(6) : PERMILLE(3);
     return slot->kind == BH_JOB_SYNC ? PERCENT(1) : 0;
 }
@@ -567,10 +501,12 @@ static void hold(struct world *world, struct slot *slot, uint32_t most_ms)
     uint32_t ms = rng_between(&world->rng, 1, most_ms);
 
     world->stats.slow_jobs++;
-    if (slot->kind == BH_JOB_READ || slot->kind == BH_JOB_WRITE) {
+    if (bh_job_is_request(slot->job)) {
         slot->next = (uint16_t)disks->running_count;
         disks->running[disks->running_count++] = index;
-        if (rng_hits(&world->rng, PERCENT(50)))
+        if (slot->kind > BH_JOB_WRITE)
+            heavy_go(world, slot, rng_below(&world->rng, slot->count + 1));
+        else if (rng_hits(&world->rng, PERCENT(50)))
             carry_out(world, slot);
     }
     if (world->weather.kill > 0 && rng_hits(&world->rng, deadly(world, slot)))
@@ -599,6 +535,8 @@ void disk_take(struct world *world, struct bh_job *job)
     slot->status = draw_status(world, job->kind);
     if (job->kind == BH_JOB_ATTACH && job->patient)
         slot->status = BH_OK; /* the driver tries again for a while */
+    if (bh_job_is_request(job) && job->kind > BH_JOB_WRITE)
+        heavy_begin(world, slot);
     world_note(world, "  job % on volume %, status %", job->kind, slot->volume,
                slot->status);
     if (greedy_job(world, slot))
@@ -634,7 +572,8 @@ void disks_killed(struct world *world)
 
         if (!slot->used)
             continue;
-        if (slot->kind == BH_JOB_WRITE && !slot->done &&
+        if (!slot->done &&
+            (disk_changes(slot) || slot->kind == BH_JOB_CHECKPOINT) &&
             rng_hits(&world->rng, PERCENT(50)))
             carry_out(world, slot);
         if (slot->kind == BH_JOB_SYNC) {

@@ -83,8 +83,33 @@ static const char *check_volume(const struct bh_server *server,
     if (!v->service_runs &&
         (!bh_list_empty(&v->commit_now) || !bh_list_empty(&v->commit_next)))
         return "a request waits for a sync that nobody starts";
-    if (v->running == 0 && !v->service_runs && v->waiting != 0)
+    if (v->running == 0 && !v->service_runs && v->waiting != 0 &&
+        server->checkpoint_count == 0)
         return "a request waits for nothing";
+    return NULL;
+}
+
+/* Whoever waits because of a CHECKPOINT elsewhere on the medium. */
+static const char *check_checkpoints(const struct bh_server *server)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < server->volumes_used; i++)
+        BH_LIST_EACH (link, &server->volumes[i].queue)
+            count += BH_OWNER(link, struct bh_request, link)->job.kind ==
+                     BH_JOB_CHECKPOINT;
+    count += server->hold.kind == BH_HOLD_CHANGES;
+    return count == server->checkpoint_count
+               ? NULL
+               : "CHECKPOINTs are counted wrongly";
+}
+
+static const char *check_parked(const struct bh_volume *v)
+{
+    BH_LIST_EACH (link, &v->parked)
+        if (bh_volume_open_for(
+                v, BH_OWNER(link, struct bh_request, link)->session->access))
+            return "a request is parked and its volume is open";
     return NULL;
 }
 
@@ -116,5 +141,9 @@ const char *invariants_check(const struct bh_server *server)
         wrong = check_pendings(server);
     for (uint32_t i = 0; wrong == NULL && i < server->volumes_used; i++)
         wrong = check_volume(server, &server->volumes[i]);
+    for (uint32_t i = 0; wrong == NULL && i < server->volumes_used; i++)
+        wrong = check_parked(&server->volumes[i]);
+    if (wrong == NULL)
+        wrong = check_checkpoints(server);
     return wrong != NULL ? wrong : check_requests(server);
 }

@@ -43,7 +43,7 @@ struct datagram *net_new(struct world *world, uint16_t client)
     d->boot = world->node.boot;
     d->session_boot = d->boot;
     d->sent_ms = world->now_ms;
-    d->must = 0;
+    d->must = d->value = 0;
     d->request = 0;
     return d;
 }
@@ -102,7 +102,9 @@ static bool strays(struct world *world, const struct datagram *d)
     const struct volume *volume = &world->disks.volumes[d->volume];
 
     return !world->weather.calm && d->bytes[0] == BH_PACKET_COMMAND &&
-           d->bytes[4] == BH_OP_WRITE && volume->facts.mode == BH_MODE_SHARED &&
+           (d->bytes[4] == BH_OP_WRITE || d->bytes[4] == BH_OP_TRIM ||
+            d->bytes[4] == BH_OP_ZERO) &&
+           volume->facts.mode == BH_MODE_SHARED &&
            rng_hits(&world->rng, PERCENT(30));
 }
 

@@ -41,7 +41,8 @@ struct datagram {
     bool connect; /* the answer to one */
     bool replay;  /* of a time long gone, or forged: no honest answer to it */
     uint64_t sent_ms;
-    uint64_t must; /* FLUSH, DISCON: serial that has to be stable */
+    uint64_t must;  /* FLUSH, DISCON: serial that has to be stable */
+    uint64_t value; /* of its client's op */
     struct bh_peer peer;
     uint8_t bytes[DATAGRAM_ROOM];
 };

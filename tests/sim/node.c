@@ -48,7 +48,7 @@ void node_init(struct world *world)
     struct node *node = &world->node;
 
     node->config = (struct bh_server_config){
-        .session_count = rng_between(&world->rng, BH_SESSIONS_MIN, 64),
+        .session_count = rng_between(&world->rng, BH_SESSIONS_MIN, SESSIONS),
         .request_count = rng_between(&world->rng, BH_REQUESTS_MIN, 256),
         .volume_jobs = rng_between(&world->rng, 1, 8),
         .name = "sim"};
@@ -219,9 +219,13 @@ void node_doom(struct world *world, enum doom doom)
         world->node.doom = doom;
 }
 
-static uint64_t call_begins(struct node *node)
+static uint64_t call_begins(struct world *world)
 {
+    struct node *node = &world->node;
+
     node->calls++;
+    bh_server_set_time(node->server, world_utc(world->now_ms),
+                       world_zone(world));
     if (node->doom == DOOM_IN_CALL)
         memcpy(node->before, node->table, node->table_len);
     return node->server->table.stamp;
@@ -382,9 +386,80 @@ static void note_receipt(struct world *world, const struct datagram *d)
                                 .volume = d->volume,
                                 .replay = d->replay,
                                 .must = d->must,
+                                .value = d->value,
                                 .peer = d->peer};
     memcpy(receipt->head, d->bytes,
            d->len < sizeof receipt->head ? d->len : sizeof receipt->head);
+}
+
+static bool changes(uint8_t opcode)
+{
+    return opcode == BH_OP_WRITE || opcode == BH_OP_TRIM ||
+           opcode == BH_OP_ZERO;
+}
+
+/* Numbers of a session rise, and so do the values: what is late is older. */
+static void note_intent(struct world *world, const struct datagram *d)
+{
+    const struct bh_server *server = world->node.server;
+    uint16_t id = BH_GET16(d->bytes + 2);
+    struct intent *intent;
+
+    if (d->replay || d->bytes[0] != BH_PACKET_COMMAND ||
+        !changes(d->bytes[4]) || server->ids.of[id].state != BH_ID_PROVEN ||
+        !world->clients[d->client].strict ||
+        world->disks.volumes[d->volume].facts.mode != BH_MODE_SHARED)
+        return;
+    intent =
+        &world->node.intents[server->ids.of[id].slot][d->bytes[1] % NUMBERS];
+    if (intent->session == id && intent->value >= d->value)
+        return;
+    *intent =
+        (struct intent){.session = id,
+                        .number = (uint16_t)(d->bytes[1] | d->bytes[9] << 8),
+                        .value = d->value};
+}
+
+uint64_t node_in_doubt(const struct world *world)
+{
+    const struct bh_server *server = world->node.server;
+    const struct bh_doubt *doubt = &server->doubt;
+    const struct bh_id *entry = &server->ids.of[doubt->session];
+    const struct intent *intent;
+
+    if (entry->state != BH_ID_PROVEN)
+        return 0;
+    intent = &world->node.intents[entry->slot][doubt->at];
+    return intent->session == doubt->session ? intent->value : 0;
+}
+
+void node_settled(struct world *world, uint64_t value)
+{
+    world->node.settled[(value >> 8) % SETTLED] = value;
+}
+
+bool node_is_settled(const struct world *world, uint64_t value)
+{
+    return value != 0 && world->node.settled[(value >> 8) % SETTLED] == value;
+}
+
+/* Whether the CHECKPOINT that has just arrived is in its volume's queue. */
+static void note_queued(struct world *world)
+{
+    struct node *node = &world->node;
+    struct receipt *receipt = &node->receipts[node->serial % RECEIPTS];
+    const struct bh_session *session;
+
+    if (receipt->head[0] != BH_PACKET_COMMAND ||
+        receipt->head[4] != BH_OP_CHECKPOINT)
+        return;
+    session = session_of(world, BH_GET16(receipt->head + 2));
+    if (session == NULL)
+        return;
+    BH_LIST_EACH (link, &session->volume->queue)
+        if (node_receipt(world, BH_OWNER(link, struct bh_request, link)) ==
+            receipt)
+            receipt->queued = true;
 }
 
 void node_receive(struct world *world, const struct datagram *d)
@@ -399,21 +474,23 @@ void node_receive(struct world *world, const struct datagram *d)
     }
     note_receipt(world, d);
     note_heard(world, d);
+    note_intent(world, d);
     world->stats.received++;
     world_note(world, "client % sends $, request %", d->client,
                (uint64_t)BH_GET32(d->bytes) << 16 | BH_GET16(d->bytes + 4),
                d->request);
     memcpy(path.route, &node->serial, sizeof node->serial);
-    stamp = call_begins(node);
+    stamp = call_begins(world);
     node->connecting = d->len > 0 && d->bytes[0] == BH_PACKET_CONNECT;
     bh_server_receive(node->server, world->now_ms, &path, d->bytes, d->len);
+    note_queued(world);
     if (call_ends(world, stamp))
         node_pump(world);
 }
 
 void node_finish(struct world *world, struct bh_job *job, uint8_t status)
 {
-    uint64_t stamp = call_begins(&world->node);
+    uint64_t stamp = call_begins(world);
 
     world->node.connecting = job->kind == BH_JOB_LOOKUP;
     bh_server_finish(world->node.server, world->now_ms, job, status);
@@ -458,7 +535,7 @@ static void check_form(struct world *world, const struct receipt *receipt,
     if (receipt->head[0] != BH_PACKET_COMMAND || send->bytes[2] != BH_OK ||
         id == 0 || !world->node.ids[id].was_proven ||
         (receipt->head[4] != BH_OP_READ && receipt->head[4] != BH_OP_READ_RUN &&
-         receipt->head[4] != BH_OP_IDENTIFY))
+         receipt->head[4] != BH_OP_IDENTIFY && receipt->head[4] != BH_OP_TIME))
         world_fail(world, "a reply of %u bytes to a request of %u",
                    (unsigned)send->len, (unsigned)receipt->len);
 }
@@ -551,14 +628,32 @@ static void check_counter(struct world *world, uint32_t index,
     v->counter = counter;
 }
 
+static void checkpoint_ok(struct world *world, const struct receipt *receipt)
+{
+    const struct copy *copy = copy_find(world, receipt->value);
+
+    if (copy != NULL && !copy->made)
+        world_fail(world, "a CHECKPOINT that was not made is answered with OK");
+    if (copy != NULL && copy->spoilt)
+        world_fail(world,
+                   "a CHECKPOINT of volume %u has succeeded though its medium "
+                   "has lost something that was written",
+                   receipt->volume);
+}
+
 static void command_ok(struct world *world, const struct receipt *receipt,
                        const struct bh_send *send)
 {
     struct volume *volume = &world->disks.volumes[receipt->volume];
     uint16_t id = BH_GET16(receipt->head + 2);
 
+    if (world->node.ids[id].strict &&
+        (changes(receipt->head[4]) || receipt->head[4] == BH_OP_CHECKPOINT))
+        node_settled(world, receipt->value);
     switch (receipt->head[4]) {
     case BH_OP_WRITE:
+    case BH_OP_TRIM:
+    case BH_OP_ZERO:
         if (volume->facts.sync == BH_SYNC_WRITE)
             check_stable(world, receipt, receipt->written, "a WRITE");
         if (receipt->written > volume->acked)
@@ -566,6 +661,9 @@ static void command_ok(struct world *world, const struct receipt *receipt,
         break;
     case BH_OP_FLUSH:
         check_stable(world, receipt, receipt->must, "a FLUSH");
+        break;
+    case BH_OP_CHECKPOINT:
+        checkpoint_ok(world, receipt);
         break;
     case BH_OP_IDENTIFY:
         if (id != 0)
@@ -865,7 +963,7 @@ void node_pump(struct world *world)
 
 void node_expire(struct world *world)
 {
-    uint64_t stamp = call_begins(&world->node);
+    uint64_t stamp = call_begins(world);
 
     world->node.connecting = false;
     bh_server_expire(world->node.server, world->now_ms);

@@ -13,6 +13,9 @@
 
 #define RECEIPTS 262144u
 #define IDS 65536u
+#define SETTLED 65536u
+#define SESSIONS 64u
+#define NUMBERS 64u /* of a window */
 
 struct world;
 struct datagram;
@@ -25,7 +28,9 @@ struct receipt {
     uint16_t client, len;
     uint16_t volume;
     bool answered, replay;
+    bool queued; /* CHECKPOINT: it waited for nothing but its turn */
     uint8_t head[10];
+    uint64_t value;   /* of its client's op */
     uint64_t must;    /* FLUSH, DISCON */
     uint64_t written; /* WRITE: its job's serial; 0: none has ended well */
     struct bh_peer peer;
@@ -42,6 +47,13 @@ struct id_fate {
     uint64_t closed_ms; /* of a proven one; 0: never */
     uint64_t heard_ms;  /* a request that was new arrived in the session */
     struct bh_peer heard;
+};
+
+/* A WRITE, TRIM or ZERO of a strict session on a shared volume, which a kill
+ * may leave in doubt. */
+struct intent {
+    uint16_t session, number;
+    uint64_t value;
 };
 
 /* When the server is to die: in the midst of its next call, none of whose
@@ -66,6 +78,8 @@ struct node {
     struct id_fate ids[IDS];
     uint16_t given[IDS]; /* ids given out in this boot, to look through them */
     uint32_t given_count;
+    struct intent intents[SESSIONS][NUMBERS]; /* by core's slot */
+    uint64_t settled[SETTLED]; /* values of requests that are over */
     uint64_t calls;
     bool connecting; /* the call is about a CONNECT, and nothing else */
 };
@@ -97,6 +111,14 @@ void node_restart(struct world *world);
 /* The datagram that this request came in. */
 struct receipt *node_receipt(struct world *world,
                              const struct bh_request *request);
+
+/* The value of the WRITE or ZERO that the core examines; 0: not known. */
+uint64_t node_in_doubt(const struct world *world);
+
+/* The request with this value has its final status, which is OK: no strict
+ * session has it carried out again. */
+void node_settled(struct world *world, uint64_t value);
+bool node_is_settled(const struct world *world, uint64_t value);
 
 /* Whether the core takes this session for one that counts, or has done so and
  * has learnt nothing to the contrary. */

@@ -29,14 +29,21 @@ void op_began(struct world *world, struct client *client, struct op *op)
     struct disk *disk = disk_of(world, client);
 
     op->began = world_stamp(world);
+    op->began_ms = world->now_ms;
     op->session = client->id;
     op->must = world->disks.volumes[client->volume].acked;
-    if (op->kind == OP_READ)
+    op->value = 0;
+    if (op_reads(op))
         for (uint32_t i = 0; i < op->count; i++)
             reg_read_began(&disk->regs[op->at + i], op->began);
-    if (op->kind != OP_WRITE)
+    if (op_changes(op) || op->kind == OP_CHECKPOINT)
+        op->value = ++world->values << 8 | client->index;
+    if (op->kind == OP_CHECKPOINT)
+        op_heavy_began(world, client, op);
+    if (!op_changes(op))
         return;
-    op->value = ++world->values << 8 | client->index;
+    if (op->kind != OP_WRITE)
+        op->value |= VALUE_ZEROED;
     world_note(world, "  client % writes granule %, value %", client->index,
                op->at, op->value >> 8);
     for (uint32_t i = 0; i < op->count; i++)
@@ -135,13 +142,13 @@ void op_session_over(struct world *world, struct client *client, uint16_t id)
     for (uint32_t i = client->doubt_count; i-- > 0;)
         if (client->doubts[i].session == id)
             settle_at(world, client, i);
-    if (client->op.kind == OP_WRITE && client->op.session == id)
+    if (op_changes(&client->op) && client->op.session == id)
         limit_write(world, disk, client->op.at, client->op.count,
                     client->op.value);
     for (uint32_t i = 0; i < WINDOW; i++) {
         const struct op *op = &client->panes[i].op;
 
-        if (client->panes[i].state == PANE_OUT && op->kind == OP_WRITE &&
+        if (client->panes[i].state == PANE_OUT && op_changes(op) &&
             op->session == id)
             limit_write(world, disk, op->at, op->count, op->value);
     }
@@ -151,13 +158,28 @@ void op_session_over(struct world *world, struct client *client, uint16_t id)
  * Reads.
  */
 
+void op_seen(struct world *world, const struct client *client,
+             const struct op *op, uint32_t at, uint64_t value)
+{
+    struct disk *disk = disk_of(world, client);
+    const char *wrong;
+
+    world_note(world, "  client % reads granule % as %", client->index, at,
+               value >> 8);
+    wrong =
+        reg_read_done(&disk->regs[at], value, op->began, world_stamp(world));
+    world->stats.reads_checked++;
+    if (wrong != NULL)
+        world_fail(world, "%s: client %u, volume %u, granule %u, read %llu",
+                   wrong, client->index, client->volume, at,
+                   (unsigned long long)value >> 8);
+}
+
 static void read_one(struct world *world, const struct client *client,
                      const struct op *op, uint32_t i, const uint8_t *data)
 {
     uint32_t disk_index = world->disks.volumes[client->volume].disk;
-    struct disk *disk = &world->disks.of[disk_index];
     uint64_t value, place;
-    const char *wrong;
 
     if (granule_parse(data, disk_index, op->at + i, &value, &place) ==
         GRANULE_STRAY)
@@ -167,15 +189,7 @@ static void read_one(struct world *world, const struct client *client,
                    client->index, client->volume, op->at + i,
                    (unsigned)(place >> 32 & 0xFFFF),
                    (unsigned)(place & 0xFFFF));
-    world_note(world, "  client % reads granule % as %", client->index,
-               op->at + i, value >> 8);
-    wrong = reg_read_done(&disk->regs[op->at + i], value, op->began,
-                          world_stamp(world));
-    world->stats.reads_checked++;
-    if (wrong != NULL)
-        world_fail(world, "%s: client %u, volume %u, granule %u, read %llu",
-                   wrong, client->index, client->volume, op->at + i,
-                   (unsigned long long)value >> 8);
+    op_seen(world, client, op, op->at + i, value);
 }
 
 static void read_ok(struct world *world, struct client *client,
@@ -250,6 +264,7 @@ static void write_ok(struct world *world, struct client *client,
             fail(world, client, op, i, wrong);
     }
     world->stats.writes_done++;
+    world->stats.zeroed += op->kind != OP_WRITE;
     note_unflushed(client, op, stamp);
 }
 
@@ -320,15 +335,19 @@ static void check_range(struct world *world, const struct client *client,
 {
     const struct volume *volume = &world->disks.volumes[client->volume];
 
-    if (op->kind != OP_READ && op->kind != OP_WRITE)
-        return;
+    if (status == BH_ERR_LSN && !op_reads(op) && !op_changes(op))
+        world_fail(world,
+                   "client %u is told that there is no such sector, and "
+                   "has named none",
+                   client->index);
     if (status == BH_ERR_LSN && op->count > 0 && volume->facts.grow_limit == 0)
         world_fail(world,
                    "a sector of volume %u does not exist: client %u, lsn %u",
                    client->volume, client->index, op->lsn);
     if (status == BH_ERR_READ_ONLY &&
-        (op->kind == OP_READ || ((client->access & BH_FLAG_READ_ONLY) == 0 &&
-                                 volume->facts.mode != BH_MODE_READ_ONLY)))
+        ((!op_changes(op) && op->kind != OP_CHECKPOINT) ||
+         ((client->access & BH_FLAG_READ_ONLY) == 0 &&
+          volume->facts.mode != BH_MODE_READ_ONLY)))
         world_fail(world, "client %u may write, and was told that it may not",
                    client->index);
 }
@@ -346,6 +365,8 @@ void op_answered(struct world *world, struct client *client,
             read_failed(world, client, op, status);
         break;
     case OP_WRITE:
+    case OP_TRIM:
+    case OP_ZERO:
         if (status == BH_OK)
             write_ok(world, client, op);
         else
@@ -360,6 +381,14 @@ void op_answered(struct world *world, struct client *client,
     case OP_IDENTIFY:
         if (status == BH_OK)
             identified(world, client, data);
+        break;
+    case OP_CHECKSUM:
+    case OP_TIME:
+    case OP_CHECKPOINT:
+        if (status == BH_OK)
+            op_heavy_ok(world, client, op, data);
+        else
+            op_heavy_failed(world, client, op);
         break;
     default:
         break;
@@ -377,6 +406,8 @@ void op_given_up(struct world *world, struct client *client,
     if (op->kind == OP_READ)
         for (uint32_t i = 0; i < op->count; i++)
             reg_read_given_up(&disk->regs[op->at + i]);
-    if (op->kind == OP_WRITE)
+    else
+        op_heavy_failed(world, client, op);
+    if (op_changes(op))
         doubt(world, client, op, false);
 }

@@ -12,6 +12,10 @@
     X(refused, "answered with an error")                                       \
     X(reads_checked, "sectors read and checked")                               \
     X(writes_done, "writes acknowledged")                                      \
+    X(zeroed, "of them, TRIMs and ZEROs")                                      \
+    X(checksums, "checksums checked")                                          \
+    X(checkpoints, "CHECKPOINTs checked")                                      \
+    X(times, "times checked")                                                  \
     X(flushes_checked, "flushes and disconnects checked")                      \
     X(identified, "identifications checked")                                   \
     X(sessions, "sessions proven")                                             \

@@ -18,22 +18,15 @@ void tiny_restart(struct world *world, struct client *client)
                            client->padded);
 }
 
-static void fill_sector(struct world *world, struct client *client)
-{
-    uint32_t disk = world->disks.volumes[client->volume].disk;
-
-    for (uint32_t i = 0; i < 1u << client->exponent; i++)
-        granule_fill(client->body + i * GRANULE_LEN, disk, client->op.at + i,
-                     client->op.value);
-}
-
 static struct tiny_question question_of(const struct client *client)
 {
     static const enum tiny_request requests[] = {
         [OP_CONNECT] = TINY_CONNECT, [OP_READ] = TINY_READ,
         [OP_WRITE] = TINY_WRITE,     [OP_IDENTIFY] = TINY_IDENTIFY,
         [OP_FLUSH] = TINY_FLUSH,     [OP_KEEP] = TINY_KEEP,
-        [OP_DISCON] = TINY_DISCON};
+        [OP_DISCON] = TINY_DISCON,   [OP_TRIM] = TINY_TRIM,
+        [OP_ZERO] = TINY_ZERO,       [OP_CHECKSUM] = TINY_CHECKSUM,
+        [OP_TIME] = TINY_TIME,       [OP_CHECKPOINT] = TINY_CHECKPOINT};
 
     return (struct tiny_question){
         .kind = requests[client->op.kind],
@@ -42,7 +35,7 @@ static struct tiny_question question_of(const struct client *client)
         .name = client->name,
         .lsn = client->op.lsn,
         .sector_len = (uint16_t)BH_SECTOR_LEN(client->exponent),
-        .sector = client->body};
+        .body = client->body};
 }
 
 static void go_on(struct world *world, struct client *client)
@@ -81,8 +74,7 @@ void tiny_begin(struct world *world, struct client *client, const struct op *op)
     client->op = *op;
     client->request++;
     op_began(world, client, &client->op);
-    if (op->kind == OP_WRITE)
-        fill_sector(world, client);
+    client_body(world, client, &client->op, client->body);
     question = question_of(client);
     form->ask(client->tiny, &question);
     form->set_tries(client->tiny, client->tries);

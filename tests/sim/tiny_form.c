@@ -37,6 +37,28 @@ static void keep(struct bh_tiny *tiny)
     bh_tiny_keep(tiny);
 }
 
+static void ask_heavy(struct bh_tiny *tiny,
+                      const struct tiny_question *question)
+{
+    switch (question->kind) {
+    case TINY_TRIM:
+        bh_tiny_trim(tiny, question->lsn, question->body);
+        break;
+    case TINY_ZERO:
+        bh_tiny_zero(tiny, question->lsn, question->body);
+        break;
+    case TINY_CHECKSUM:
+        bh_tiny_checksum(tiny, question->lsn, question->body);
+        break;
+    case TINY_TIME:
+        bh_tiny_time(tiny);
+        break;
+    default:
+        bh_tiny_checkpoint(tiny, question->body);
+        break;
+    }
+}
+
 static void ask(uint64_t *words, const struct tiny_question *question)
 {
     struct bh_tiny *tiny = tiny_of(words);
@@ -50,7 +72,7 @@ static void ask(uint64_t *words, const struct tiny_question *question)
         bh_tiny_read(tiny, question->lsn, question->sector_len);
         break;
     case TINY_WRITE:
-        bh_tiny_write(tiny, question->lsn, question->sector,
+        bh_tiny_write(tiny, question->lsn, question->body,
                       question->sector_len);
         break;
     case TINY_IDENTIFY:
@@ -62,8 +84,11 @@ static void ask(uint64_t *words, const struct tiny_question *question)
     case TINY_KEEP:
         keep(tiny);
         break;
-    default:
+    case TINY_DISCON:
         bh_tiny_disconnect(tiny);
+        break;
+    default:
+        ask_heavy(tiny, question);
         break;
     }
 }

@@ -16,16 +16,21 @@ enum tiny_request {
     TINY_IDENTIFY,
     TINY_FLUSH,
     TINY_KEEP,
-    TINY_DISCON
+    TINY_DISCON,
+    TINY_TRIM,
+    TINY_ZERO,
+    TINY_CHECKSUM,
+    TINY_TIME,
+    TINY_CHECKPOINT
 };
 
 struct tiny_question {
     enum tiny_request kind;
-    uint8_t flags;         /* CONNECT */
-    const char *name;      /* CONNECT */
-    uint32_t lsn;          /* READ, WRITE */
-    uint16_t sector_len;   /* READ, WRITE */
-    const uint8_t *sector; /* WRITE */
+    uint8_t flags;       /* CONNECT */
+    const char *name;    /* CONNECT */
+    uint32_t lsn;        /* where the opcode has one */
+    uint16_t sector_len; /* READ, WRITE */
+    const uint8_t *body; /* what follows the header */
 };
 
 struct tiny_form {

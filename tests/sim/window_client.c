@@ -9,6 +9,7 @@
 
 #include "wire/bytes.h"
 #include "wire/identify.h"
+#include "wire/moment.h"
 #include "wire/opcode.h"
 #include "wire/packet.h"
 #include "wire/protocol.h"
@@ -55,8 +56,12 @@ static uint16_t encode(struct world *world, const struct client *client,
     static const uint8_t opcodes[] = {[OP_READ] = BH_OP_READ,
                                       [OP_WRITE] = BH_OP_WRITE,
                                       [OP_IDENTIFY] = BH_OP_IDENTIFY,
-                                      [OP_FLUSH] = BH_OP_FLUSH};
-    uint32_t disk = world->disks.volumes[client->volume].disk;
+                                      [OP_FLUSH] = BH_OP_FLUSH,
+                                      [OP_TRIM] = BH_OP_TRIM,
+                                      [OP_ZERO] = BH_OP_ZERO,
+                                      [OP_CHECKSUM] = BH_OP_CHECKSUM,
+                                      [OP_TIME] = BH_OP_TIME,
+                                      [OP_CHECKPOINT] = BH_OP_CHECKPOINT};
     const struct op *op = &pane->op;
     struct bh_discon discon = {.seq = (uint8_t)pane->number,
                                .session = client->id,
@@ -78,10 +83,7 @@ static uint16_t encode(struct world *world, const struct client *client,
     len = bh_command_encode(bytes, &command);
     if (command.opcode == BH_OP_READ_RUN)
         bytes[len++] = pane->run;
-    for (uint32_t i = 0; op->kind == OP_WRITE && i < 1u << client->exponent;
-         i++, len += GRANULE_LEN)
-        granule_fill(bytes + len, disk, op->at + i, op->value);
-    return (uint16_t)len;
+    return (uint16_t)(len + client_body(world, client, op, bytes + len));
 }
 
 static void send(struct world *world, struct client *client, struct pane *pane)
@@ -134,8 +136,8 @@ void window_connect(struct world *world, struct client *client,
 
 static bool touches(const struct op *a, const struct op *b)
 {
-    return (a->kind == OP_WRITE || b->kind == OP_WRITE) &&
-           a->at < b->at + b->count && b->at < a->at + a->count;
+    return (op_changes(a) || op_changes(b)) && a->at < b->at + b->count &&
+           b->at < a->at + a->count;
 }
 
 /* Whether it would be under way together with what must not be. */
@@ -425,9 +427,18 @@ static struct pane *waiting(struct client *client, uint16_t number)
 
 static uint32_t data_len(const struct client *client, const struct op *op)
 {
-    if (op->kind == OP_READ)
+    switch (op->kind) {
+    case OP_READ:
         return BH_SECTOR_LEN(client->exponent);
-    return op->kind == OP_IDENTIFY ? BH_IDENTIFY_LEN : 0;
+    case OP_IDENTIFY:
+        return BH_IDENTIFY_LEN;
+    case OP_CHECKSUM:
+        return BH_CHECKSUM_LEN;
+    case OP_TIME:
+        return BH_MOMENT_LEN;
+    default:
+        return 0;
+    }
 }
 
 /* Whether it is the answer of a server that does not know the id. */

@@ -6,8 +6,9 @@
 
 #include <stdio.h>
 
-#define HOT 6u  /* sectors that half of all requests go to */
-#define OWN 48u /* granules of a shared disk that have one writer each */
+#define HOT 6u         /* sectors that half of all requests go to */
+#define RUN_LEN 65536u /* bytes that one request may cover */
+#define OWN 48u        /* granules of a shared disk that have one writer each */
 
 void wish_volume(struct world *world, struct client *client)
 {
@@ -43,18 +44,26 @@ void wish_volume(struct world *world, struct client *client)
     snprintf(client->name, sizeof client->name, "v%02u", volume % 100u);
 }
 
+/* As long as it may become. */
+static uint32_t granules_of(const struct volume *volume)
+{
+    const struct bh_volume_facts *facts = &volume->facts;
+    uint64_t bytes = facts->byte_count > facts->grow_limit ? facts->byte_count
+                                                           : facts->grow_limit;
+
+    return (uint32_t)(bytes / GRANULE_LEN);
+}
+
 void wish_place(struct world *world, const struct client *client, struct op *op)
 {
     const struct volume *volume = &world->disks.volumes[client->volume];
     const struct bh_volume_facts *facts = &volume->facts;
-    uint64_t bytes = facts->byte_count > facts->grow_limit ? facts->byte_count
-                                                           : facts->grow_limit;
-    uint32_t granules = (uint32_t)(bytes / GRANULE_LEN);
+    uint32_t granules = granules_of(volume);
     uint32_t sectors =
         (granules + (1u << client->exponent) - 1) >> client->exponent;
     uint32_t first = 0, all = sectors, at;
 
-    if (facts->mode == BH_MODE_SHARED && op->kind == OP_WRITE) {
+    if (facts->mode == BH_MODE_SHARED && op_changes(op)) {
         first = client->strict ? OWN >> client->exponent : client->index;
         sectors = client->strict ? sectors - first : 1;
     }
@@ -86,6 +95,57 @@ static bool doubtful(const struct world *world, const struct client *client,
     return false;
 }
 
+/* The run of a TRIM, ZERO or CHECKSUM, from a sector on. */
+static void stretch(struct world *world, const struct client *client,
+                    struct op *op)
+{
+    const struct volume *volume = &world->disks.volumes[client->volume];
+    uint32_t most = RUN_LEN / BH_SECTOR_LEN(client->exponent);
+    uint32_t left = granules_of(volume) - (op->at - volume->first), sectors;
+
+    if (op->outside) {
+        op->sectors = (uint16_t)rng_between(&world->rng, 1, most);
+        return;
+    }
+    sectors = (left + (1u << client->exponent) - 1) >> client->exponent;
+    op->outside = rng_hits(&world->rng, client->wild) && sectors < most;
+    if (op->outside) {
+        op->sectors = (uint16_t)rng_between(&world->rng, sectors + 1, most);
+        op->count = 0;
+        return;
+    }
+    if (sectors > 4 && rng_hits(&world->rng, PERCENT(70)))
+        sectors = 4;
+    op->sectors = (uint16_t)rng_between(&world->rng, 1, sectors);
+    op->count = (uint32_t)op->sectors << client->exponent;
+    if (op->count > left)
+        op->count = left;
+}
+
+/* A TRIM or ZERO lets no volume grow. */
+static bool is_there(const struct world *world, const struct client *client,
+                     const struct op *op)
+{
+    const struct volume *volume = &world->disks.volumes[client->volume];
+
+    return volume->facts.grow_limit == 0 || op->outside ||
+           op->at + op->count <= world->disks.of[volume->disk].len;
+}
+
+/* What only strict sessions have; else it is a READ. */
+static uint8_t strict_kind(const struct client *client, uint32_t dice,
+                           bool writer)
+{
+    uint32_t zero = writer ? client->zero : PERMILLE(1);
+    uint32_t checkpoint = writer ? client->checkpoint : PERMILLE(1);
+
+    if (dice < zero / 2)
+        return OP_TRIM;
+    if (dice < zero)
+        return OP_ZERO;
+    return dice - zero < checkpoint ? OP_CHECKPOINT : OP_READ;
+}
+
 void wish(struct world *world, const struct client *client, struct op *op)
 {
     uint32_t dice = (uint32_t)(rng_next(&world->rng) & 0xFFFF);
@@ -95,7 +155,7 @@ void wish(struct world *world, const struct client *client, struct op *op)
     uint32_t write = writer ? client->write : PERMILLE(10);
     uint32_t flush = writer ? client->flush : PERCENT(20);
 
-    *op = (struct op){.kind = OP_READ};
+    *op = (struct op){.kind = OP_READ, .sectors = 1};
     if (dice < write)
         op->kind = OP_WRITE;
     else if ((dice -= write) < flush)
@@ -104,8 +164,23 @@ void wish(struct world *world, const struct client *client, struct op *op)
         op->kind = OP_IDENTIFY;
     else if ((dice -= client->identify) < client->keep)
         op->kind = OP_KEEP;
-    if (op->kind == OP_READ || op->kind == OP_WRITE)
+    else if ((dice -= client->keep) < client->checksum)
+        op->kind = OP_CHECKSUM;
+    else if ((dice -= client->checksum) < client->time)
+        op->kind = OP_TIME;
+    else if (client->strict)
+        op->kind = strict_kind(client, dice - client->time, writer);
+    if (op_reads(op) || op_changes(op))
         wish_place(world, client, op);
-    if (op->kind == OP_WRITE && doubtful(world, client, op))
+    else
+        op->lsn = (uint32_t)rng_next(&world->rng); /* it means nothing */
+    if (op->kind != OP_READ && op->kind != OP_WRITE &&
+        (op_reads(op) || op_changes(op)))
+        stretch(world, client, op);
+    if ((op_changes(op) && doubtful(world, client, op)) ||
+        (op->kind != OP_WRITE && op_changes(op) &&
+         !is_there(world, client, op))) {
         op->kind = OP_READ;
+        wish_place(world, client, op);
+    }
 }

@@ -83,6 +83,17 @@ static inline uint64_t world_stamp(struct world *world)
     return ++world->stamp;
 }
 
+/* The calendar of the server machine. */
+static inline uint64_t world_utc(uint64_t now_ms)
+{
+    return 1763816256u + now_ms / 1000u;
+}
+
+static inline int16_t world_zone(const struct world *world)
+{
+    return (int16_t)(world->seed * 37u % 1561u) - 720;
+}
+
 /* weather.c */
 void weather_draw(struct world *world);
 void weather_calm(struct world *world, bool greedy);
@@ -101,6 +112,19 @@ void op_answered(struct world *world, struct client *client,
                  const struct op *op, uint8_t status, const uint8_t *data);
 void op_given_up(struct world *world, struct client *client,
                  const struct op *op);
+
+/* op_heavy.c: the same for what is over many sectors, and for TIME. */
+void op_heavy_began(struct world *world, const struct client *client,
+                    const struct op *op);
+void op_heavy_ok(struct world *world, const struct client *client,
+                 const struct op *op, const uint8_t *data);
+/* It has brought nothing. */
+void op_heavy_failed(struct world *world, const struct client *client,
+                     const struct op *op);
+/* A granule holds `value`, says an answer. */
+void op_seen(struct world *world, const struct client *client,
+             const struct op *op, uint32_t at, uint64_t value);
+
 /* It has proven a session: its earlier ones of the kind are over. */
 void op_proved(struct world *world, struct client *client);
 /* Nothing of this session is carried out any more. */
