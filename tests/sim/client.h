@@ -62,6 +62,7 @@ struct op {
     uint32_t lsn;
     uint16_t sectors;   /* TRIM, ZERO, CHECKSUM */
     uint32_t at, count; /* granules of the disk; count 0: none inside */
+    uint32_t sure;      /* of them, what is there already */
     uint64_t value;     /* WRITE, TRIM, ZERO; CHECKPOINT: its name */
     uint64_t began;     /* stamp */
     uint64_t began_ms;

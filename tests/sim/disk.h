@@ -26,8 +26,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DISKS 16u
-#define VOLUMES 21u
+#define DISKS 17u
+#define VOLUMES 22u
 #define GREEDY_VOLUME (VOLUMES - 1)
 #define DISK_GRANULES 96u
 #define MEDIA 64u

@@ -67,6 +67,22 @@ static const char *check_pendings(const struct bh_server *server)
                : "pending sessions are counted wrongly";
 }
 
+/* Whether a CHECKPOINT may have to wait for another part of its medium, or what
+ * changes for a CHECKPOINT there. */
+static bool rival_runs(const struct bh_server *server,
+                       const struct bh_volume *volume)
+{
+    const struct bh_volume *at = bh_volume_chain(server, &volume->facts);
+
+    if (bh_hold_covers(server, &volume->facts, BH_HOLD_CHANGES))
+        return true;
+    for (; at != NULL; at = at->chain)
+        if (at != volume && bh_volume_same_medium(at, volume) &&
+            (at->running > 0 || at->service_runs))
+            return true;
+    return false;
+}
+
 static const char *check_volume(const struct bh_server *server,
                                 const struct bh_volume *v)
 {
@@ -84,7 +100,7 @@ static const char *check_volume(const struct bh_server *server,
         (!bh_list_empty(&v->commit_now) || !bh_list_empty(&v->commit_next)))
         return "a request waits for a sync that nobody starts";
     if (v->running == 0 && !v->service_runs && v->waiting != 0 &&
-        server->checkpoint_count == 0)
+        !rival_runs(server, v))
         return "a request waits for nothing";
     return NULL;
 }

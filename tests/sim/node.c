@@ -651,6 +651,15 @@ static void command_ok(struct world *world, const struct receipt *receipt,
         (changes(receipt->head[4]) || receipt->head[4] == BH_OP_CHECKPOINT))
         node_settled(world, receipt->value);
     switch (receipt->head[4]) {
+    case BH_OP_READ:
+    case BH_OP_READ_RUN:
+    case BH_OP_CHECKSUM:
+    case BH_OP_TIME: /* carried out just now: no status of before */
+        if (volume->failed)
+            world_fail(world,
+                       "client %u is told nothing of a failed sync: volume %u",
+                       receipt->client, receipt->volume);
+        break;
     case BH_OP_WRITE:
     case BH_OP_TRIM:
     case BH_OP_ZERO:

@@ -33,6 +33,10 @@ void op_began(struct world *world, struct client *client, struct op *op)
     op->session = client->id;
     op->must = world->disks.volumes[client->volume].acked;
     op->value = 0;
+    op->sure = op->count;
+    if ((op->kind == OP_TRIM || op->kind == OP_ZERO) &&
+        op->at + op->count > disk->len)
+        op->sure = op->at < disk->len ? disk->len - op->at : 0;
     if (op_reads(op))
         for (uint32_t i = 0; i < op->count; i++)
             reg_read_began(&disk->regs[op->at + i], op->began);
@@ -233,7 +237,7 @@ static void read_failed(struct world *world, struct client *client,
 static void note_unflushed(struct client *client, const struct op *op,
                            uint64_t stamp)
 {
-    for (uint32_t i = 0; i < op->count; i++) {
+    for (uint32_t i = 0; i < op->sure; i++) {
         if (client->unflushed_count == UNFLUSHED)
             return;
         client->unflushed[client->unflushed_count++] =
@@ -256,13 +260,15 @@ static void write_ok(struct world *world, struct client *client,
                    "a write of a reader was answered with OK: client "
                    "%u, volume %u",
                    client->index, client->volume);
-    for (uint32_t i = 0; i < op->count; i++) {
+    for (uint32_t i = 0; i < op->sure; i++) {
         const char *wrong =
             reg_write_done(&disk->regs[op->at + i], op->value, stamp);
 
         if (wrong != NULL)
             fail(world, client, op, i, wrong);
     }
+    for (uint32_t i = op->sure; i < op->count; i++)
+        reg_write_limit(&disk->regs[op->at + i], op->value, stamp);
     world->stats.writes_done++;
     world->stats.zeroed += op->kind != OP_WRITE;
     note_unflushed(client, op, stamp);

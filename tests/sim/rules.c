@@ -93,6 +93,24 @@ static void check_range(struct world *world, const struct slot *slot)
                    slot->job->len);
 }
 
+/* What is neither written nor made longer has the bytes of its sectors that
+ * there are when it begins. */
+static void check_span(struct world *world, const struct slot *slot,
+                       const struct bh_request *request)
+{
+    uint64_t len =
+        request->count * (uint64_t)BH_SECTOR_LEN(request->session->exponent);
+    uint64_t end = request->session->volume->facts.byte_count;
+
+    if (slot->kind == BH_JOB_WRITE)
+        return;
+    if (len > end - slot->job->offset)
+        len = end - slot->job->offset;
+    if (slot->job->len != len)
+        world_fail(world, "a job has %u bytes of %u: volume %u, session %04x",
+                   slot->job->len, (unsigned)len, slot->volume, slot->session);
+}
+
 static void check_rights(struct world *world, const struct slot *slot)
 {
     const struct medium *medium = disk_medium(world, slot->job);
@@ -169,6 +187,8 @@ void rules_check(struct world *world, struct slot *slot)
     check_rights(world, slot);
     if (!copies(slot))
         check_range(world, slot);
+    if (!copies(slot) && request != NULL)
+        check_span(world, slot, request);
     for (uint32_t i = 0; i < disks->running_count; i++)
         check_against(world, slot, &disks->slots[disks->running[i]]);
 }

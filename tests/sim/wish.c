@@ -122,14 +122,16 @@ static void stretch(struct world *world, const struct client *client,
         op->count = left;
 }
 
-/* A TRIM or ZERO lets no volume grow. */
+/* A TRIM or ZERO lets no volume grow; the last of its sectors may be partial.
+ */
 static bool is_there(const struct world *world, const struct client *client,
                      const struct op *op)
 {
     const struct volume *volume = &world->disks.volumes[client->volume];
 
     return volume->facts.grow_limit == 0 || op->outside ||
-           op->at + op->count <= world->disks.of[volume->disk].len;
+           op->at + ((uint32_t)(op->sectors - 1) << client->exponent) <
+               world->disks.of[volume->disk].len;
 }
 
 /* What only strict sessions have; else it is a READ. */
