@@ -452,6 +452,7 @@ static void taken(struct world *world, struct slot *slot)
     struct bh_job *job = slot->job;
     struct medium *medium = job->medium;
 
+    admin_check(world, slot);
     switch (slot->kind) {
     case BH_JOB_ATTACH:
         if (medium != NULL && job->access < disk_medium(world, job)->access)

@@ -53,6 +53,7 @@ struct disk {
     uint32_t len, stable_len, first_len; /* in granules */
     uint64_t written; /* granule writes so far: their serial */
     uint32_t syncs;   /* running */
+    uint64_t image;   /* first write to the bytes that it has by now */
     uint64_t changed; /* arrival of the newest that was handed out to change */
 };
 

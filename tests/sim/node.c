@@ -131,6 +131,7 @@ void node_kill(struct world *world, bool power)
                EVENT_RESTART, 0, 0);
     world->node.stopping = false;
     disks_killed(world);
+    admin_killed(world, power);
     if (power) {
         forget_sessions(world);
         disks_power_lost(world);
@@ -759,7 +760,7 @@ static uint64_t len_of(const struct bh_volume_facts *facts)
                                                  : facts->grow_limit;
 }
 
-static void count_proof(const struct world *world, struct volume *volume)
+void node_changed(const struct world *world, struct volume *volume)
 {
     if (volume->call != world->node.calls)
         volume->in_call = 0;
@@ -790,7 +791,7 @@ static void node_proved(struct world *world, uint16_t id, uint8_t access,
         if (other->inode == facts->inode &&
             other->first < facts->first + len_of(facts) &&
             facts->first < other->first + len_of(other))
-            count_proof(world, &disks->volumes[i]);
+            node_changed(world, &disks->volumes[i]);
     }
 }
 
@@ -970,14 +971,25 @@ void node_pump(struct world *world)
         world_fail(world, "%s", wrong);
 }
 
-void node_expire(struct world *world)
+uint64_t node_call_begins(struct world *world)
 {
-    uint64_t stamp = call_begins(world);
-
     world->node.connecting = false;
-    bh_server_expire(world->node.server, world->now_ms);
+    return call_begins(world);
+}
+
+bool node_call_ends(struct world *world, uint64_t stamp)
+{
     if (call_ends(world, stamp))
         node_pump(world);
+    return world->node.up;
+}
+
+void node_expire(struct world *world)
+{
+    uint64_t stamp = node_call_begins(world);
+
+    bh_server_expire(world->node.server, world->now_ms);
+    node_call_ends(world, stamp);
 }
 
 void node_reopen(struct world *world)

@@ -115,6 +115,15 @@ struct receipt *node_receipt(struct world *world,
 /* The value of the WRITE or ZERO that the core examines; 0: not known. */
 uint64_t node_in_doubt(const struct world *world);
 
+/* Around each call into the core; false: the server is dead, else what follows
+ * from the call is done. */
+uint64_t node_call_begins(struct world *world);
+bool node_call_ends(struct world *world, uint64_t stamp);
+
+/* The change counter of a volume moves in this call. */
+struct volume;
+void node_changed(const struct world *world, struct volume *volume);
+
 /* The request with this value has its final status, which is OK: no strict
  * session has it carried out again. */
 void node_settled(struct world *world, uint64_t value);

@@ -179,8 +179,24 @@ void op_seen(struct world *world, const struct client *client,
                    (unsigned long long)value >> 8);
 }
 
-static void read_one(struct world *world, const struct client *client,
-                     const struct op *op, uint32_t i, const uint8_t *data)
+/* One answer is of one image: admin.h. */
+void op_one_image(struct world *world, const struct client *client,
+                  const uint64_t *values, uint32_t count)
+{
+    const struct disk *disk = disk_of(world, client);
+    uint8_t images = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        images |= admin_image(disk, values[i]);
+    if (images == 3)
+        world_fail(world,
+                   "an answer is of the bytes before and after a change of the "
+                   "medium: client %u, volume %u",
+                   client->index, client->volume);
+}
+
+static uint64_t read_one(struct world *world, const struct client *client,
+                         const struct op *op, uint32_t i, const uint8_t *data)
 {
     uint32_t disk_index = world->disks.volumes[client->volume].disk;
     uint64_t value, place;
@@ -194,17 +210,20 @@ static void read_one(struct world *world, const struct client *client,
                    (unsigned)(place >> 32 & 0xFFFF),
                    (unsigned)(place & 0xFFFF));
     op_seen(world, client, op, op->at + i, value);
+    return value;
 }
 
 static void read_ok(struct world *world, struct client *client,
                     const struct op *op, const uint8_t *data)
 {
     uint32_t granules = 1u << client->exponent;
+    uint64_t values[SECTOR_ROOM / GRANULE_LEN];
 
     if (op->count == 0)
         world_fail(world, "a read behind the end was answered with OK");
     for (uint32_t i = 0; i < op->count; i++)
-        read_one(world, client, op, i, data + i * GRANULE_LEN);
+        values[i] = read_one(world, client, op, i, data + i * GRANULE_LEN);
+    op_one_image(world, client, values, op->count);
     for (uint32_t i = op->count * GRANULE_LEN; i < granules * GRANULE_LEN; i++)
         if (data[i] != 0)
             world_fail(world, "what lies behind a volume's end is not zero");

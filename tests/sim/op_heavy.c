@@ -69,6 +69,7 @@ static void checksum_ok(struct world *world, const struct client *client,
     for (uint32_t i = 0; i < op->count; i++)
         op_seen(world, client, op, op->at + i,
                 i < look->count ? look->values[i] : VALUE_ZEROS);
+    op_one_image(world, client, look->values, look->count);
     world->stats.checksums++;
 }
 
@@ -88,6 +89,7 @@ static void checkpoint_ok(struct world *world, const struct client *client,
                    client->index);
     for (uint32_t i = 0; i < DISK_GRANULES; i++)
         op_seen(world, client, op, i, copy->values[i]);
+    op_one_image(world, client, copy->values, DISK_GRANULES);
     world->stats.checkpoints++;
 }
 

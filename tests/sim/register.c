@@ -117,6 +117,25 @@ void reg_write_limit(struct reg *reg, uint64_t value, uint64_t stamp)
         c->limit = stamp;
 }
 
+void reg_limit_all(struct reg *reg, uint64_t stamp)
+{
+    for (uint32_t i = 0; i < reg->count; i++)
+        if (stamp - 1 < reg->of[i].limit)
+            reg->of[i].limit = stamp - 1;
+}
+
+/* Only zeros may have been there before: then they are taken for these. */
+void reg_replace(struct reg *reg, uint64_t value, uint64_t stamp)
+{
+    struct cluster *c = find(reg, value);
+
+    if (c == NULL)
+        c = &reg->of[reg->count++];
+    *c = (struct cluster){value, stamp, stamp, stamp};
+    reg->durable = value == VALUE_ZEROS ? VALUE_INITIAL : value;
+    prune(reg, stamp);
+}
+
 void reg_read_began(struct reg *reg, uint64_t stamp)
 {
     if (reg->reads++ == 0)

@@ -48,6 +48,11 @@ void reg_reset(struct reg *reg, uint64_t value, uint64_t stamp);
 /* False: too many writes whose end is not known. */
 bool reg_write_began(struct reg *reg, uint64_t value, uint64_t stamp);
 
+/* The bytes are replaced at this moment. All writes of before are settled:
+ * reg_limit_all() comes first. */
+void reg_limit_all(struct reg *reg, uint64_t stamp);
+void reg_replace(struct reg *reg, uint64_t value, uint64_t stamp);
+
 /* NULL, or what is wrong. */
 const char *reg_write_done(struct reg *reg, uint64_t value, uint64_t stamp);
 const char *reg_write_refused(struct reg *reg, uint64_t value);

@@ -50,6 +50,9 @@
     X(failed_attaches, "failed attaches")                                      \
     X(failed_lookups, "failed look-ups")                                       \
     X(reopens, "volumes reopened")                                             \
+    X(holds, "media held by an administrator")                                 \
+    X(still_holds, "of them, until they were still")                           \
+    X(images, "of these, to have other bytes")                                 \
     X(resets, "client resets")                                                 \
     X(disconnects, "disconnects")                                              \
     X(abandoned, "sessions left without a word")                               \

@@ -57,7 +57,8 @@ void weather_draw(struct world *world)
         .replay = PERCENT(10),
         .forge = PERCENT(5),
         .noise = PERCENT(10),
-        .flood = share(world, PERCENT(30), PERCENT(3))};
+        .flood = share(world, PERCENT(30), PERCENT(3)),
+        .admin = share(world, PERCENT(60), PERCENT(5))};
     if (world->gentle) {
         w->power = w->sync_error = w->attach_error = w->stop = 0;
         w->jump = 0;
@@ -75,7 +76,8 @@ void weather_calm(struct world *world, bool greedy)
                                       .slow = PERCENT(5),
                                       .slow_ms = 20,
                                       .fate_ms = 60,
-                                      .flood = greedy ? PERCENT(50) : 0};
+                                      .flood = greedy ? PERCENT(50) : 0,
+                                      .admin = PERCENT(3)};
     for (uint32_t i = 0; i < CLIENTS; i++) {
         struct client *client = &world->clients[i];
 
@@ -169,4 +171,6 @@ void weather_blow(struct world *world)
         stop_server(world, true);
     if (rng_hits(rng, w->jump))
         jump(world);
+    if (rng_hits(rng, w->admin))
+        admin_comes(world);
 }

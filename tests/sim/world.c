@@ -94,6 +94,9 @@ static void happen(struct world *world, const struct event *event)
     case EVENT_RESTART:
         node_restart(world);
         break;
+    case EVENT_ADMIN:
+        admin_goes_on(world, event->what);
+        break;
     default:
         fate(world);
         break;

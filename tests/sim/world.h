@@ -10,6 +10,7 @@
 #ifndef BH_SIM_WORLD_H
 #define BH_SIM_WORLD_H
 
+#include "admin.h"
 #include "client.h"
 #include "disk.h"
 #include "net.h"
@@ -29,7 +30,8 @@ enum event_kind {
     EVENT_TIMER, /* who: the client */
     EVENT_FATE,  /* one blow of the storm */
     EVENT_KILL,
-    EVENT_RESTART
+    EVENT_RESTART,
+    EVENT_ADMIN /* what: the visit */
 };
 
 struct weather {
@@ -39,7 +41,7 @@ struct weather {
     uint32_t sync_error, attach_error, lookup_error;
     uint32_t fate_ms; /* mean time between two blows */
     uint32_t kill, power, stop, jump, clog, part, reset, replay, forge, noise,
-        flood;
+        flood, admin;
 };
 
 struct world {
@@ -53,6 +55,7 @@ struct world {
     struct disks disks;
     struct net net;
     struct client clients[CLIENTS];
+    struct admin admin;
     bool gentle;         /* sessions last, until their numbers wrap around */
     uint64_t values;     /* writes so far */
     uint64_t calm;       /* stamp since which all must go well; 0: it may not */
@@ -121,6 +124,8 @@ void op_heavy_ok(struct world *world, const struct client *client,
 /* It has brought nothing. */
 void op_heavy_failed(struct world *world, const struct client *client,
                      const struct op *op);
+void op_one_image(struct world *world, const struct client *client,
+                  const uint64_t *values, uint32_t count);
 /* A granule holds `value`, says an answer. */
 void op_seen(struct world *world, const struct client *client,
              const struct op *op, uint32_t at, uint64_t value);
