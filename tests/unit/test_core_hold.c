@@ -168,6 +168,26 @@ static void sessions_that_do_not_end_go_on_after_it(void **state)
     assert_int_equal(disk->written, 2);
 }
 
+static void one_that_ends_early_leaves_nobody_waiting(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = fx_disk(fx, "d", FX_DISK_LEN);
+    const struct bh_path *peer = fx_host(fx, 1);
+    uint16_t id = fx_open(fx, peer, FX_PLAIN, "d");
+
+    disk->holds[BH_JOB_WRITE] = true;
+    assert_int_equal(fx_write(fx, peer, id, 1, 0x11), FX_NONE);
+    begin(fx, disk, BH_HOLD_ALL);
+    assert_int_equal(fx_write(fx, peer, id, 2, 0x22), FX_NONE);
+    assert_false(is_still(fx));
+    over(fx);
+    disk->holds[BH_JOB_WRITE] = false;
+    fx_release_all(fx);
+    assert_int_equal(fx_answer(fx, peer), BH_OK);
+    assert_int_equal(fx_answer(fx, peer), BH_OK);
+    assert_int_equal(disk->written, 2);
+}
+
 static void changes_are_held_under_each_name(void **state)
 {
     struct fx *fx = *state;
@@ -267,6 +287,7 @@ int main(void)
         TEST(a_name_that_comes_meanwhile_waits_too),
         TEST(other_media_go_on),
         TEST(sessions_that_do_not_end_go_on_after_it),
+        TEST(one_that_ends_early_leaves_nobody_waiting),
         TEST(changes_are_held_under_each_name),
         TEST(over_before_it_was_still),
         TEST(strict_sessions_are_told),
