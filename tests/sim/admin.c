@@ -188,6 +188,7 @@ static void draw_plan(struct world *world)
     admin->kind = rng_hits(rng, PERCENT(40)) ? BH_HOLD_CHANGES : BH_HOLD_ALL;
     admin->changes = admin->kind == BH_HOLD_ALL && !world->gentle &&
                      rng_hits(rng, calm ? PERCENT(20) : PERCENT(70));
+    admin->calm = world->calm != 0;
     admin->patience_ms =
         world->now_ms + (calm ? 8000 : rng_between(rng, 1, 6000));
 }
@@ -272,7 +273,7 @@ static void look(struct world *world)
         begin_work(world);
     } else if (world->now_ms < admin->patience_ms) {
         look_later(world, 20);
-    } else if (world->weather.calm) {
+    } else if (admin->calm) {
         world_fail(world,
                    "disk %u is held and does not become still in calm "
                    "weather",

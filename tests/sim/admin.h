@@ -34,6 +34,7 @@ struct admin {
     uint8_t phase;
     enum bh_hold_kind kind;
     bool changes; /* the bytes; sessions end for that */
+    bool calm;    /* nothing of a storm is left that could be in his way */
     uint32_t visit;
     uint32_t disk;
     uint64_t patience_ms;           /* until then he waits */

@@ -72,13 +72,10 @@ static const char *check_pendings(const struct bh_server *server)
 static bool rival_runs(const struct bh_server *server,
                        const struct bh_volume *volume)
 {
-    const struct bh_volume *at = bh_volume_chain(server, &volume->facts);
-
     if (bh_hold_covers(server, &volume->facts, BH_HOLD_CHANGES))
         return true;
-    for (; at != NULL; at = at->chain)
-        if (at != volume && bh_volume_same_medium(at, volume) &&
-            (at->running > 0 || at->service_runs))
+    BH_MEDIUM_EACH (at, server, &volume->facts)
+        if (at != volume && (at->running > 0 || at->service_runs))
             return true;
     return false;
 }

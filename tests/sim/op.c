@@ -332,7 +332,7 @@ static void flushed(struct world *world, struct client *client,
 
         if (u->acked > op->began)
             client->unflushed[kept++] = *u;
-        else if (u->value > reg->durable)
+        else if (u->value > reg->durable && admin_image(disk, u->value) == 2)
             reg->durable = u->value;
     }
     client->unflushed_count = kept;
