@@ -54,7 +54,7 @@ static void init_client(struct world *world, uint16_t index)
     client->identify = rng_between(rng, 0, PERCENT(4));
     client->keep = rng_between(rng, 0, PERCENT(2));
     client->wild = PERMILLE(5);
-    client->zero = rng_between(rng, 0, PERCENT(8));
+    client->zero = rng_between(rng, 0, PERCENT(12));
     client->checksum = rng_between(rng, 0, PERCENT(2));
     client->time = rng_between(rng, 0, PERMILLE(5));
     client->checkpoint = rng_between(rng, 0, PERMILLE(8));

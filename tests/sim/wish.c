@@ -54,6 +54,17 @@ static uint32_t granules_of(const struct volume *volume)
     return (uint32_t)(bytes / GRANULE_LEN);
 }
 
+/* The one that the volume has last, or a part of it; `least` at least. */
+static uint32_t last_sector(const struct world *world,
+                            const struct client *client, uint32_t least)
+{
+    const struct volume *volume = &world->disks.volumes[client->volume];
+    uint32_t last = (world->disks.of[volume->disk].len - 1 - volume->first) >>
+                    client->exponent;
+
+    return last < least ? least : last;
+}
+
 void wish_place(struct world *world, const struct client *client, struct op *op)
 {
     const struct volume *volume = &world->disks.volumes[client->volume];
@@ -70,6 +81,9 @@ void wish_place(struct world *world, const struct client *client, struct op *op)
     op->lsn = first + (rng_hits(&world->rng, PERCENT(50)) && sectors > HOT
                            ? rng_below(&world->rng, HOT)
                            : rng_below(&world->rng, sectors));
+    if (facts->grow_limit > 0 && sectors > 1 &&
+        rng_hits(&world->rng, PERCENT(15)))
+        op->lsn = last_sector(world, client, first);
     op->outside = rng_hits(&world->rng, client->wild);
     if (op->outside)
         op->lsn = all + rng_below(&world->rng, 1000000);
