@@ -130,6 +130,18 @@ static void check_detached(struct world *world)
     }
 }
 
+/* Of one that was about to end its DISCON may be left, which waits. */
+static bool is_over(const struct world *world, uint16_t id)
+{
+    const struct bh_server *server = world->node.server;
+    const struct bh_id *entry = &server->ids.of[id];
+    const struct bh_session *session = &server->sessions[entry->slot];
+
+    return entry->state != BH_ID_PROVEN ||
+           (session->state == BH_SESSION_ENDING && session->closing != NULL &&
+            session->request_count == 1);
+}
+
 static void check_still(struct world *world)
 {
     const struct admin *admin = &world->admin;
@@ -146,7 +158,7 @@ static void check_still(struct world *world)
     if (admin->kind == BH_HOLD_ALL)
         check_detached(world);
     for (uint32_t i = 0; i < admin->ended_count; i++)
-        if (world->node.ids[admin->ended[i]].alive)
+        if (!is_over(world, admin->ended[i]))
             world_fail(world,
                        "session %04x goes on on a medium that is to have "
                        "other bytes",
