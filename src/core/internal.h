@@ -150,7 +150,7 @@ uint64_t bh_write_limit(const struct bh_volume *volume);
  * behind the header of its reply. */
 void bh_request_fill_span(struct bh_request *request, uint64_t limit);
 
-/* Cuts a READ or CHECKSUM to the volume's present length. */
+/* Cuts a READ, CHECKSUM or ZERO to the volume's present length. */
 void bh_command_fit(struct bh_request *request);
 
 /*

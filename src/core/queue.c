@@ -29,12 +29,17 @@ static bool is_heavy(const struct bh_request *request)
            request->job.kind == BH_JOB_CHECKSUM;
 }
 
+/* Its sectors, also what the volume does not have of the last one yet. */
+static uint32_t span(const struct bh_request *request)
+{
+    return request->count * BH_SECTOR_LEN(request->session->exponent);
+}
+
 static bool overlap(const struct bh_request *a, const struct bh_request *b)
 {
-    const struct bh_job *x = &a->job, *y = &b->job;
+    uint64_t x = a->job.offset, y = b->job.offset;
 
-    return x->offset < y->offset ? y->offset - x->offset < x->len
-                                 : x->offset - y->offset < y->len;
+    return x < y ? y - x < span(a) : x - y < span(b);
 }
 
 /* Whether `later` has to wait for `earlier`. A FLUSH waits for the WRITEs
@@ -137,6 +142,12 @@ static bool is_idle(const struct bh_server *server,
     return bh_list_empty(&volume->queue) && server->checkpoint_count == 0;
 }
 
+/* Whether it goes as far as the volume does; a WRITE goes further. */
+static bool fits_the_end(const struct bh_request *request)
+{
+    return request->job.kind != BH_JOB_WRITE && !is_checkpoint(request);
+}
+
 static void run(struct bh_server *server, struct bh_volume *volume,
                 struct bh_request *request)
 {
@@ -146,7 +157,7 @@ static void run(struct bh_server *server, struct bh_volume *volume,
         bh_volume_commit(server, volume, request);
         return;
     }
-    if (request->state == BH_REQUEST_WAITING && !changes(request))
+    if (request->state == BH_REQUEST_WAITING && fits_the_end(request))
         bh_command_fit(request); /* the volume may have grown */
     if (changes(request) && request->strict &&
         volume->facts.mode == BH_MODE_SHARED)

@@ -94,7 +94,7 @@ BUGS = [
     ("statuses-not-kept", "session.c", "        bh_keep_statuses(server, session);\n    bh_session_keep_numbers(", "        (void)server;\n    bh_session_keep_numbers("),
     ("run-takes-one-number", "session.c", "bh_window_record(session->window, number, count, status);", "bh_window_record(session->window, number, 1, status);"),
     ("run-numbered-alike", "request.c", "(uint16_t)(request->number + i)", "(uint16_t)(request->number + (i < 3 ? i : 3))"),
-    ("run-overlaps-as-one", "queue.c", ": x->offset - y->offset < y->len;", ": x->offset - y->offset < y->piece;"),
+    ("run-overlaps-as-one", "queue.c", ": x - y < span(b);", ": x - y < b->job.piece;"),
     ("count-not-kept", "arrival.c", "        bh_session_keep_numbers(server, session, 1, changes);\n", "",
      "        bh_session_keep_numbers(server, session, 1, true);\n", ""),
     ("read-kept-too-late", "session.c", "    if (changes || session->unkept > BH_UNKEPT_MAX)\n", "    if (changes || session->unkept > 8 * BH_UNKEPT_MAX)\n"),

@@ -379,6 +379,49 @@ static void a_checksum_waits_for_the_writes_before_it(void **state)
     assert_memory_not_equal(fx->data, before, 4);
 }
 
+/* Where a volume grows while they wait they have more bytes than before. */
+static void a_zero_that_waits_covers_what_was_added(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = fx_disk(fx, "d", 1000);
+    uint16_t id;
+
+    disk->facts.grow_limit = FX_DISK_LEN;
+    id = open_strict(fx);
+    disk->holds[BH_JOB_WRITE] = true;
+    send_write(fx, id, 2, 3);
+    send_run(fx, id, 3, BH_OP_ZERO, 3, 1);
+    fx_release_all(fx);
+    assert_int_equal(answer(fx, id, 3), BH_OK);
+    assert_true(all_are(disk, 3, 1, 0));
+}
+
+/* A sector is touched whole, though the volume ends within it. */
+static void what_touches_a_partial_sector_waits_for_all_of_it(void **state)
+{
+    static const uint8_t half[FX_SECTOR / 2];
+    struct fx *fx = *state;
+    struct fx_disk *disk = fx_disk(fx, "d", 896);
+    uint16_t first, second;
+
+    disk->facts.grow_limit = FX_DISK_LEN;
+    disk->facts.mode = BH_MODE_SHARED;
+    first = fx_strict_open(fx, fx_host(fx, 1), STRICT_SHARED, "d");
+    second = fx_strict_open(fx, fx_host(fx, 2), BH_FLAG_SHARED | BH_FLAG_STRICT,
+                            "d");
+    disk->holds[BH_JOB_WRITE] = disk->holds[BH_JOB_CHECKSUM] = true;
+    send_write(fx, first, 2, 2);
+    send_run(fx, first, 3, BH_OP_CHECKSUM, 2, 2);
+    fx_strict_send(fx, fx_host(fx, 2), second, 2, BH_OP_WRITE, 7, half,
+                   sizeof half);
+    assert_int_equal(fx_held(fx, BH_JOB_WRITE), 1);
+    fx_release(fx, BH_JOB_WRITE);
+    assert_int_equal(fx_held(fx, BH_JOB_CHECKSUM), 1);
+    assert_int_equal(fx_held(fx, BH_JOB_WRITE), 0);
+    fx_release_all(fx);
+    assert_int_equal(answer(fx, first, 3), BH_OK);
+}
+
 static void a_flush_covers_a_zero(void **state)
 {
     struct fx *fx = *state;
@@ -984,6 +1027,8 @@ int main(void)
         TEST(sessions_do_not_wait_for_each_others),
         TEST(others_overtake_what_does_not_touch_them),
         TEST(a_checksum_waits_for_the_writes_before_it),
+        TEST(a_zero_that_waits_covers_what_was_added),
+        TEST(what_touches_a_partial_sector_waits_for_all_of_it),
         TEST(a_flush_covers_a_zero),
         TEST(with_sync_write_a_zero_is_stable_before_its_answer),
         TEST(a_checksum_is_the_crc_of_what_reads_bring),
