@@ -4,6 +4,8 @@
 #include "core/hash.h"
 #include "core/internal.h"
 
+#include <string.h>
+
 static uint64_t bit(unsigned at)
 {
     return (uint64_t)1 << at;
@@ -95,6 +97,42 @@ bool bh_doubt_examine(struct bh_server *server, struct bh_volume *volume)
     return true;
 }
 
+/* Of a ZERO a part may be done, and have been seen. What it was to leave is
+ * known, so it is carried out to its end before anything else is: its client
+ * would do that later, and undo what others write in the meantime. */
+static bool redo(struct bh_server *server, const struct bh_session *session,
+                 uint8_t status)
+{
+    struct bh_doubt *doubt = &server->doubt;
+    uint64_t hash = bh_kept_intents(server, session)->of[doubt->at].hash;
+
+    if (doubt->job.kind != BH_JOB_READ || status != BH_OK ||
+        hash == bh_doubt_hash(server, &doubt->job))
+        return false;
+    memset(doubt->bytes, 0, doubt->job.len);
+    if (hash != bh_doubt_hash(server, &doubt->job))
+        return false;
+    doubt->job.kind = BH_JOB_ZERO;
+    doubt->volume->service_runs = true;
+    bh_job_post(server, &doubt->job);
+    return true;
+}
+
+/* Whether it was carried out just now, and is to be stable before it is
+ * recorded: then it is examined once more after that. */
+static bool waits_for_sync(struct bh_server *server, uint8_t status)
+{
+    const struct bh_doubt *doubt = &server->doubt;
+
+    if (doubt->job.kind != BH_JOB_ZERO)
+        return false;
+    bh_volume_dirtied(server, doubt->volume);
+    if (status != BH_OK || doubt->volume->facts.sync != BH_SYNC_WRITE)
+        return false;
+    doubt->volume->sync_wanted = true;
+    return true;
+}
+
 /* What was read tells whether the WRITE was carried out. If nothing could be
  * read nobody knows, and that is what its client is told. */
 static void settle(struct bh_server *server, struct bh_session *session,
@@ -119,12 +157,18 @@ void bh_doubt_examined(struct bh_server *server, uint8_t status)
     const struct bh_id *entry = &server->ids.of[doubt->session];
     struct bh_session *session = &server->sessions[entry->slot];
 
+    bool later = waits_for_sync(server, status);
+
     doubt->volume->service_runs = false;
     if (entry->state == BH_ID_PROVEN &&
-        (session->doubts & bit(doubt->at)) != 0 && !doubt->volume->poisoned)
-        settle(server, session, status);
-    else if (entry->state == BH_ID_PROVEN)
+        (session->doubts & bit(doubt->at)) != 0 && !doubt->volume->poisoned) {
+        if (redo(server, session, status))
+            return;
+        if (!later)
+            settle(server, session, status);
+    } else if (entry->state == BH_ID_PROVEN) {
         session->doubts = 0; /* poisoned: every request gets 12 */
+    }
     doubt->volume = NULL;
     for (uint32_t i = 0; i < server->volumes_used; i++)
         if (server->volumes[i].doubtful)

@@ -10,7 +10,9 @@
  * anything else is done to the volume, those without a recorded status are
  * examined: their sectors are read, and a WRITE whose data is there is recorded
  * as done. One whose data is not has not been carried out, or not all of it.
- * ZERO and TRIM are WRITEs of zeros.
+ * ZERO and TRIM are WRITEs of zeros, but over many sectors, of which some may
+ * be zero, and have been read so, when the server is killed. So one whose
+ * zeros are not all there is carried out before anything else is.
  *
  * Invariants:
  *  1. At most one WRITE in doubt touches a byte: nothing that overlaps a WRITE
@@ -53,7 +55,7 @@ void bh_doubt_begin(struct bh_server *server, struct bh_session *session);
  * False: there is none, and the volume is doubtful no longer. */
 bool bh_doubt_examine(struct bh_server *server, struct bh_volume *volume);
 
-/* The READ of server->doubt.job is done. */
+/* server->doubt.job is done: a READ, or a ZERO. */
 void bh_doubt_examined(struct bh_server *server, uint8_t status);
 
 #endif

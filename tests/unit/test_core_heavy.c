@@ -913,9 +913,10 @@ struct doubt {
     uint16_t first, second;
 };
 
-static struct doubt in_doubt(struct fx *fx, uint8_t opcode, bool carried_out)
+static struct doubt in_doubt_on(struct fx *fx, struct fx_disk *disk,
+                                uint8_t opcode, bool carried_out)
 {
-    struct doubt doubt = {.disk = with_disk(fx)};
+    struct doubt doubt = {.disk = disk};
 
     doubt.disk->facts.mode = BH_MODE_SHARED;
     doubt.first = fx_strict_open(fx, fx_host(fx, 1), STRICT_SHARED, "d");
@@ -926,6 +927,11 @@ static struct doubt in_doubt(struct fx *fx, uint8_t opcode, bool carried_out)
     if (carried_out)
         memset(doubt.disk->bytes + 5 * FX_SECTOR, 0, (size_t)3 * FX_SECTOR);
     return doubt;
+}
+
+static struct doubt in_doubt(struct fx *fx, uint8_t opcode, bool carried_out)
+{
+    return in_doubt_on(fx, with_disk(fx), opcode, carried_out);
 }
 
 static void a_zero_that_was_carried_out_is_not_again(void **state)
@@ -949,16 +955,52 @@ static void a_zero_that_was_carried_out_is_not_again(void **state)
     }
 }
 
-static void a_zero_that_was_not_is_carried_out(void **state)
+/* Others may have seen a part of it: it is done before what they write now. */
+static void a_zero_that_was_not_is_carried_out_at_once(void **state)
 {
     struct fx *fx = *state;
     struct doubt doubt = in_doubt(fx, BH_OP_ZERO, false);
 
+    memset(doubt.disk->bytes + 6 * FX_SECTOR, 0, FX_SECTOR);
     fx_kill(fx);
     assert_int_equal(
         fx_strict_write(fx, fx_host(fx, 2), doubt.second, 2, 6, 0x22), BH_OK);
     assert_int_equal(run(fx, doubt.first, 2, BH_OP_ZERO, 5, 3), BH_OK);
-    assert_true(all_are(doubt.disk, 5, 3, 0));
+    assert_int_equal(doubt.disk->count[BH_JOB_ZERO], 2);
+    assert_true(all_are(doubt.disk, 5, 1, 0));
+    assert_true(all_are(doubt.disk, 6, 1, 0x22));
+    assert_true(all_are(doubt.disk, 7, 1, 0));
+}
+
+static void it_is_stable_before_it_is_recorded(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = with_disk(fx);
+    struct doubt doubt;
+
+    disk->facts.sync = BH_SYNC_WRITE;
+    doubt = in_doubt_on(fx, disk, BH_OP_ZERO, false);
+    disk->holds[BH_JOB_SYNC] = true;
+    fx_kill(fx);
+    send_run(fx, doubt.first, 2, BH_OP_ZERO, 5, 3);
+    fx_release(fx, BH_JOB_SYNC); /* as the volume is opened */
+    assert_int_equal(disk->count[BH_JOB_ZERO], 2);
+    assert_int_equal(answer(fx, doubt.first, 2), FX_NONE);
+    fx_release(fx, BH_JOB_SYNC);
+    assert_int_equal(answer(fx, doubt.first, 2), BH_OK);
+    assert_int_equal(disk->count[BH_JOB_ZERO], 2);
+    assert_true(all_are(disk, 5, 3, 0));
+}
+
+static void if_that_fails_nobody_knows(void **state)
+{
+    struct fx *fx = *state;
+    struct doubt doubt = in_doubt(fx, BH_OP_ZERO, false);
+
+    doubt.disk->fails[BH_JOB_ZERO] = BH_ERR_NO_SPACE;
+    fx_kill(fx);
+    assert_int_equal(run(fx, doubt.first, 2, BH_OP_ZERO, 5, 3), BH_ERR_STORAGE);
+    assert_int_equal(doubt.disk->count[BH_JOB_ZERO], 2);
 }
 
 /* Its retransmission waits while it is examined, behind another's WRITE: what
@@ -1054,7 +1096,9 @@ int main(void)
         KEPT(a_zero_that_was_answered_is_not_done_again),
         KEPT(a_checkpoint_that_was_not_answered_is_made_again),
         cmocka_unit_test(a_zero_that_was_carried_out_is_not_again),
-        KEPT(a_zero_that_was_not_is_carried_out),
+        KEPT(a_zero_that_was_not_is_carried_out_at_once),
+        KEPT(it_is_stable_before_it_is_recorded),
+        KEPT(if_that_fails_nobody_knows),
         KEPT(a_zero_that_waits_for_its_own_doubt_is_not_done_again),
         TEST(the_time_is_the_drivers),
     };
