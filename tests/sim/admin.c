@@ -184,7 +184,11 @@ static void end_sessions(struct world *world)
         if (is_held(world, i))
             node_changed(world, &world->disks.volumes[i]);
     bh_hold_end_sessions(world->node.server, world->now_ms);
-    node_call_ends(world, stamp);
+    if (node_call_ends(world, stamp))
+        return;
+    for (uint32_t i = 0; i < VOLUMES; i++) /* it may have died before that */
+        if (is_held(world, i))
+            world->disks.volumes[i].proven--;
 }
 
 static void draw_plan(struct world *world)

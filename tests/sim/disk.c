@@ -368,13 +368,14 @@ static void data_job_over(struct world *world, struct slot *slot)
 {
     const struct disk *disk =
         &world->disks.of[world->disks.volumes[slot->volume].disk];
+    const struct bh_request *request = disk_request(world, slot->job);
     struct receipt *receipt;
 
     if (!slot->done)
         carry_out(world, slot);
-    if (!disk_changes(slot) || slot->status != BH_OK)
+    if (!disk_changes(slot) || slot->status != BH_OK || request == NULL)
         return;
-    receipt = node_receipt(world, disk_request(world, slot->job));
+    receipt = node_receipt(world, request);
     if (receipt != NULL)
         receipt->written = disk->written;
 }

@@ -176,6 +176,9 @@ void heavy_done(struct world *world, struct slot *slot)
     if (slot->kind == BH_JOB_CHECKSUM)
         slot->job->checksum =
             slot->status == BH_OK ? slot->look->ticket * TICKET_STEP : 0;
+    if (slot->kind == BH_JOB_ZERO && slot->status == BH_OK &&
+        disk_request(world, slot->job) == NULL)
+        node_settled(world, slot->value);
     if (slot->kind == BH_JOB_CHECKPOINT && slot->copy != NULL) {
         slot->copy->made = slot->status == BH_OK;
         slot->copy->spoilt = world->disks.volumes[slot->volume].failed;

@@ -184,6 +184,8 @@ void rules_check(struct world *world, struct slot *slot)
 
     if (request != NULL)
         check_request(world, slot, request);
+    else if (slot->kind == BH_JOB_ZERO) /* it carries out what is in doubt */
+        slot->value = node_in_doubt(world);
     check_rights(world, slot);
     if (!copies(slot))
         check_range(world, slot);
