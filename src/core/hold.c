@@ -65,7 +65,7 @@ static void change(struct bh_server *server, struct bh_volume *volume)
 
         if (session->window != NULL && session->state == BH_SESSION_PROVEN &&
             !bh_layer_is(volume))
-            bh_session_move(server, session, volume, session->access);
+            bh_session_other_bytes(server, session);
         else
             bh_session_end(server, session, BH_END_ADMIN);
     }

@@ -335,15 +335,19 @@ BH_COLD static void close_session(struct bh_server *server,
         bh_command_finish(server, session->closing, BH_OK);
 }
 
-static void medium_changed(struct bh_session *session)
+void bh_session_other_bytes(struct bh_server *server,
+                            struct bh_session *session)
 {
     session->doubts = 0;
     session->locks = session->told = false;
     session->refuse = session->volume->facts.empty ? BH_ERR_NO_MEDIUM
                       : session->window != NULL    ? BH_ERR_CHANGED
                                                    : BH_OK;
-    if (session->window != NULL)
+    if (session->window != NULL) {
         session->base = UINT64_MAX;
+        bh_keep_no_intents(server, session);
+    }
+    bh_keep_session(server, session);
 }
 
 void bh_session_move(struct bh_server *server, struct bh_session *session,
@@ -352,10 +356,7 @@ void bh_session_move(struct bh_server *server, struct bh_session *session,
     part(server, session);
     session->access = access;
     join(server, session, volume);
-    medium_changed(session);
-    if (session->window != NULL)
-        bh_keep_no_intents(server, session);
-    bh_keep_session(server, session);
+    bh_session_other_bytes(server, session);
 }
 
 /* Nothing that was sent to the earlier medium is done on this one: of lower

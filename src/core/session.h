@@ -148,6 +148,10 @@ void bh_session_init(struct bh_session *session, uint16_t id,
 void bh_session_seat(struct bh_server *server, struct bh_session *session,
                      struct bh_volume *volume, struct bh_host *host);
 
+/* The session's medium has other bytes from now on; a strict one is told. */
+void bh_session_other_bytes(struct bh_server *server,
+                            struct bh_session *session);
+
 /* The session has another medium from now on, of this volume, which it holds
  * for `access`; a strict one is told. */
 void bh_session_move(struct bh_server *server, struct bh_session *session,

@@ -130,14 +130,15 @@ static void check_detached(struct world *world)
     }
 }
 
-/* Of one that was about to end its DISCON may be left, which waits. */
+/* Of one that was about to end its DISCON may be left, which waits. A strict
+ * one goes on, and is told. */
 static bool is_over(const struct world *world, uint16_t id)
 {
     const struct bh_server *server = world->node.server;
     const struct bh_id *entry = &server->ids.of[id];
     const struct bh_session *session = &server->sessions[entry->slot];
 
-    return entry->state != BH_ID_PROVEN ||
+    return entry->state != BH_ID_PROVEN || session->refuse == BH_ERR_CHANGED ||
            (session->state == BH_SESSION_ENDING && session->closing != NULL &&
             session->request_count == 1);
 }
@@ -183,7 +184,7 @@ static void end_sessions(struct world *world)
     for (uint32_t i = 0; i < VOLUMES; i++)
         if (is_held(world, i))
             node_changed(world, &world->disks.volumes[i]);
-    bh_hold_end_sessions(world->node.server, world->now_ms);
+    bh_hold_change_medium(world->node.server, world->now_ms);
     if (node_call_ends(world, stamp))
         return;
     for (uint32_t i = 0; i < VOLUMES; i++) /* it may have died before that */

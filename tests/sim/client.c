@@ -321,6 +321,9 @@ static void at_work(struct world *world, struct client *client,
         client_rest(world, client, rng_between(&world->rng, 0, 100));
     } else if (ends_session(status)) {
         lost(world, client, rng_between(&world->rng, 1, 500));
+    } else if (status == BH_ERR_CHANGED &&
+               (proving || client->kind != CLIENT_WINDOW)) {
+        lost(world, client, 0);
     } else if (status == STATUS_SILENT) {
         if (client->strict || proving || rng_hits(&world->rng, PERCENT(40)))
             lost(world, client, 0);
@@ -332,6 +335,9 @@ static void at_work(struct world *world, struct client *client,
             op_proved(world, client);
         if (proving)
             client->phase = WORKING;
+        client->changed =
+            status == BH_ERR_CHANGED ||
+            (client->changed && (status != BH_OK || op->kind != OP_IDENTIFY));
         if (client->phase == WORKING && --client->life == 0)
             leave(world, client);
     }

@@ -297,7 +297,8 @@ static void write_ok(struct world *world, struct client *client,
 static bool perhaps(uint8_t status)
 {
     return status == BH_ERR_SESSION || status == BH_ERR_SHORT ||
-           status == BH_ERR_STORAGE || status == BH_ERR_NO_SPACE;
+           status == BH_ERR_STORAGE || status == BH_ERR_NO_SPACE ||
+           status == BH_ERR_CHANGED;
 }
 
 static void write_failed(struct world *world, struct client *client,

@@ -232,6 +232,7 @@ static void prove(struct world *world, struct client *client)
     memset(client->panes, 0, sizeof client->panes);
     client->next = client->oldest = 1;
     client->window = 1;
+    client->changed = false;
     client->numbers = 0;
     client->out = 0;
     client->due_ms = UINT64_MAX;
@@ -240,8 +241,12 @@ static void prove(struct world *world, struct client *client)
 
 static void fill_working(struct world *world, struct client *client)
 {
-    struct op op;
+    struct op op = {.kind = OP_IDENTIFY};
 
+    if (client->changed && client->out == 0 && room(client))
+        start(world, client, &op);
+    if (client->changed)
+        return;
     for (uint32_t tries = 0; room(client) && tries < MOST_TRIES; tries++) {
         wish(world, client, &op);
         if (clashes(client, &op))
