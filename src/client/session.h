@@ -36,8 +36,8 @@
  *      if distrust() finds nothing between the two: same instance of the
  *      server, and nobody but ourselves has had a writing session meanwhile.
  *      Then all that had no answer are sent again, in their order.
- *   2. On a shared volume no WRITE is sent again, nor anything in a session that
- *      may write to a scratch one: what was written went with the session.
+ *   2. On a shared volume no WRITE is sent again, nor anything in a session
+ *      that may write to a scratch one: what was written went with the session.
  *   3. A time-out ends a request, not the session. In OPEN `session` is one
  *      that was trusted; or 0, and the next request begins by reconnecting.
  *   4. The caller's data is not touched after its request is over.

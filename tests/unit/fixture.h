@@ -9,7 +9,7 @@
  *    then on fail the test, and so does a WRITE without the writer's lock;
  *  - two media that share bytes conflict as OFD locks do;
  *  - a layer is a copy of its disk's bytes, made when it is fresh; it outlives
- * a kill, and is discarded once;
+ *    a kill, and is discarded once;
  *  - a request has at most one reply, and one that is longer than its request
  *    must be data that a session of its own asked for, or the header that
  *    answers a strict DISCON or KEEP.
