@@ -343,7 +343,7 @@ static void settle(struct bh_server *server, struct bh_volume *volume)
     } else if (volume->attached && !volume->held &&
                !bh_list_empty(&volume->parked)) { /* for a hold that is over */
         unpark(server, volume);
-    } else if (access == BH_ACCESS_NONE && volume->pendings == 0 &&
+    } else if (bh_list_empty(&volume->sessions) && volume->pendings == 0 &&
                !volume->overdue && (!volume->poisoned || bh_layer_is(volume))) {
         rest(server, volume);
     }

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include "core/hold.h"
+#include "core/internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -263,9 +264,25 @@ static void a_kill_does_not_undo_it(void **state)
 #define TEST(function)                                                         \
     cmocka_unit_test_setup_teardown(function, fx_set_up_kept, fx_tear_down)
 
+/* Nothing is due to it meanwhile, and its place is not free for all that. */
+static void a_held_volume_that_a_session_names_is_not_forgotten(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = fx_disk(fx, "d", FX_DISK_LEN);
+    uint16_t id = fx_open(fx, fx_host(fx, 1), FX_LOOK, "d");
+
+    begin(fx, disk, BH_HOLD_ALL);
+    assert_true(is_still(fx));
+    assert_true(bh_list_empty(&fx->server->idle_volumes));
+    over(fx);
+    assert_int_equal(fx_discon(fx, fx_host(fx, 1), id), BH_OK);
+    assert_false(bh_list_empty(&fx->server->idle_volumes));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_held_volume_that_a_session_names_is_not_forgotten),
         TEST(sessions_end_and_what_they_wrote_is_stable),
         TEST(what_runs_is_done_before),
         TEST(what_has_not_begun_is_dropped),
