@@ -3,10 +3,12 @@
 
 #include "core/internal.h"
 
+/* Who is proven while the medium is on its way out waits with the others. */
 struct bh_volume *bh_layer_for(struct bh_server *server,
                                struct bh_volume *volume, uint8_t access)
 {
     struct bh_volume_facts facts = volume->facts;
+    struct bh_volume *layer;
 
     if (facts.mode != BH_MODE_SCRATCH || access != BH_ACCESS_WRITER)
         return volume;
@@ -14,7 +16,10 @@ struct bh_volume *bh_layer_for(struct bh_server *server,
         if (!bh_random_take(&server->random, &facts.layer, sizeof facts.layer))
             return NULL;
     } while (facts.layer == 0);
-    return bh_volume_find(server, &facts);
+    layer = bh_volume_find(server, &facts);
+    if (layer != NULL)
+        layer->held = volume->held;
+    return layer;
 }
 
 bool bh_layer_is_left(const struct bh_server *server,

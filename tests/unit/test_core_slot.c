@@ -587,6 +587,65 @@ static void a_stopping_server_leaves_an_eject_undone(void **state)
 #define KEPT(function)                                                         \
     cmocka_unit_test_setup_teardown(function, fx_set_up_kept, fx_tear_down)
 
+/*
+ * Scratch media.
+ */
+
+static struct two two_scratch(void **state)
+{
+    struct two it = two(state);
+
+    it.a->facts.mode = it.b->facts.mode = BH_MODE_SCRATCH;
+    return it;
+}
+
+static void a_layer_goes_with_its_medium(void **state)
+{
+    struct two it = two_scratch(state);
+    struct fx *fx = it.fx;
+    uint16_t id = fx_strict_open(fx, it.peer, STRICT, FX_SLOT);
+
+    assert_int_equal(fx_strict_write(fx, it.peer, id, 2, 0, 'x'), BH_OK);
+    for (uint32_t n = 3; n <= 9; n += 6) {
+        insert(fx, n == 3 ? "b" : "a");
+        assert_int_equal(ask(fx, it.peer, id, n, BH_OP_READ), BH_ERR_CHANGED);
+        assert_int_equal(ask(fx, it.peer, id, n + 1, BH_OP_IDENTIFY), BH_OK);
+        assert_int_equal(ask(fx, it.peer, id, n + 2, BH_OP_READ), BH_OK);
+        assert_int_equal(fx->data[0], n == 3 ? 'b' : 'a');
+        assert_int_equal(fx_strict_write(fx, it.peer, id, n + 3, 0, 'y'),
+                         BH_OK);
+        assert_int_equal(fx_layers(fx), 1);
+    }
+    insert(fx, "");
+    assert_int_equal(fx_layers(fx), 0);
+    assert_int_equal(it.a->bytes[0], 'a');
+    assert_int_equal(it.b->bytes[0], 'b');
+}
+
+/* A session that is proven while the medium is on its way out, by the last
+ * WRITE of another or in the storage's hands, does nothing on it. */
+static void a_layer_that_begins_during_a_change_waits(void **state)
+{
+    struct two it = two_scratch(state);
+    struct fx *fx = it.fx;
+    const struct bh_path *other = fx_host(fx, 2);
+    uint16_t id = fx_strict_open(fx, it.peer, STRICT, FX_SLOT);
+    uint16_t next = fx_pend(fx, other, STRICT, FX_SLOT);
+
+    it.a->holds[BH_JOB_WRITE] = true;
+    assert_int_equal(fx_strict_write(fx, it.peer, id, 2, 0, 'x'), FX_NONE);
+    order(fx, "b");
+    assert_int_equal(ask(fx, other, next, 1, BH_OP_READ), FX_NONE);
+    assert_int_equal(fx_layers(fx), 1);
+    fx_release_all(fx);
+    fx_pass(fx, 10);
+    assert_int_equal(order_status(fx), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, other, next, 1), BH_ERR_CHANGED);
+    assert_int_equal(ask(fx, other, next, 2, BH_OP_IDENTIFY), BH_OK);
+    assert_int_equal(ask(fx, other, next, 3, BH_OP_READ), BH_OK);
+    assert_int_equal(fx->data[0], 'b');
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -617,6 +676,8 @@ int main(void)
         KEPT(nothing_has_changed_and_nobody_notices),
         KEPT(a_slot_that_is_gone_ends_its_sessions),
         KEPT(a_stopping_server_leaves_an_eject_undone),
+        TEST(a_layer_goes_with_its_medium),
+        TEST(a_layer_that_begins_during_a_change_waits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
