@@ -68,6 +68,18 @@ static void fill_job(struct bh_doubt *doubt, const struct bh_volume *volume,
                                  .piece = (uint32_t)len};
 }
 
+/* Somebody may need the medium as it is: a ZERO may have to be finished. */
+static bool may_change(const struct bh_server *server,
+                       const struct bh_volume *volume)
+{
+    if (bh_hold_covers(server, &volume->facts, BH_HOLD_CHANGES))
+        return false;
+    BH_MEDIUM_EACH (at, server, &volume->facts)
+        if (bh_queue_copies(at))
+            return false;
+    return true;
+}
+
 bool bh_doubt_examine(struct bh_server *server, struct bh_volume *volume)
 {
     struct bh_doubt *doubt = &server->doubt;
@@ -78,8 +90,8 @@ bool bh_doubt_examine(struct bh_server *server, struct bh_volume *volume)
         volume->doubtful = false;
         return false;
     }
-    if (doubt->volume != NULL)
-        return true; /* its end comes back to this volume */
+    if (doubt->volume != NULL || !may_change(server, volume))
+        return true; /* the end of that comes back to this volume */
     doubt->volume = volume;
     doubt->session = session->id;
     doubt->at = (unsigned)__builtin_ctzll(session->doubts);
@@ -157,11 +169,12 @@ void bh_doubt_examined(struct bh_server *server, uint8_t status)
     const struct bh_id *entry = &server->ids.of[doubt->session];
     struct bh_session *session = &server->sessions[entry->slot];
 
+    struct bh_volume *volume = doubt->volume;
     bool later = waits_for_sync(server, status);
 
-    doubt->volume->service_runs = false;
+    volume->service_runs = false;
     if (entry->state == BH_ID_PROVEN &&
-        (session->doubts & bit(doubt->at)) != 0 && !doubt->volume->poisoned) {
+        (session->doubts & bit(doubt->at)) != 0 && !volume->poisoned) {
         if (redo(server, session, status))
             return;
         if (!later)
@@ -170,6 +183,8 @@ void bh_doubt_examined(struct bh_server *server, uint8_t status)
         session->doubts = 0; /* poisoned: every request gets 12 */
     }
     doubt->volume = NULL;
+    BH_MEDIUM_EACH (at, server, &volume->facts)
+        bh_queue_wake(server, at); /* a CHECKPOINT may wait */
     for (uint32_t i = 0; i < server->volumes_used; i++)
         if (server->volumes[i].doubtful)
             bh_volume_unsettle(server, &server->volumes[i]);

@@ -94,7 +94,8 @@ bool bh_hold_is_still(struct bh_server *server, uint64_t now)
     bh_settle(server);
     BH_MEDIUM_EACH (at, server, &medium)
         still &= all ? !at->attached && !at->service_runs
-                     : bh_layer_is(at) || !bh_queue_changes(at);
+                     : bh_layer_is(at) || (!bh_queue_changes(at) &&
+                                           server->doubt.volume != at);
     return still;
 }
 

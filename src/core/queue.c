@@ -92,6 +92,9 @@ BH_COLD static bool medium_blocks(const struct bh_server *server,
         return false;
     if (bh_hold_covers(server, &volume->facts, BH_HOLD_CHANGES))
         return true;
+    if (is_checkpoint(request) && server->doubt.volume != NULL &&
+        bh_volume_same_medium(server->doubt.volume, volume))
+        return true; /* a ZERO may be finished there */
     BH_MEDIUM_EACH (at, server, &volume->facts)
         if (at != volume && !bh_layer_is(at) && rival_blocks(at, request))
             return true;
@@ -182,6 +185,18 @@ bool bh_queue_changes(const struct bh_volume *volume)
     return false;
 }
 
+bool bh_queue_copies(const struct bh_volume *volume)
+{
+    BH_LIST_EACH (link, &volume->queue) {
+        const struct bh_request *request =
+            BH_OWNER(link, struct bh_request, link);
+
+        if (request->state != BH_REQUEST_WAITING && is_checkpoint(request))
+            return true;
+    }
+    return false;
+}
+
 void bh_queue_wake(struct bh_server *server, struct bh_volume *volume)
 {
     if (volume->waiting == 0)
@@ -247,4 +262,7 @@ void bh_queue_checkpoint_done(struct bh_server *server,
     bh_queue_remove(server, volume, request);
     server->checkpoint_count--;
     wake_medium(server, volume);
+    BH_MEDIUM_EACH (at, server, &volume->facts)
+        if (at->doubtful) /* it may be examined again */
+            bh_volume_unsettle(server, at);
 }

@@ -166,6 +166,9 @@ void bh_queue_add(struct bh_server *server, struct bh_volume *volume,
 /* Whether something runs that changes data, or copies it. */
 bool bh_queue_changes(const struct bh_volume *volume);
 
+/* Whether a CHECKPOINT runs. */
+bool bh_queue_copies(const struct bh_volume *volume);
+
 /* Runs what waits for nothing any more. */
 void bh_queue_wake(struct bh_server *server, struct bh_volume *volume);
 

@@ -2,6 +2,7 @@
 /* TRIM, ZERO, CHECKSUM and CHECKPOINT, from the datagram to the disk. */
 #include "fixture.h"
 
+#include "core/hold.h"
 #include "wire/bytes.h"
 
 #include <setjmp.h>
@@ -992,6 +993,70 @@ static void it_is_stable_before_it_is_recorded(void **state)
     assert_true(all_are(disk, 5, 3, 0));
 }
 
+/* What it finishes changes the medium. */
+static void what_needs_the_medium_still_excludes_that(void **state)
+{
+    struct fx *fx = *state;
+    struct doubt doubt = in_doubt(fx, BH_OP_ZERO, false);
+    struct fx_disk *disk = doubt.disk;
+
+    disk->holds[BH_JOB_READ] = disk->holds[BH_JOB_ZERO] = true;
+    fx_kill(fx);
+    fx_strict_send_write(fx, fx_host(fx, 2), doubt.second, 2, 50, 0x22);
+    bh_hold_begin(fx->server, fx->now, &disk->facts, BH_HOLD_CHANGES);
+    fx_release(fx, BH_JOB_READ);
+    assert_false(bh_hold_is_still(fx->server, fx->now));
+    fx_release(fx, BH_JOB_ZERO);
+    assert_true(bh_hold_is_still(fx->server, fx->now));
+    bh_hold_over(fx->server, fx->now);
+    fx_pump(fx);
+    assert_int_equal(fx_strict_answer(fx, fx_host(fx, 2), doubt.second, 2),
+                     BH_OK);
+}
+
+static void a_checkpoint_of_another_part_waits_for_that(void **state)
+{
+    struct fx *fx = *state;
+    struct doubt doubt = in_doubt(fx, BH_OP_ZERO, false);
+    struct fx_disk *part = fx_disk(fx, "p", FX_DISK_LEN);
+    const struct bh_path *third = fx_host(fx, 3);
+    uint16_t id;
+
+    part->facts.inode = doubt.disk->facts.inode;
+    part->facts.device = doubt.disk->facts.device;
+    part->facts.first = 2 * FX_DISK_LEN;
+    doubt.disk->holds[BH_JOB_READ] = doubt.disk->holds[BH_JOB_ZERO] = true;
+    fx_kill(fx);
+    id = fx_strict_open(fx, third, STRICT, "p");
+    send_checkpoint(fx, third, id, 2, "a");
+    fx_release(fx, BH_JOB_READ);
+    assert_int_equal(part->count[BH_JOB_CHECKPOINT], 0);
+    fx_release(fx, BH_JOB_ZERO);
+    assert_int_equal(part->count[BH_JOB_CHECKPOINT], 1);
+    assert_int_equal(fx_strict_answer(fx, third, id, 2), BH_OK);
+}
+
+static void it_begins_on_no_medium_that_is_held(void **state)
+{
+    struct fx *fx = *state;
+    struct doubt doubt = in_doubt(fx, BH_OP_ZERO, false);
+    struct fx_disk *disk = doubt.disk;
+
+    disk->holds[BH_JOB_ATTACH] = true;
+    fx_kill(fx);
+    fx_strict_send_write(fx, fx_host(fx, 2), doubt.second, 2, 50, 0x22);
+    bh_hold_begin(fx->server, fx->now, &disk->facts, BH_HOLD_CHANGES);
+    fx_release(fx, BH_JOB_ATTACH);
+    assert_true(bh_hold_is_still(fx->server, fx->now));
+    fx_pump(fx);
+    assert_int_equal(disk->count[BH_JOB_ZERO], 1);
+    bh_hold_over(fx->server, fx->now);
+    fx_pump(fx);
+    assert_int_equal(disk->count[BH_JOB_ZERO], 2);
+    assert_int_equal(fx_strict_answer(fx, fx_host(fx, 2), doubt.second, 2),
+                     BH_OK);
+}
+
 static void if_that_fails_nobody_knows(void **state)
 {
     struct fx *fx = *state;
@@ -1098,6 +1163,9 @@ int main(void)
         cmocka_unit_test(a_zero_that_was_carried_out_is_not_again),
         KEPT(a_zero_that_was_not_is_carried_out_at_once),
         KEPT(it_is_stable_before_it_is_recorded),
+        KEPT(what_needs_the_medium_still_excludes_that),
+        KEPT(a_checkpoint_of_another_part_waits_for_that),
+        KEPT(it_begins_on_no_medium_that_is_held),
         KEPT(if_that_fails_nobody_knows),
         KEPT(a_zero_that_waits_for_its_own_doubt_is_not_done_again),
         TEST(the_time_is_the_drivers),
