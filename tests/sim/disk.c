@@ -492,6 +492,9 @@ static uint32_t deadly(const struct world *world, const struct slot *slot)
 {
     const struct volume *volume = &world->disks.volumes[slot->volume];
 
+    if (slot->kind == BH_JOB_ZERO && slot->part > 0 &&
+        volume->facts.mode == BH_MODE_SHARED)
+        return PERCENT(40);
     if ((slot->kind == BH_JOB_WRITE && slot->done) || slot->part > 0)
         return volume->facts.mode == BH_MODE_SHARED ? PERCENT(6) : PERMILLE(3);
     return slot->kind == BH_JOB_SYNC ? PERCENT(1) : 0;

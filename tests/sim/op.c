@@ -238,11 +238,12 @@ static void read_failed(struct world *world, struct client *client,
     for (uint32_t i = 0; i < op->count; i++) {
         struct reg *reg = &disk->regs[op->at + i];
 
-        if (status != BH_ERR_LSN) {
+        if (status != BH_ERR_LSN || !reg_is_certain(reg)) {
             reg_read_given_up(reg);
             continue;
         }
-        /* It is not there: as good as the zeros of a hole. */
+        /* It is not there: as good as the zeros of a hole. But what a WRITE
+         * that has failed left behind the end may be there when it grows. */
         wrong = reg_read_done(reg, VALUE_ZEROS, op->began, world_stamp(world));
         if (wrong != NULL)
             fail(world, client, op, i, "a sector of the volume does not exist");

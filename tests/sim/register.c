@@ -136,6 +136,14 @@ void reg_replace(struct reg *reg, uint64_t value, uint64_t stamp)
     prune(reg, stamp);
 }
 
+bool reg_is_certain(const struct reg *reg)
+{
+    for (uint32_t i = 0; i < reg->count; i++)
+        if (!definite(&reg->of[i]))
+            return false;
+    return true;
+}
+
 void reg_read_began(struct reg *reg, uint64_t stamp)
 {
     if (reg->reads++ == 0)

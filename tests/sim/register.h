@@ -58,6 +58,9 @@ const char *reg_write_done(struct reg *reg, uint64_t value, uint64_t stamp);
 const char *reg_write_refused(struct reg *reg, uint64_t value);
 void reg_write_limit(struct reg *reg, uint64_t value, uint64_t stamp);
 
+/* Whether nothing is in doubt of what was written. */
+bool reg_is_certain(const struct reg *reg);
+
 void reg_read_began(struct reg *reg, uint64_t stamp);
 void reg_read_given_up(struct reg *reg);
 const char *reg_read_done(struct reg *reg, uint64_t value, uint64_t began,
