@@ -474,11 +474,12 @@ static int check_place(const struct bh_volume_spec *spec, const char *path,
                               "%s: [volume %s] has a timeout, which only "
                               "volumes on NBD servers have",
                               path, spec->name);
-    if (!has_format(spec) && spec->grow_limit == 0)
+    if (!has_format(spec) && spec->grow_limit == 0 &&
+        spec->mode != BH_MODE_SCRATCH)
         return 0;
     return complain(problem,
                     "%s: [volume %s] is on an NBD server; it goes without "
-                    "format and grow",
+                    "format, grow and mode = scratch",
                     path, spec->name);
 }
 

@@ -160,14 +160,27 @@ void bh_remote_adopt(struct bh_driver *driver, const struct bh_job *job)
     look_after(remote);
 }
 
-/* CHECKPOINT and ATTACH are a thread's. */
+/* The others are a thread's. A DETACH may have no medium. */
+static bool is_ours(const struct bh_job *job)
+{
+    switch (job->kind) {
+    case BH_JOB_READ:
+    case BH_JOB_WRITE:
+    case BH_JOB_ZERO:
+    case BH_JOB_CHECKSUM:
+    case BH_JOB_SYNC:
+    case BH_JOB_DETACH:
+        return job->medium != NULL && bh_nbd_is(job->medium);
+    default:
+        return false;
+    }
+}
+
 bool bh_remote_begin(struct bh_driver *driver, struct bh_job *job)
 {
     struct bh_remote *remote;
 
-    if (driver->remotes == NULL || job->kind == BH_JOB_LOOKUP ||
-        job->kind == BH_JOB_ATTACH || job->kind == BH_JOB_CHECKPOINT ||
-        !bh_nbd_is(job->medium))
+    if (driver->remotes == NULL || !is_ours(job))
         return false;
     remote = find(driver, job->medium);
     bh_nbd_start(remote->medium, job, driver->now);

@@ -4,11 +4,11 @@
 
     nbd_backend.py [--build DIRECTORY] [--seconds S] [--rounds N] [--delays none,1] [--json]
 
-nbdkit's memory with its delay filter (milliseconds for each read), random reads: by an NBD client of its own, by a strict
-Blockhead client from blockheadd in front of it, and by the same client from blockheadd on a file in memory. The three take
-turns; the median request of the median round counts. "whole" is what blockheadd in front of NBD takes, against NBD alone;
-"back end" leaves out what the Blockhead client and its datagrams cost without NBD: (front - file) / alone, of which what is
-above 1 is added by the back end. Wants a build with -Dbuildtype=release.
+nbdkit's memory with its delay filter (milliseconds for each read), random reads: by an NBD client of its own, by a
+strict Blockhead client from blockheadd in front of it, and by the same client from blockheadd on a file in memory. The
+three take turns; the median request of the median round counts. "whole" is what blockheadd in front of NBD takes,
+against NBD alone; "back end" leaves out what the Blockhead client and its datagrams cost without NBD:
+(front - file) / alone, of which what is above 1 is added by the back end. Wants a build with -Dbuildtype=release.
 """
 import argparse
 import json
@@ -87,8 +87,8 @@ def report(kind, row):
               f"{row['front_us']:7.1f} us, on a file {row['file_us']:5.1f} us: whole {row['whole']:.2f}, "
               f"back end {row['back_end']:.2f}", flush=True)
     else:
-        print(f"{delay:9} {row['sector']:5} bytes, 32 in flight: NBD {row['alone_per_s']:9,.0f} a second, blockheadd in "
-              f"front {row['front_per_s']:9,.0f}, on a file {row['file_per_s']:9,.0f}: whole {row['whole']:.2f}",
+        print(f"{delay:9} {row['sector']:5} bytes, 32 in flight: NBD {row['alone_per_s']:9,.0f} a second, "
+              f"blockheadd in front {row['front_per_s']:9,.0f}, on a file {row['file_per_s']:9,.0f}: whole {row['whole']:.2f}",
               flush=True)
 
 

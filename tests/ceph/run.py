@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""A Ceph cluster of one machine behind qemu-nbd behind blockheadd: an image is copied there and back, and written to while
-qemu-nbd and the OSD are killed and started again.
+"""A Ceph cluster of one machine behind qemu-nbd behind blockheadd: an image is copied there and back, and written to
+while qemu-nbd and the OSD are killed and started again.
 
     run.py [--build DIRECTORY] [--kills N] [--seed N]
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A small NBD server that can be made to misbehave, written from the NBD project's doc/proto.md: fixed newstyle
-negotiation, NBD_OPT_GO, simple replies. It has a volatile cache, as servers may: a crash forgets what was not flushed."""
+negotiation, NBD_OPT_GO, simple replies. It has a volatile cache, as servers may: a crash forgets what is not flushed."""
 import random
 import socket
 import struct

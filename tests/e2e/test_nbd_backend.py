@@ -664,6 +664,20 @@ def test_a_volume_that_is_let_go_of_is_free_for_others(serve, fake):
             assert export.stable[0] == turn
 
 
+def test_scratch_volumes_of_files_go_on_beside_it(serve, fake, images, tmp_path):
+    (images / "file").write_bytes(bytes(4096))
+    export = fake()
+    server = serve(config=f"[server]\nstate = {tmp_path}/state\n" + config(export.uri()) +
+                   f"[volume s]\npath = {images}/file\nmode = scratch\n")
+    with server.peer() as a, server.peer() as b:
+        remote = a.open("v0")
+        scratch = b.open("s")
+        scratch.write(1, b"s" * 256)
+        remote.write(1, b"r" * 256)
+        assert scratch.read(1) == b"s" * 256 and scratch.discon() == OK
+        assert remote.read(1) == b"r" * 256 and remote.discon() == OK
+
+
 def test_no_checkpoints_are_made_of_an_export(serve, fake):
     export = fake()
     server = serve(config=config(export.uri()))

@@ -426,8 +426,9 @@ static void a_volume_may_be_on_an_nbd_server(void **state)
 static void what_goes_with_files_only_is_refused_on_an_nbd_server(void **state)
 {
     static const char *const texts[][2] = {
-        {"path = nbd://h/x\nformat = 2mg\n", "format and grow"},
-        {"path = nbd://h/x\ngrow = 1M\n", "format and grow"},
+        {"path = nbd://h/x\nformat = 2mg\n", "format, grow and"},
+        {"path = nbd://h/x\ngrow = 1M\n", "format, grow and"},
+        {"path = nbd://h/x\nmode = scratch\n", "mode = scratch"},
         {"path = nbd://\n", "no host"},
         {"path = nbd+unix:///x\n", "?socket=PATH"},
         {"path = /x\ntimeout = 2s\n", "only volumes on NBD servers"},
