@@ -40,7 +40,7 @@ struct bh_catalogue {
     uint64_t scanned_ms;      /* when the directories were read; 0: never */
     struct bh_virtuals virtuals;
     int layers; /* their directory; -1: there is none */
-    struct bh_nbd_known *known;
+    struct bh_nbd_volumes remote;
 };
 
 static const char no_layers[] =
@@ -189,15 +189,17 @@ struct bh_catalogue *bh_catalogue_new(void)
 {
     struct bh_catalogue *catalogue = calloc(1, sizeof *catalogue);
 
-    if (catalogue != NULL && (catalogue->known = bh_nbd_known_new()) == NULL) {
+    if (catalogue == NULL)
+        return NULL;
+    catalogue->remote = (struct bh_nbd_volumes){
+        &catalogue->lock, &catalogue->contents, bh_nbd_known_new()};
+    if (catalogue->remote.known == NULL) {
         free(catalogue);
         return NULL;
     }
-    if (catalogue != NULL) {
-        catalogue->numbers = catalogue->layers = -1;
-        pthread_rwlock_init(&catalogue->lock, NULL);
-        pthread_mutex_init(&catalogue->scanning, NULL);
-    }
+    catalogue->numbers = catalogue->layers = -1;
+    pthread_rwlock_init(&catalogue->lock, NULL);
+    pthread_mutex_init(&catalogue->scanning, NULL);
     return catalogue;
 }
 
@@ -234,7 +236,7 @@ void bh_catalogue_free(struct bh_catalogue *catalogue)
     forget_file(catalogue);
     if (catalogue->layers >= 0)
         close(catalogue->layers);
-    bh_nbd_known_free(catalogue->known);
+    bh_nbd_known_free(catalogue->remote.known);
     pthread_rwlock_destroy(&catalogue->lock);
     pthread_mutex_destroy(&catalogue->scanning);
     free(catalogue);
@@ -323,7 +325,8 @@ static int exact(struct bh_catalogue *catalogue, const char *name,
     int error;
 
     if (remote != NULL) {
-        error = bh_nbd_volume_facts(catalogue->known, remote, facts, cause);
+        error =
+            bh_nbd_volume_facts(catalogue->remote.known, remote, facts, cause);
         facts->number = number_of(catalogue, name);
         return error;
     }
@@ -460,41 +463,15 @@ static int scanned_look_up(struct bh_catalogue *catalogue, const char *name,
     return locked_look_up(catalogue, name, facts, cause);
 }
 
-/* The way to a volume on an NBD server. It is gone with -ENOENT. */
-static int find_way(struct bh_catalogue *catalogue, const char *name,
-                    struct bh_nbd_way *out)
-{
-    const struct bh_volume_spec *spec;
-
-    pthread_rwlock_rdlock(&catalogue->lock);
-    spec = bh_nbd_volume_find(&catalogue->contents, name);
-    if (spec != NULL)
-        bh_nbd_volume_way(spec, out);
-    pthread_rwlock_unlock(&catalogue->lock);
-    return spec == NULL ? -ENOENT : 0;
-}
-
-/* Whoever asks the server holds no lock. */
-static int ask_unless_known(struct bh_catalogue *catalogue,
-                            const struct bh_nbd_way *way,
-                            char cause[BH_CAUSE_LEN])
-{
-    struct bh_nbd_info info;
-
-    return bh_nbd_known_get(catalogue->known, way->uri, &info)
-               ? 0
-               : bh_nbd_known_ask(catalogue->known, way->uri, cause);
-}
-
 static int remote_look_up(struct bh_catalogue *catalogue, const char *name,
                           struct bh_volume_facts *facts,
                           char cause[BH_CAUSE_LEN])
 {
     struct bh_nbd_way way;
-    int error = find_way(catalogue, facts->name, &way);
+    int error = bh_nbd_volumes_find(&catalogue->remote, facts->name, &way);
 
     if (error == 0)
-        error = ask_unless_known(catalogue, &way, cause);
+        error = bh_nbd_volumes_ask(&catalogue->remote, &way, cause);
     return error != 0 ? error : locked_look_up(catalogue, name, facts, cause);
 }
 
@@ -621,10 +598,11 @@ static int open_remote(struct bh_catalogue *catalogue,
                        struct bh_medium **out, char cause[BH_CAUSE_LEN])
 {
     struct bh_nbd_way way;
-    int error = find_way(catalogue, facts->name, &way);
+    int error = bh_nbd_volumes_find(&catalogue->remote, facts->name, &way);
 
     if (error == 0)
-        error = bh_nbd_volume_open(catalogue->known, &way, facts, out, cause);
+        error = bh_nbd_volume_open(catalogue->remote.known, &way, facts, out,
+                                   cause);
     if (error != 0)
         return error;
     pthread_rwlock_rdlock(&catalogue->lock);
@@ -765,47 +743,18 @@ void bh_catalogue_check(struct bh_catalogue *catalogue,
     pthread_rwlock_unlock(&catalogue->lock);
 }
 
-/* The way to the first volume on an NBD server from place `*at` on, which moves
- * behind it. */
-static bool next_way(struct bh_catalogue *catalogue, size_t *at,
-                     struct bh_nbd_way *out)
-{
-    const struct bh_contents *contents = &catalogue->contents;
-    bool found = false;
-
-    pthread_rwlock_rdlock(&catalogue->lock);
-    while (!found && *at < contents->volume_count) {
-        const struct bh_volume_spec *spec = &contents->volumes[(*at)++];
-
-        found = bh_nbd_uri_is(spec->path);
-        if (found)
-            bh_nbd_volume_way(spec, out);
-    }
-    pthread_rwlock_unlock(&catalogue->lock);
-    return found;
-}
-
 bool bh_catalogue_has_remote(struct bh_catalogue *catalogue)
 {
-    struct bh_nbd_way way;
-    size_t at = 0;
-
-    return next_way(catalogue, &at, &way);
+    return bh_nbd_volumes_any(&catalogue->remote);
 }
 
 void bh_catalogue_ask(struct bh_catalogue *catalogue,
                       bh_catalogue_complaint *complain, void *context)
 {
-    struct bh_nbd_way way;
-    char cause[BH_CAUSE_LEN];
-
-    for (size_t at = 0; next_way(catalogue, &at, &way);)
-        if (ask_unless_known(catalogue, &way, cause) != 0 &&
-            !bh_nbd_known_is_stopped(catalogue->known))
-            complain(context, way.name, cause);
+    bh_nbd_volumes_ask_all(&catalogue->remote, complain, context);
 }
 
 void bh_catalogue_stop(struct bh_catalogue *catalogue)
 {
-    bh_nbd_known_stop(catalogue->known);
+    bh_nbd_known_stop(catalogue->remote.known);
 }

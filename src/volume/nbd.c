@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "volume/nbd.h"
+#include "volume/nbd_internal.h"
 
 #include "volume/file.h"
-#include "volume/nbd_dial.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +11,6 @@
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
-
-#define CONNECT_MS 5000u /* for TCP, TLS and negotiation */
-
-/* Between two attempts to connect again: twice as long each time. */
-#define AGAIN_MS 50u
-#define AGAIN_MAX_MS 1600u
 
 /* A server that admits one connection may not have noticed that its last client
  * is gone: so long we try, and with such pauses. */
@@ -30,45 +21,10 @@
  * the first one took. */
 #define SECOND_MS 300u
 
-struct nbd {
-    struct bh_medium medium; /* first: the medium is this */
-    char *uri;
-    struct bh_nbd_info info; /* when it was opened */
-    uint64_t first;          /* byte of the export where the volume begins */
-    uint64_t timeout_ms;
-    unsigned second_ms;
-    bool alone;         /* that it admits one connection has been seen */
-    atomic_bool writer; /* it is locked for writing */
-
-    bh_nbd_finished *finished;
-    bh_nbd_news *news;
-    void *context;
-
-    struct bh_nbd_queue queue;
-    struct bh_nbd_link *link; /* NULL: not connected */
-    struct bh_nbd_dial *dial; /* NULL: no attempt is under way */
-    uint64_t lost_ms, retry_ms, pause_ms;
-    char cause[BH_CAUSE_LEN]; /* why it is not connected */
-    int epoll, wake;
-    uint32_t watched; /* events of the link's descriptor */
-    struct bh_job *leaving;
-    uint64_t leave_ms;
-    bool stopping;
-};
-
-static struct nbd *nbd_of(struct bh_medium *medium)
+static struct bh_nbd *nbd_of(struct bh_medium *medium)
 {
-    return (struct nbd *)(void *)medium;
+    return (struct bh_nbd *)(void *)medium;
 }
-
-static const struct nbd *const_nbd_of(const struct bh_medium *medium)
-{
-    return (const struct nbd *)(const void *)medium;
-}
-
-/*
- * Opening.
- */
 
 static uint64_t now_ms(void)
 {
@@ -83,12 +39,12 @@ static int insist(const char *uri, const atomic_bool *cancelled,
 {
     const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
     const uint64_t until = now_ms() + INSIST_MS;
-    int error = bh_nbd_link_open(uri, CONNECT_MS, cancelled, out, cause);
+    int error = bh_nbd_link_open(uri, BH_NBD_CONNECT_MS, cancelled, out, cause);
 
     while (error != 0 && error != -ENOTSUP && now_ms() < until &&
            (cancelled == NULL || !*cancelled)) {
         nanosleep(&pause, NULL);
-        error = bh_nbd_link_open(uri, CONNECT_MS, cancelled, out, cause);
+        error = bh_nbd_link_open(uri, BH_NBD_CONNECT_MS, cancelled, out, cause);
     }
     return error;
 }
@@ -107,7 +63,7 @@ int bh_nbd_ask(const char *uri, const atomic_bool *cancelled,
 }
 
 /* Whether the server lets somebody in beside us. */
-static int check_alone(struct nbd *nbd, char cause[BH_CAUSE_LEN])
+static int check_alone(struct bh_nbd *nbd, char cause[BH_CAUSE_LEN])
 {
     struct bh_nbd_link *second;
 
@@ -129,7 +85,7 @@ static int check_alone(struct nbd *nbd, char cause[BH_CAUSE_LEN])
 static int nbd_lock(struct bh_medium *medium, uint8_t access,
                     char cause[BH_CAUSE_LEN])
 {
-    struct nbd *nbd = nbd_of(medium);
+    struct bh_nbd *nbd = nbd_of(medium);
     int error = 0;
 
     if (access == BH_ACCESS_WRITER && nbd->info.read_only) {
@@ -151,7 +107,7 @@ static int nbd_lock(struct bh_medium *medium, uint8_t access,
 
 static void nbd_close(struct bh_medium *medium)
 {
-    struct nbd *nbd = nbd_of(medium);
+    struct bh_nbd *nbd = nbd_of(medium);
 
     if (nbd->dial != NULL)
         bh_nbd_dial_drop(nbd->dial);
@@ -177,7 +133,7 @@ bool bh_nbd_is(const struct bh_medium *medium)
 }
 
 /* The descriptors that it is polled by. */
-static int prepare(struct nbd *nbd)
+static int prepare(struct bh_nbd *nbd)
 {
     struct epoll_event event = {.events = EPOLLIN};
 
@@ -189,7 +145,7 @@ static int prepare(struct nbd *nbd)
     return 0;
 }
 
-static int make(struct nbd *nbd, const char *uri, char cause[BH_CAUSE_LEN])
+static int make(struct bh_nbd *nbd, const char *uri, char cause[BH_CAUSE_LEN])
 {
     uint64_t began = now_ms();
     int error = prepare(nbd);
@@ -212,7 +168,7 @@ int bh_nbd_open(const char *uri, const struct bh_volume_facts *facts,
                 uint64_t timeout_ms, struct bh_medium **out,
                 struct bh_nbd_info *info, char cause[BH_CAUSE_LEN])
 {
-    struct nbd *nbd = calloc(1, sizeof *nbd);
+    struct bh_nbd *nbd = calloc(1, sizeof *nbd);
     int error;
 
     if (nbd == NULL)
@@ -233,374 +189,4 @@ int bh_nbd_open(const char *uri, const struct bh_volume_facts *facts,
     *info = nbd->info;
     *out = &nbd->medium;
     return 0;
-}
-
-/*
- * Jobs.
- */
-
-void bh_nbd_drive(struct bh_medium *medium, bh_nbd_finished *finished,
-                  bh_nbd_news *news, void *context)
-{
-    struct nbd *nbd = nbd_of(medium);
-
-    nbd->finished = finished;
-    nbd->news = news;
-    nbd->context = context;
-}
-
-int bh_nbd_fd(const struct bh_medium *medium)
-{
-    return const_nbd_of(medium)->epoll;
-}
-
-void bh_nbd_stop(struct bh_medium *medium)
-{
-    nbd_of(medium)->stopping = true;
-}
-
-bool bh_nbd_is_connected(const struct bh_medium *medium)
-{
-    return const_nbd_of(medium)->link != NULL;
-}
-
-static uint8_t kind_of(const struct bh_job *job)
-{
-    switch (job->kind) {
-    case BH_JOB_WRITE:
-        return BH_NBD_WRITE;
-    case BH_JOB_ZERO:
-        return BH_NBD_ZERO;
-    case BH_JOB_SYNC:
-        return BH_NBD_FLUSH;
-    default:
-        return BH_NBD_READ;
-    }
-}
-
-/* A SYNC has no bytes of its own; its offset and length are of another job. */
-static struct bh_nbd_request *request_of(const struct nbd *nbd,
-                                         const struct bh_job *job)
-{
-    const uint8_t kind = kind_of(job);
-
-    if (kind == BH_NBD_FLUSH)
-        return bh_nbd_request_new(kind, 0, 0, 1);
-    return bh_nbd_request_new(kind, nbd->first + job->offset, job->len,
-                              nbd->info.block);
-}
-
-static void finish(struct nbd *nbd, struct bh_job *job, int error)
-{
-    char cause[BH_CAUSE_LEN] = "";
-
-    if (job->kind == BH_JOB_SYNC && error == 0)
-        error = nbd->queue.lost;
-    if (job->kind == BH_JOB_SYNC && error != 0 && job->failed != NULL)
-        *job->failed = BH_JOB_FAILED;
-    if (error != 0)
-        snprintf(cause, sizeof cause, "the NBD server says: %s",
-                 strerror(-error));
-    nbd->finished(nbd->context, job, error, cause);
-}
-
-/* What waits too long is told so. A SYNC may be asked for again: nothing is
- * lost that the log has. */
-static void give_up(struct nbd *nbd, struct bh_job *job)
-{
-    const unsigned seconds = (unsigned)(nbd->timeout_ms / 1000);
-    char cause[BH_CAUSE_LEN];
-
-    if (job->kind == BH_JOB_SYNC) {
-        job->again = !nbd->stopping && nbd->queue.lost == 0;
-        if (!job->again && job->failed != NULL)
-            *job->failed = BH_JOB_FAILED;
-    }
-    if (nbd->link != NULL)
-        snprintf(cause, sizeof cause,
-                 "the NBD server has not answered for %u s", seconds);
-    else
-        snprintf(cause, sizeof cause, "no connection to the NBD server: %.150s",
-                 nbd->cause);
-    nbd->finished(nbd->context, job, -ETIMEDOUT, cause);
-}
-
-static void leave(struct nbd *nbd, struct bh_job *job, uint64_t now)
-{
-    nbd->leaving = job;
-    nbd->leave_ms = now + nbd->timeout_ms;
-}
-
-void bh_nbd_start(struct bh_medium *medium, struct bh_job *job, uint64_t now)
-{
-    struct nbd *nbd = nbd_of(medium);
-    struct bh_nbd_request *request;
-
-    if (job->kind == BH_JOB_DETACH) {
-        leave(nbd, job, now);
-        return;
-    }
-    if (job->kind == BH_JOB_SYNC && !nbd->info.can_flush) {
-        finish(nbd, job, 0); /* each WRITE was stable when it was answered */
-        return;
-    }
-    request = request_of(nbd, job);
-    if (request == NULL) {
-        finish(nbd, job, -ENOMEM);
-        return;
-    }
-    if (job->kind == BH_JOB_WRITE)
-        memcpy(request->own, job->data, job->len);
-    request->trim = job->kind == BH_JOB_ZERO && job->trim;
-    request->job = job;
-    request->due_ms = now + nbd->timeout_ms;
-    bh_nbd_queue_add(&nbd->queue, request);
-}
-
-static void bring(const struct bh_nbd_request *request, struct bh_job *job)
-{
-    uint32_t piece = job->kind == BH_JOB_READ ? job->piece : job->len;
-
-    for (uint32_t at = 0; at < job->len; at += piece) {
-        uint32_t left = job->len - at;
-        uint8_t *to = job->kind == BH_JOB_READ ? bh_job_at(job, at) : job->data;
-
-        memcpy(to, request->own + at, left < piece ? left : piece);
-    }
-}
-
-static void answered(struct nbd *nbd, struct bh_nbd_request *request)
-{
-    struct bh_job *job = request->job;
-    const int error = request->error;
-
-    if (error == 0 && job != NULL && request->kind == BH_NBD_READ)
-        bring(request, job);
-    bh_nbd_queue_answered(&nbd->queue, request, error);
-    if (job != NULL)
-        finish(nbd, job, error);
-}
-
-/*
- * The connection.
- */
-
-__attribute__((format(printf, 2, 3))) static void tell(const struct nbd *nbd,
-                                                       const char *format, ...)
-{
-    char sentence[2 * BH_CAUSE_LEN];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
-    va_end(arguments);
-    nbd->news(nbd->context, sentence);
-}
-
-static void watch(struct nbd *nbd)
-{
-    struct epoll_event event = {0};
-    short events;
-
-    if (nbd->link == NULL)
-        return;
-    events = bh_nbd_link_events(nbd->link);
-    event.events = ((events & POLLIN) != 0 ? EPOLLIN : 0u) |
-                   ((events & POLLOUT) != 0 ? EPOLLOUT : 0u);
-    if (event.events == nbd->watched)
-        return;
-    if (epoll_ctl(nbd->epoll, nbd->watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD,
-                  bh_nbd_link_fd(nbd->link), &event) == 0)
-        nbd->watched = event.events;
-}
-
-static void lose(struct nbd *nbd, uint64_t now)
-{
-    bh_nbd_link_close(nbd->link);
-    nbd->link = NULL;
-    nbd->watched = 0;
-    bh_nbd_queue_lost(&nbd->queue);
-    nbd->lost_ms = nbd->retry_ms = now;
-    nbd->pause_ms = AGAIN_MS;
-    tell(nbd, "the connection to its NBD server is lost, and made again: %s",
-         nbd->cause);
-}
-
-/* Whether a new connection is to the same export, and as good as the first. */
-static bool is_same(struct nbd *nbd, const struct bh_nbd_info *info)
-{
-    const char *problem = NULL;
-
-    if (info->size < nbd->first + nbd->medium.byte_count)
-        problem = "it is shorter";
-    else if (info->block != nbd->info.block)
-        problem = "its blocks are of another size";
-    else if (nbd->writer && info->read_only)
-        problem = "it is read-only";
-    else if (info->can_flush != nbd->info.can_flush ||
-             (nbd->writer && !info->can_flush && !info->can_fua))
-        problem = "what it can make stable has changed";
-    if (problem != NULL)
-        snprintf(nbd->cause, sizeof nbd->cause,
-                 "the export is not the same any more: %s", problem);
-    return problem == NULL;
-}
-
-static void begin_dial(struct nbd *nbd, uint64_t now)
-{
-    nbd->retry_ms = now + nbd->pause_ms; /* if there is no thread for it */
-    nbd->dial = bh_nbd_dial_new(nbd->uri, CONNECT_MS, nbd->wake);
-}
-
-/* The attempt has ended, or has not. */
-static void end_dial(struct nbd *nbd, uint64_t now)
-{
-    char before[BH_CAUSE_LEN];
-    struct bh_nbd_link *link = NULL;
-    uint64_t ended;
-    int error;
-
-    (void)!read(nbd->wake, &ended, sizeof ended);
-    memcpy(before, nbd->cause, sizeof before);
-    error = bh_nbd_dial_end(nbd->dial, &link, nbd->cause);
-    if (error == -EAGAIN)
-        return;
-    nbd->dial = NULL;
-    nbd->retry_ms = now + nbd->pause_ms;
-    if (nbd->pause_ms < AGAIN_MAX_MS)
-        nbd->pause_ms *= 2;
-    if (error == 0 && is_same(nbd, bh_nbd_link_info(link))) {
-        nbd->link = link;
-        tell(nbd,
-             "connected to its NBD server again after %llu ms; %zu "
-             "requests are sent, some of them again",
-             (unsigned long long)(now - nbd->lost_ms),
-             nbd->queue.waiting_count);
-        return;
-    }
-    if (error == 0)
-        bh_nbd_link_close(link);
-    if (strcmp(before, nbd->cause) != 0)
-        tell(nbd, "its NBD server cannot be reached: %s", nbd->cause);
-}
-
-/*
- * What there is to do.
- */
-
-static bool take_done(struct nbd *nbd)
-{
-    struct bh_nbd_request *request;
-    bool any = false;
-
-    while ((request = bh_nbd_link_done(nbd->link)) != NULL) {
-        answered(nbd, request);
-        any = true;
-    }
-    return any;
-}
-
-static void empty_log(struct nbd *nbd)
-{
-    struct bh_nbd_request *flush;
-
-    if (!bh_nbd_queue_wants_flush(&nbd->queue))
-        return;
-    flush = bh_nbd_request_new(BH_NBD_FLUSH, 0, 0, 1);
-    if (flush != NULL)
-        bh_nbd_queue_add(&nbd->queue, flush);
-}
-
-static bool send_next(struct nbd *nbd)
-{
-    struct bh_nbd_request *request;
-    bool any = false;
-
-    empty_log(nbd);
-    while ((request = bh_nbd_queue_next(&nbd->queue)) != NULL) {
-        bh_nbd_link_send(nbd->link, request, !nbd->info.can_flush);
-        any = true;
-    }
-    return any;
-}
-
-static short poll_now(const struct nbd *nbd)
-{
-    struct pollfd one = {.fd = bh_nbd_link_fd(nbd->link),
-                         .events = bh_nbd_link_events(nbd->link)};
-
-    return poll(&one, 1, 0) == 1 ? one.revents : 0;
-}
-
-static void use_link(struct nbd *nbd, uint64_t now)
-{
-    short revents = poll_now(nbd);
-    bool more = true;
-
-    while (more) {
-        int error = bh_nbd_link_process(nbd->link, revents, nbd->cause);
-
-        more = take_done(nbd);
-        if (error != 0) {
-            lose(nbd, now);
-            return;
-        }
-        more = send_next(nbd) || more;
-        revents = 0;
-    }
-}
-
-static void connect_again(struct nbd *nbd, uint64_t now)
-{
-    if (nbd->dial != NULL)
-        end_dial(nbd, now);
-    if (nbd->link == NULL && nbd->dial == NULL && now >= nbd->retry_ms)
-        begin_dial(nbd, now);
-    if (nbd->link != NULL)
-        use_link(nbd, now);
-}
-
-static void expire(struct nbd *nbd, uint64_t now)
-{
-    struct bh_job *job;
-
-    while ((job = bh_nbd_queue_expire(&nbd->queue, now)) != NULL)
-        give_up(nbd, job);
-}
-
-static void leave_when_quiet(struct nbd *nbd, uint64_t now)
-{
-    struct bh_job *job = nbd->leaving;
-
-    if (job == NULL || (nbd->queue.sent_count > 0 && now < nbd->leave_ms))
-        return;
-    nbd->leaving = NULL;
-    job->version = 0;
-    nbd->finished(nbd->context, job, 0, "");
-}
-
-/* Leaving comes last: the medium may be gone behind it. */
-void bh_nbd_process(struct bh_medium *medium, uint64_t now)
-{
-    struct nbd *nbd = nbd_of(medium);
-
-    if (nbd->link != NULL)
-        use_link(nbd, now);
-    if (nbd->link == NULL)
-        connect_again(nbd, now);
-    expire(nbd, now);
-    watch(nbd);
-    leave_when_quiet(nbd, now);
-}
-
-uint64_t bh_nbd_deadline(const struct bh_medium *medium)
-{
-    const struct nbd *nbd = const_nbd_of(medium);
-    uint64_t deadline = bh_nbd_queue_deadline(&nbd->queue);
-
-    if (nbd->link == NULL && nbd->dial == NULL && nbd->retry_ms < deadline)
-        deadline = nbd->retry_ms;
-    if (nbd->leaving != NULL && nbd->leave_ms < deadline)
-        deadline = nbd->leave_ms;
-    return deadline;
 }

@@ -4,6 +4,7 @@
 #include "volume/file.h"
 #include "volume/nbd.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -68,4 +69,67 @@ int bh_nbd_volume_open(struct bh_nbd_known *known, const struct bh_nbd_way *way,
     if (error == 0)
         bh_nbd_known_learn(known, way->uri, &info);
     return error;
+}
+
+int bh_nbd_volumes_find(const struct bh_nbd_volumes *volumes, const char *name,
+                        struct bh_nbd_way *out)
+{
+    const struct bh_volume_spec *spec;
+
+    pthread_rwlock_rdlock(volumes->lock);
+    spec = bh_nbd_volume_find(volumes->contents, name);
+    if (spec != NULL)
+        bh_nbd_volume_way(spec, out);
+    pthread_rwlock_unlock(volumes->lock);
+    return spec == NULL ? -ENOENT : 0;
+}
+
+/* The way to the first from place `*at` of the contents on, which moves behind
+ * it. */
+static bool next_way(const struct bh_nbd_volumes *volumes, size_t *at,
+                     struct bh_nbd_way *out)
+{
+    const struct bh_contents *contents = volumes->contents;
+    bool found = false;
+
+    pthread_rwlock_rdlock(volumes->lock);
+    while (!found && *at < contents->volume_count) {
+        const struct bh_volume_spec *spec = &contents->volumes[(*at)++];
+
+        found = bh_nbd_uri_is(spec->path);
+        if (found)
+            bh_nbd_volume_way(spec, out);
+    }
+    pthread_rwlock_unlock(volumes->lock);
+    return found;
+}
+
+bool bh_nbd_volumes_any(const struct bh_nbd_volumes *volumes)
+{
+    struct bh_nbd_way way;
+    size_t at = 0;
+
+    return next_way(volumes, &at, &way);
+}
+
+int bh_nbd_volumes_ask(const struct bh_nbd_volumes *volumes,
+                       const struct bh_nbd_way *way, char cause[BH_CAUSE_LEN])
+{
+    struct bh_nbd_info info;
+
+    return bh_nbd_known_get(volumes->known, way->uri, &info)
+               ? 0
+               : bh_nbd_known_ask(volumes->known, way->uri, cause);
+}
+
+void bh_nbd_volumes_ask_all(const struct bh_nbd_volumes *volumes,
+                            bh_catalogue_complaint *complain, void *context)
+{
+    struct bh_nbd_way way;
+    char cause[BH_CAUSE_LEN] = "";
+
+    for (size_t at = 0; next_way(volumes, &at, &way);)
+        if (bh_nbd_volumes_ask(volumes, &way, cause) != 0 &&
+            !bh_nbd_known_is_stopped(volumes->known))
+            complain(context, way.name, cause);
 }

@@ -36,6 +36,7 @@ class NbdServer:
         self.hold = set()  # kinds of requests that get no answer until release()
         self.held = []
         self.double = False  # each answer is sent twice
+        self.garbage = None  # what is sent instead of answers
         self.cut_after = None  # bytes of the negotiation after which it hangs up
         self.greets = threading.Event()  # cleared: whoever connects waits
         self.greets.set()
@@ -164,7 +165,7 @@ class NbdServer:
                 self.make_stable(self.cached)
                 self.cached = []
         answer = struct.pack(">IIQ", SIMPLE_MAGIC, error, cookie) + out
-        connection.sendall(answer * (2 if self.double else 1))
+        connection.sendall(self.garbage or answer * (2 if self.double else 1))
 
     def make_stable(self, writes):
         for offset, data in writes:

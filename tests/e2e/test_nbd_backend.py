@@ -127,6 +127,31 @@ def test_over_tcp(serve, tmp_path):
         program.wait()
 
 
+def test_over_tls(serve, nbdkit, tmp_path):
+    keys = tmp_path / "keys.psk"
+    keys.write_text("alice:" + "5a" * 32 + "\n")
+    (tmp_path / "disk").write_bytes(bytes(64 * KIB))
+    export = nbdkit("--tls=require", f"--tls-psk={keys}", "file", tmp_path / "disk")
+    server = serve(config=config(f"nbds+unix://alice@/?socket={export.path}&tls-psk-file={keys}"))
+    with server.peer() as peer:
+        session = peer.open("v0")
+        session.write(7, b"7" * 256)
+        export.kill()
+        export.start()
+        session.write(8, b"8" * 256)
+        assert session.read(7) == b"7" * 256
+
+
+def test_without_a_key_there_is_no_tls(serve, nbdkit, tmp_path):
+    keys = tmp_path / "keys.psk"
+    keys.write_text("alice:" + "5a" * 32 + "\n")
+    export = nbdkit("--tls=require", f"--tls-psk={keys}", "memory", "64K")
+    server = serve(config=config(export.uri()))
+    with server.peer() as peer:
+        assert error_of(peer.open, "v0") == STORAGE
+    server.wait_for_log("'v0' cannot be served")
+
+
 def test_an_export_may_be_an_argument(serve, nbdkit):
     export = nbdkit("memory", "64K")
     server = serve(export.uri("some/demo.img"))
@@ -470,6 +495,23 @@ def test_answers_that_come_twice_cost_a_connection_and_no_more(serve, fake):
         session.peer.receive_all()
         assert session.read(1) == b"1" * 256
         session.flush()
+
+
+@pytest.mark.parametrize("garbage", [bytes(16), b"\xff" * 100, b"\x67\x44\x66\x98" + bytes(12),
+                                     b"\x66\x8e\x33\xef\0\1\0\1" + bytes(12)])
+def test_what_is_no_answer_costs_a_connection_and_no_more(serve, fake, garbage):
+    export = fake()
+    server = serve(config=config(export.uri()))
+    with server.peer() as peer:
+        session = open_strict(peer)
+        session.write(1, b"1" * 256)
+        session.flush()
+        export.garbage = garbage
+        session.peer.send(session.packet(session.take_number(), 0, 1))
+        server.wait_for_log("connection to its NBD server is lost")
+        export.garbage = None
+        session.peer.receive_all()
+        assert session.read(1) == b"1" * 256
 
 
 def test_a_server_that_shuts_down_is_waited_for(serve, fake):
