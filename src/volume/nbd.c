@@ -14,11 +14,13 @@
 
 /* A server that admits one connection may not have noticed that its last client
  * is gone: so long we try, and with such pauses. */
-#define INSIST_MS 500u
+#define INSIST_ASK_MS 500u
+#define INSIST_OPEN_MS                                                         \
+    3000u /* and it may still be at work on its last writes */
 #define PAUSE_MS 50
 
-/* For so long a second connection may take to be admitted, and three times what
- * the first one took. */
+/* For so long a second connection may take to be admitted, and three times as
+ * long as the first one took. */
 #define SECOND_MS 300u
 
 static struct bh_nbd *nbd_of(struct bh_medium *medium)
@@ -34,11 +36,12 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static int insist(const char *uri, const atomic_bool *cancelled,
-                  struct bh_nbd_link **out, char cause[BH_CAUSE_LEN])
+static int insist(const char *uri, unsigned limit_ms,
+                  const atomic_bool *cancelled, struct bh_nbd_link **out,
+                  char cause[BH_CAUSE_LEN])
 {
     const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
-    const uint64_t until = now_ms() + INSIST_MS;
+    const uint64_t until = now_ms() + limit_ms;
     int error = bh_nbd_link_open(uri, BH_NBD_CONNECT_MS, cancelled, out, cause);
 
     while (error != 0 && error != -ENOTSUP && now_ms() < until &&
@@ -53,7 +56,7 @@ int bh_nbd_ask(const char *uri, const atomic_bool *cancelled,
                struct bh_nbd_info *info, char cause[BH_CAUSE_LEN])
 {
     struct bh_nbd_link *link = NULL;
-    int error = insist(uri, cancelled, &link, cause);
+    int error = insist(uri, INSIST_ASK_MS, cancelled, &link, cause);
 
     if (error != 0)
         return error;
@@ -147,19 +150,16 @@ static int prepare(struct bh_nbd *nbd)
 
 static int make(struct bh_nbd *nbd, const char *uri, char cause[BH_CAUSE_LEN])
 {
-    uint64_t began = now_ms();
     int error = prepare(nbd);
 
     nbd->uri = strdup(uri);
     if (error != 0 || nbd->uri == NULL)
         return error != 0 ? error : -ENOMEM;
-    error = insist(uri, NULL, &nbd->link, cause);
+    error = insist(uri, INSIST_OPEN_MS, NULL, &nbd->link, cause);
     if (error != 0)
         return error;
-    nbd->second_ms = (unsigned)(now_ms() - began) * 3;
-    if (nbd->second_ms < SECOND_MS)
-        nbd->second_ms = SECOND_MS;
     nbd->info = *bh_nbd_link_info(nbd->link);
+    nbd->second_ms = SECOND_MS + 3 * nbd->info.took_ms;
     nbd->queue.keeps_log = nbd->info.can_flush;
     return 0;
 }

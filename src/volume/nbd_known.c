@@ -2,6 +2,7 @@
 #include "volume/nbd_known.h"
 
 #include "volume/nbd.h"
+#include "volume/nbd_uri.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -15,7 +16,7 @@
 struct export
 {
     struct export *next;
-    char *uri;
+    uint64_t inode; /* whatever URI leads to it */
     bool told, asking;
     struct bh_nbd_info info; /* if told */
     uint64_t failed_ms;      /* when, plus 1; 0: never */
@@ -55,7 +56,6 @@ void bh_nbd_known_free(struct bh_nbd_known *known)
         return;
     for (export = known->first; export != NULL; export = next) {
         next = export->next;
-        free(export->uri);
         free(export);
     }
     pthread_cond_destroy(&known->answered);
@@ -74,17 +74,17 @@ static uint64_t now_ms(void)
 /* With the lock held. NULL: there is no memory. */
 static struct export *export_of(struct bh_nbd_known *known, const char *uri)
 {
+    const uint64_t inode = bh_nbd_uri_inode(uri);
     struct export *export = known->first;
 
-    while (export != NULL && strcmp(export->uri, uri) != 0)
+    while (export != NULL && export->inode != inode)
         export = export->next;
     if (export != NULL)
         return export;
     export = calloc(1, sizeof *export);
-    if (export == NULL || (export->uri = strdup(uri)) == NULL) {
-        free(export);
+    if (export == NULL)
         return NULL;
-    }
+    export->inode = inode;
     export->next = known->first;
     known->first = export;
     return export;
@@ -143,7 +143,8 @@ static int may_ask(const struct bh_nbd_known *known,
 }
 
 /* With the lock held, but for the time of the question. */
-static void ask(struct bh_nbd_known *known, struct export *export)
+static void ask(struct bh_nbd_known *known, struct export *export,
+                const char *uri)
 {
     struct bh_nbd_info info;
     char cause[BH_CAUSE_LEN] = "";
@@ -151,7 +152,7 @@ static void ask(struct bh_nbd_known *known, struct export *export)
 
     export->asking = true;
     pthread_mutex_unlock(&known->lock);
-    error = bh_nbd_ask(export->uri, &known->stopped, &info, cause);
+    error = bh_nbd_ask(uri, &known->stopped, &info, cause);
     pthread_mutex_lock(&known->lock);
     export->asking = false;
     if (error == 0) {
@@ -177,7 +178,7 @@ int bh_nbd_known_ask(struct bh_nbd_known *known, const char *uri,
     if (error == 0) {
         known->asking++;
         if (!export->asking)
-            ask(known, export);
+            ask(known, export, uri);
         while (export->asking)
             pthread_cond_wait(&known->answered, &known->lock);
         known->asking--;

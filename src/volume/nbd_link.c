@@ -145,6 +145,7 @@ static int connect_to(struct bh_nbd_link *link, const char *uri,
                       char cause[BH_CAUSE_LEN])
 {
     const struct bh_nbd_library *library = link->library;
+    const uint64_t began = now_ms();
     int error;
 
     link->nbd = library->create();
@@ -156,9 +157,11 @@ static int connect_to(struct bh_nbd_link *link, const char *uri,
     error = wait_until_ready(link, limit_ms, cancelled, cause);
     if (error == 0)
         error = learn(link, cause);
-    if (error == 0)
-        tune(library->aio_get_fd(link->nbd));
-    return error;
+    if (error != 0)
+        return error;
+    tune(library->aio_get_fd(link->nbd));
+    link->info.took_ms = (uint32_t)(now_ms() - began);
+    return 0;
 }
 
 int bh_nbd_link_open(const char *uri, unsigned limit_ms,

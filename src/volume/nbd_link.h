@@ -21,6 +21,7 @@ struct bh_nbd_info {
     uint64_t size;
     uint32_t block;   /* its requests are whole ones of these, a power of two */
     uint32_t longest; /* bytes that it takes at once */
+    uint32_t took_ms; /* to connect */
     bool read_only, can_flush, can_fua, can_zero;
 };
 

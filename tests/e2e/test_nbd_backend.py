@@ -673,13 +673,15 @@ def test_sessions_outlive_the_daemon(serve, fake, tmp_path):
 
 
 def test_two_names_of_one_export_are_one_medium(serve, nbdkit):
-    export = nbdkit("memory", "64K", limit=False)
+    export = nbdkit("memory", "64K")
     uri = export.uri()
-    server = serve(config=config((uri, "mode = exclusive"), uri.replace("nbdkit0", "nbdk%69t0")))
+    server = serve(config=config(uri, uri.replace("nbdkit0", "nbdk%69t0")))
     with server.peer() as a, server.peer() as b:
-        a.open("v0", 1 | READ_ONLY)
+        session = a.open("v0")
         assert error_of(b.open, "v1") == IN_USE
-        assert b.open("v1", 1 | READ_ONLY).read(0) == bytes(256)
+        session.write(1, b"1" * 256)
+        assert session.discon() == OK
+        assert b.open("v1").read(1) == b"1" * 256
 
 
 def test_parts_of_an_export_are_volumes(serve, fake):
