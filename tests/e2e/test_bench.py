@@ -197,3 +197,14 @@ def test_bench_leaves_no_process_behind(number):
     process.communicate(timeout=30)
     assert process.returncode != 0
     wait_until(lambda: not any(path.exists() for path in left))
+
+
+@needs_nbdkit
+def test_nbd_backend_prints_ratios():
+    command = [sys.executable, ROOT / "tests/bench/nbd_backend.py", "--build", BUILD, "--rounds", "1", "--seconds", "0.05",
+               "--delays", "none,1", "--json"]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert len(result["latency"]) == len(result["throughput"]) == 4
+    assert all(row["whole"] > 0 for rows in result.values() for row in rows)
