@@ -33,24 +33,11 @@ void bh_handle_unlock(struct bh_server *server, struct bh_request *request)
     set_lock(server, request, false);
 }
 
-/* Its own lock is in nobody's way. */
-static bool others_lock(const struct bh_session *session)
-{
-    BH_LIST_EACH (link, &session->volume->sessions) {
-        const struct bh_session *other =
-            BH_OWNER(link, struct bh_session, of_volume);
-
-        if (other != session && other->locks)
-            return true;
-    }
-    return false;
-}
-
 void bh_handle_eject(struct bh_server *server, struct bh_request *request)
 {
     uint8_t status = check(request->session);
 
-    if (status == BH_OK && others_lock(request->session))
+    if (status == BH_OK && bh_slot_is_locked_to(server, request->session))
         status = BH_ERR_IN_USE;
     if (status == BH_OK)
         bh_slot_eject(server, request);

@@ -24,10 +24,25 @@ static bool is_of(const struct bh_volume *volume,
            strcmp(volume->facts.name, slot->name) == 0;
 }
 
-static bool is_locked_on(const struct bh_volume *volume)
+static bool is_locked_on(const struct bh_volume *volume,
+                         const struct bh_session *but)
 {
-    BH_LIST_EACH (link, &volume->sessions)
-        if (BH_OWNER(link, struct bh_session, of_volume)->locks)
+    BH_LIST_EACH (link, &volume->sessions) {
+        const struct bh_session *session =
+            BH_OWNER(link, struct bh_session, of_volume);
+
+        if (session != but && session->locks)
+            return true;
+    }
+    return false;
+}
+
+static bool is_locked(const struct bh_server *server,
+                      const struct bh_volume_facts *slot,
+                      const struct bh_session *but)
+{
+    BH_MEDIUM_EACH (at, server, slot)
+        if (is_of(at, slot) && is_locked_on(at, but))
             return true;
     return false;
 }
@@ -35,10 +50,13 @@ static bool is_locked_on(const struct bh_volume *volume)
 bool bh_slot_is_locked(const struct bh_server *server,
                        const struct bh_volume_facts *slot)
 {
-    BH_MEDIUM_EACH (at, server, slot)
-        if (is_of(at, slot) && is_locked_on(at))
-            return true;
-    return false;
+    return is_locked(server, slot, NULL);
+}
+
+bool bh_slot_is_locked_to(const struct bh_server *server,
+                          const struct bh_session *session)
+{
+    return is_locked(server, &session->volume->facts, session);
 }
 
 /*

@@ -33,6 +33,7 @@
 struct bh_lookup;
 struct bh_request;
 struct bh_server;
+struct bh_session;
 struct bh_volume;
 
 enum bh_swap_state { BH_SWAP_NONE, BH_SWAP_HOLDING, BH_SWAP_ASKING };
@@ -92,6 +93,10 @@ void bh_slot_restored(struct bh_server *server, struct bh_volume *volume);
 
 /* Whether what a LOOKUP has found is so still; false: it looks again. */
 bool bh_slot_knows(struct bh_server *server, struct bh_lookup *lookup);
+
+/* Whether a session other than this one has locked its medium. */
+bool bh_slot_is_locked_to(const struct bh_server *server,
+                          const struct bh_session *session);
 
 /* An EJECT that may be carried out. */
 void bh_slot_eject(struct bh_server *server, struct bh_request *request);

@@ -470,6 +470,24 @@ static void a_lock_keeps_others_from_ejecting(void **state)
     assert_false(bh_slot_is_locked(fx->server, &facts));
 }
 
+/* Each has a volume of its own in the core, and both have one slot. */
+static void so_does_one_on_a_layer(void **state)
+{
+    struct two it = two(state);
+    struct fx *fx = it.fx;
+    const struct bh_path *other = fx_host(fx, 2), *third = fx_host(fx, 3);
+    uint16_t id, second, reader;
+
+    it.a->facts.mode = BH_MODE_SCRATCH;
+    id = fx_strict_open(fx, it.peer, STRICT, FX_SLOT);
+    second = fx_strict_open(fx, other, STRICT, FX_SLOT);
+    reader = fx_strict_open(fx, third, STRICT_READER, FX_SLOT);
+    assert_int_equal(ask(fx, it.peer, id, 2, BH_OP_LOCK), BH_OK);
+    assert_int_equal(ask(fx, other, second, 2, BH_OP_EJECT), BH_ERR_IN_USE);
+    assert_int_equal(ask(fx, third, reader, 2, BH_OP_EJECT), BH_ERR_IN_USE);
+    assert_int_equal(ask(fx, it.peer, id, 3, BH_OP_EJECT), BH_OK);
+}
+
 /* Two clients eject, and an administrator inserts, at once. */
 static void one_after_the_other(void **state)
 {
@@ -670,6 +688,7 @@ int main(void)
         TEST(a_fixed_medium_is_not_ejected),
         TEST(who_only_looks_has_no_say),
         TEST(a_lock_keeps_others_from_ejecting),
+        TEST(so_does_one_on_a_layer),
         TEST(one_after_the_other),
         KEPT(a_killed_server_leaves_the_change_to_the_next),
         KEPT(killed_between_the_change_and_the_moving),
