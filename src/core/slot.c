@@ -144,6 +144,20 @@ static void move_all(struct bh_server *server, struct bh_volume *to)
  * One swap.
  */
 
+/* Its medium may have been changed since these facts were looked up. */
+static struct bh_volume_facts facts_now(const struct bh_server *server,
+                                        const struct bh_volume_facts *slot)
+{
+    for (uint32_t i = 0; i < server->volumes_used; i++) {
+        const struct bh_volume *volume = &server->volumes[i];
+
+        if (is_of(volume, slot) &&
+            (!bh_list_empty(&volume->sessions) || volume->pendings > 0))
+            return volume->facts;
+    }
+    return *slot;
+}
+
 static void begin(struct bh_server *server, const struct bh_volume_facts *slot,
                   const char *image)
 {
@@ -153,8 +167,8 @@ static void begin(struct bh_server *server, const struct bh_volume_facts *slot,
     swap->state = BH_SWAP_HOLDING;
     swap->again_ms = server->now + LOOK_AGAIN_MS;
     swap->job.name = image;
-    BH_MEDIUM_EACH (at, server, slot) {
-        if (!is_of(at, slot))
+    BH_MEDIUM_EACH (at, server, &swap->from) {
+        if (!is_of(at, &swap->from))
             continue;
         at->held |= BH_HELD_BY_SLOT;
         bh_volume_unsettle(server, at);
@@ -170,6 +184,32 @@ static const struct bh_volume *find_unsure(const struct bh_server *server)
     return NULL;
 }
 
+/* What was so when it was admitted may not be so any more. */
+static uint8_t check_eject(struct bh_server *server,
+                           const struct bh_request *eject)
+{
+    uint8_t status = bh_session_refusal(server, eject);
+
+    if (status == BH_OK && bh_slot_is_locked_to(server, eject->session))
+        status = BH_ERR_IN_USE;
+    return status;
+}
+
+static void begin_eject(struct bh_server *server)
+{
+    struct bh_request *eject =
+        BH_OWNER(bh_list_take(&server->swap.ejects), struct bh_request, link);
+    uint8_t status = check_eject(server, eject);
+
+    if (status == BH_OK) {
+        server->swap.eject = eject;
+        begin(server, &eject->session->volume->facts, "");
+    } else {
+        bh_command_finish(server, eject, status);
+        server->due = true;
+    }
+}
+
 static void begin_next(struct bh_server *server)
 {
     struct bh_swap *swap = &server->swap;
@@ -178,11 +218,10 @@ static void begin_next(struct bh_server *server)
         begin(server, &find_unsure(server)->facts, NULL);
     } else if (swap->order.wanted) {
         swap->ordered = true;
+        swap->order.slot = facts_now(server, &swap->order.slot);
         begin(server, &swap->order.slot, swap->order.image);
     } else if (!bh_list_empty(&swap->ejects)) {
-        swap->eject =
-            BH_OWNER(bh_list_take(&swap->ejects), struct bh_request, link);
-        begin(server, &swap->eject->session->volume->facts, "");
+        begin_eject(server);
     }
 }
 

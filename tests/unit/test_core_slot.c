@@ -510,6 +510,53 @@ static void one_after_the_other(void **state)
     assert_null(fx->slotted);
 }
 
+/* Of two that eject one medium the second must not eject the next one. */
+static void an_eject_that_has_waited_meets_no_other_medium(void **state)
+{
+    struct two it = two(state);
+    struct fx *fx = it.fx;
+    const struct bh_path *other = fx_host(fx, 2);
+    uint16_t id = fx_strict_open(fx, it.peer, STRICT_READER, FX_SLOT);
+    uint16_t second = fx_strict_open(fx, other, STRICT_READER, FX_SLOT);
+
+    it.a->holds[BH_JOB_READ] = fx->slot.holds[BH_JOB_SWAP] = true;
+    fx_strict_send(fx, it.peer, id, 2, BH_OP_READ, 0, NULL, 0);
+    order(fx, "b");
+    fx_strict_send(fx, it.peer, id, 3, BH_OP_EJECT, 0, NULL, 0);
+    fx_strict_send(fx, other, second, 2, BH_OP_EJECT, 0, NULL, 0);
+    assert_true(bh_slot_order_cancel(fx->server, fx->now)); /* both go on */
+    it.a->holds[BH_JOB_READ] = false;
+    fx_release(fx, BH_JOB_READ);
+    fx_pass(fx, 10);
+    assert_int_equal(fx_held(fx, BH_JOB_SWAP), 1);
+    order(fx, "b");
+    fx->slot.holds[BH_JOB_SWAP] = false;
+    fx_release_all(fx);
+    fx_pass(fx, 10);
+    fx_pass(fx, 10);
+    assert_int_equal(order_status(fx), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, it.peer, id, 3), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, other, second, 2), BH_ERR_CHANGED);
+    assert_ptr_equal(fx->slotted, it.b);
+}
+
+static void an_order_of_before_an_eject_finds_the_slot(void **state)
+{
+    struct two it = two(state);
+    struct fx *fx = it.fx;
+    uint16_t id = fx_strict_open(fx, it.peer, STRICT, FX_SLOT);
+    struct bh_volume_facts facts = present(fx);
+
+    fx_strict_send(fx, it.peer, id, 2, BH_OP_EJECT, 0, NULL, 0);
+    fx_pass(fx, 10);
+    assert_true(bh_slot_order(fx->server, fx->now, &facts, "b", false));
+    fx_pump(fx);
+    fx_pass(fx, 10);
+    assert_int_equal(order_status(fx), BH_OK);
+    assert_int_equal(ask(fx, it.peer, id, 3, BH_OP_READ), BH_ERR_CHANGED);
+    assert_int_equal(ask(fx, it.peer, id, 4, BH_OP_IDENTIFY), BH_OK);
+}
+
 /*
  * Restart.
  */
@@ -690,6 +737,8 @@ int main(void)
         TEST(a_lock_keeps_others_from_ejecting),
         TEST(so_does_one_on_a_layer),
         TEST(one_after_the_other),
+        TEST(an_eject_that_has_waited_meets_no_other_medium),
+        TEST(an_order_of_before_an_eject_finds_the_slot),
         KEPT(a_killed_server_leaves_the_change_to_the_next),
         KEPT(killed_between_the_change_and_the_moving),
         KEPT(nothing_has_changed_and_nobody_notices),
