@@ -33,6 +33,13 @@
  * -ESTALE lasts until the disk is opened again, or -EBUSY if another session
  * has the image.
  *
+ * When the medium of a slot was changed, or an image rolled back, every request
+ * fails with -ESTALE and status 11, bh_disk_status(), and nothing is sent: what
+ * was written before is on the medium of before, and what was not is not
+ * written to another. That lasts until bh_disk_identify(), which tells what is
+ * there now, or until the disk is opened again. An empty slot is -ENOMEDIUM for
+ * as long as it is empty.
+ *
  * A strict session has a lease (info->lease_seconds), which each request
  * renews. There is no thread behind this library: between requests the lease
  * is renewed only by bh_disk_process(), when a third of it has passed. A
@@ -66,6 +73,9 @@ int bh_url_parse(const char *text, struct bh_url *out, char *error,
 
 /* Bits of info->features, of what is not always there. */
 enum bh_feature {
+    BH_FEATURE_EJECT = 1 << 4,
+    BH_FEATURE_LOCK = 1 << 5,
+    BH_FEATURE_UNLOCK = 1 << 6,
     BH_FEATURE_TRIM = 1 << 7,
     BH_FEATURE_ZERO = 1 << 8,
     BH_FEATURE_CHECKSUM = 1 << 9,
@@ -204,6 +214,18 @@ int bh_disk_time(struct bh_disk *disk, struct bh_time *out);
  * is the same for all: see bh_disk_set_timeout(). */
 int bh_disk_checkpoint(struct bh_disk *disk, const char *label);
 
+/* Takes the medium out of a slot, when all that was written is on stable
+ * storage. -EBUSY: another session has locked it in. For info->removable disks;
+ * of others -EOPNOTSUPP. So are the next two. A disk opened to read has the
+ * right, one that only looks has not: -EROFS. */
+int bh_disk_eject(struct bh_disk *disk);
+
+/* Keeps the medium in its slot until bh_disk_unlock() or the end of the
+ * session: others cannot eject it, nor an administrator who does not insist.
+ * With a session that is lost the lock is, and then -ESTALE lasts. */
+int bh_disk_lock(struct bh_disk *disk);
+int bh_disk_unlock(struct bh_disk *disk);
+
 /* Ends the session; the server makes all writes stable before it answers. The
  * disk may be opened again. */
 int bh_disk_close(struct bh_disk *disk);
@@ -235,8 +257,9 @@ int bh_disk_close(struct bh_disk *disk);
  *     write, trim or zero), the second begins when the first is over, so that
  * it is as if they ran in the order in which they were started;
  *   - a flush or checkpoint covers every change that was started before it and
- *     did not fail, and a checkpoint none that was started after it.
- * Both are held back inside the library where they have to be. When the server
+ *     did not fail, and a checkpoint none that was started after it,
+ *   - identify, eject, lock and unlock run alone, in their turn.
+ * All are held back inside the library where they have to be. When the server
  * has lost the session, all requests that have no answer are sent again in
  * their order, or all fail with the error that lasts (above).
  *
@@ -273,6 +296,9 @@ int bh_disk_start_checksum(struct bh_disk *disk, uint32_t lsn, uint32_t count,
 int bh_disk_start_time(struct bh_disk *disk, struct bh_time *out, void *tag);
 int bh_disk_start_checkpoint(struct bh_disk *disk, const char *label,
                              void *tag);
+int bh_disk_start_eject(struct bh_disk *disk, void *tag);
+int bh_disk_start_lock(struct bh_disk *disk, void *tag);
+int bh_disk_start_unlock(struct bh_disk *disk, void *tag);
 int bh_disk_start_close(struct bh_disk *disk, void *tag);
 
 /* A descriptor to poll for reading; -1 before an open. An open that runs may

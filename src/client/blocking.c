@@ -95,6 +95,21 @@ int bh_disk_checkpoint(struct bh_disk *disk, const char *label)
     return finish(disk, bh_disk_start_checkpoint(alone(disk), label, NULL));
 }
 
+int bh_disk_eject(struct bh_disk *disk)
+{
+    return finish(disk, bh_disk_start_eject(alone(disk), NULL));
+}
+
+int bh_disk_lock(struct bh_disk *disk)
+{
+    return finish(disk, bh_disk_start_lock(alone(disk), NULL));
+}
+
+int bh_disk_unlock(struct bh_disk *disk)
+{
+    return finish(disk, bh_disk_start_unlock(alone(disk), NULL));
+}
+
 int bh_disk_close(struct bh_disk *disk)
 {
     return finish(disk, bh_disk_start_close(alone(disk), NULL));

@@ -21,18 +21,21 @@
 
 #define DEFAULT_SECTOR_LEN 512u
 
-static const char *const verbs[] = {[BH_REQUEST_OPEN] = "open",
-                                    [BH_REQUEST_IDENTIFY] = "identify",
-                                    [BH_REQUEST_READ] = "read",
-                                    [BH_REQUEST_WRITE] = "write",
-                                    [BH_REQUEST_FLUSH] = "flush",
-                                    [BH_REQUEST_CLOSE] = "close",
-                                    [BH_REQUEST_TRIM] = "trim",
-                                    [BH_REQUEST_ZERO] = "zero",
-                                    [BH_REQUEST_CHECKSUM] = "checksum",
-                                    [BH_REQUEST_TIME] = "learn the time from",
-                                    [BH_REQUEST_CHECKPOINT] =
-                                        "make a checkpoint of"};
+static const char *const verbs[] = {
+    [BH_REQUEST_OPEN] = "open",
+    [BH_REQUEST_IDENTIFY] = "identify",
+    [BH_REQUEST_READ] = "read",
+    [BH_REQUEST_WRITE] = "write",
+    [BH_REQUEST_FLUSH] = "flush",
+    [BH_REQUEST_CLOSE] = "close",
+    [BH_REQUEST_TRIM] = "trim",
+    [BH_REQUEST_ZERO] = "zero",
+    [BH_REQUEST_CHECKSUM] = "checksum",
+    [BH_REQUEST_TIME] = "learn the time from",
+    [BH_REQUEST_CHECKPOINT] = "make a checkpoint of",
+    [BH_REQUEST_EJECT] = "eject",
+    [BH_REQUEST_LOCK] = "lock the medium in",
+    [BH_REQUEST_UNLOCK] = "unlock the medium in"};
 
 static uint64_t system_clock(void *context)
 {
@@ -124,6 +127,18 @@ static struct bh_attempt attempt(const struct bh_disk *disk,
     return made;
 }
 
+/* What a status means to this request; NULL: the same as to others. */
+static const char *own_words(const struct bh_request *request, uint8_t status)
+{
+    if (request->kind < BH_REQUEST_EJECT)
+        return NULL;
+    if (status == BH_ERR_IN_USE)
+        return "another session has locked the medium in";
+    if (status == BH_ERR_READ_ONLY)
+        return "a session that only looks has no say in that";
+    return NULL;
+}
+
 /* Says why `request` failed; returns `error`. */
 static int say(struct bh_disk *disk, const struct bh_request *request,
                int error, uint8_t status, const char *why)
@@ -131,6 +146,8 @@ static int say(struct bh_disk *disk, const struct bh_request *request,
     struct bh_attempt made = attempt(disk, request);
 
     disk->status = status;
+    if (why == NULL)
+        why = own_words(request, status);
     if (why != NULL)
         return bh_say_why(disk->error, sizeof(disk->error), &made, error, why);
     if (status != BH_OK)
@@ -193,6 +210,9 @@ static int start(struct bh_disk *disk, const struct bh_request *wanted)
         return say(disk, wanted, disk->lost, disk->lost_status, disk->lost_why);
     if (disk->state == BH_SESSION_CLOSED)
         return say(disk, wanted, -ENOTCONN, BH_OK, NULL);
+    if (disk->changed && wanted->kind != BH_REQUEST_IDENTIFY)
+        return say(disk, wanted, bh_status_errno(BH_ERR_CHANGED),
+                   BH_ERR_CHANGED, NULL);
     if (disk->requests.count >= (disk->alone ? 1 : room(disk)))
         return refuse_busy(disk, wanted);
     if (lacks != NULL)
@@ -331,6 +351,33 @@ int bh_disk_start_checkpoint(struct bh_disk *disk, const char *label, void *tag)
     return start(disk, &wanted);
 }
 
+/* EJECT, LOCK or UNLOCK. */
+static int start_slot(struct bh_disk *disk, enum bh_request_kind kind,
+                      void *tag)
+{
+    const struct bh_request wanted = {.kind = kind, .count = 1, .tag = tag};
+
+    if (disk->identified && !disk->info.removable)
+        return say(disk, &wanted, -EOPNOTSUPP, BH_OK,
+                   "it is not removable: only a slot's medium is");
+    return start(disk, &wanted);
+}
+
+int bh_disk_start_eject(struct bh_disk *disk, void *tag)
+{
+    return start_slot(disk, BH_REQUEST_EJECT, tag);
+}
+
+int bh_disk_start_lock(struct bh_disk *disk, void *tag)
+{
+    return start_slot(disk, BH_REQUEST_LOCK, tag);
+}
+
+int bh_disk_start_unlock(struct bh_disk *disk, void *tag)
+{
+    return start_slot(disk, BH_REQUEST_UNLOCK, tag);
+}
+
 /* What is not open, or lost, closes without the server. */
 int bh_disk_start_close(struct bh_disk *disk, void *tag)
 {
@@ -381,6 +428,8 @@ static void prepare(struct bh_disk *disk, const struct bh_url *url,
     disk->state = BH_SESSION_CLOSED;
     disk->url = *url;
     disk->identified = false;
+    disk->changed = false;
+    disk->locks = false;
     disk->changes = 0;
     disk->flushed = 0;
     memset(&disk->info, 0, sizeof(disk->info));

@@ -14,7 +14,10 @@ static const uint8_t opcodes[] = {[BH_REQUEST_TRIM] = BH_OP_TRIM,
                                   [BH_REQUEST_ZERO] = BH_OP_ZERO,
                                   [BH_REQUEST_CHECKSUM] = BH_OP_CHECKSUM,
                                   [BH_REQUEST_TIME] = BH_OP_TIME,
-                                  [BH_REQUEST_CHECKPOINT] = BH_OP_CHECKPOINT};
+                                  [BH_REQUEST_CHECKPOINT] = BH_OP_CHECKPOINT,
+                                  [BH_REQUEST_EJECT] = BH_OP_EJECT,
+                                  [BH_REQUEST_LOCK] = BH_OP_LOCK,
+                                  [BH_REQUEST_UNLOCK] = BH_OP_UNLOCK};
 
 const char *bh_extra_lacks(const struct bh_info *info,
                            enum bh_request_kind kind)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TRIM, ZERO, CHECKSUM, TIME and CHECKPOINT: how they are asked, and what their
- * answers say. When they are sent is traffic.c's.
+ * TRIM, ZERO, CHECKSUM, TIME, CHECKPOINT, EJECT, LOCK and UNLOCK: how they are
+ * asked, and what their answers say. When they are sent is traffic.c's.
  */
 #ifndef BH_CLIENT_EXTRA_H
 #define BH_CLIENT_EXTRA_H

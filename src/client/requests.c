@@ -31,10 +31,18 @@ bool bh_request_changes(const struct bh_request *request)
            request->kind == BH_REQUEST_TRIM || request->kind == BH_REQUEST_ZERO;
 }
 
+/* Invariant 3. An IDENTIFY tells the server that what comes is for the medium
+ * that is there now: nothing that was meant for another may be on its way. */
+static bool is_alone(const struct bh_request *request)
+{
+    return request->kind == BH_REQUEST_IDENTIFY ||
+           request->kind >= BH_REQUEST_EJECT;
+}
+
 static bool holds_others(const struct bh_request *request)
 {
     return bh_request_changes(request) ||
-           request->kind == BH_REQUEST_CHECKPOINT;
+           request->kind == BH_REQUEST_CHECKPOINT || is_alone(request);
 }
 
 uint32_t bh_request_lsn(const struct bh_request *request, uint32_t at)
@@ -96,12 +104,14 @@ static bool overlap(const struct bh_request *a, const struct bh_request *b)
                             : a->lsn - b->lsn < span_of(b);
 }
 
-/* Invariants 1 and 2. */
+/* Invariants 1 to 3. */
 static bool conflict(const struct bh_request *older,
                      const struct bh_request *younger)
 {
     bool older_changes = bh_request_changes(older);
 
+    if (is_alone(older) || is_alone(younger))
+        return true;
     if (younger->kind == BH_REQUEST_FLUSH ||
         younger->kind == BH_REQUEST_CHECKPOINT)
         return older_changes;

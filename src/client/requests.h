@@ -18,8 +18,10 @@
  *      it (WRITE, TRIM, ZERO), the second begins when the first is over.
  *   2. A FLUSH or a CHECKPOINT begins when all that changes sectors and was
  *      started before it is over; and after a CHECKPOINT, when that is.
- *   3. Requests that neither rule keeps waiting pass those that it does.
- *   4. One that has failed begins nothing more, and is over when nothing of it
+ *   3. IDENTIFY, EJECT, LOCK and UNLOCK are alone: each begins when all that
+ * was started before is over, and what was started after it when it is.
+ *   4. Requests that no rule keeps waiting pass those that it does.
+ *   5. One that has failed begins nothing more, and is over when nothing of it
  *      is under way.
  */
 #ifndef BH_CLIENT_REQUESTS_H
@@ -44,7 +46,10 @@ enum bh_request_kind {
     BH_REQUEST_ZERO,
     BH_REQUEST_CHECKSUM,
     BH_REQUEST_TIME,
-    BH_REQUEST_CHECKPOINT
+    BH_REQUEST_CHECKPOINT,
+    BH_REQUEST_EJECT,
+    BH_REQUEST_LOCK,
+    BH_REQUEST_UNLOCK
 };
 
 struct bh_request {

@@ -188,6 +188,7 @@ static const char *note_info(struct bh_disk *disk)
     disk->info = info;
     disk->info.strict = is_strict(disk);
     disk->identified = true;
+    disk->changed = false;
     return NULL;
 }
 
@@ -314,6 +315,10 @@ static const char *distrust(const struct bh_disk *disk,
 {
     const struct bh_info *then = &disk->info;
 
+    if (disk->changed)
+        return ", and the medium was changed";
+    if (disk->locks)
+        return ", and with it the lock on the medium";
     if (now->instance != then->instance)
         return ": the server was restarted and has forgotten it";
     if (now->change_counter != then->change_counter + may_write(disk))

@@ -37,7 +37,7 @@
  *      server, and nobody but ourselves has had a writing session meanwhile.
  *      Then all that had no answer are sent again, in their order.
  *   2. On a shared volume no WRITE is sent again, nor anything in a session
- *      that may write to a scratch one: what was written went with the session.
+ * that may write to a scratch one: what was written went with the session.
  *   3. A time-out ends a request, not the session. In OPEN `session` is one
  *      that was trusted; or 0, and the next request begins by reconnecting.
  *   4. The caller's data is not touched after its request is over.
@@ -47,6 +47,10 @@
  *   6. A strict session in which a number was given up is spoiled: nothing but
  *      a DISCON is sent in it. When the last request that runs in it is over,
  *      the next begins with a new session.
+ *   7. After error 11 nothing is begun but what the caller wants then: an
+ *      IDENTIFY, which ends that, or a CLOSE. What waited has failed, and was
+ *      not sent; what was under way is answered by 11 or by what became of it
+ *      before.
  */
 #ifndef BH_CLIENT_SESSION_H
 #define BH_CLIENT_SESSION_H
@@ -89,6 +93,8 @@ struct bh_disk {
     unsigned width;             /* of the window: 1 until it is proven */
     unsigned run;               /* the most sectors of a READ_RUN; 1: none */
     bool spoiled;               /* invariant 6 */
+    bool changed;               /* invariant 7 */
+    bool locks;                 /* the medium, in this session */
     unsigned connects;          /* sessions won since something was answered */
     struct bh_url url;
     uint8_t connect_flags;

@@ -127,6 +127,11 @@ static void end(struct bh_disk *disk, struct bh_request *request)
     bh_requests_end(&disk->requests, request);
 }
 
+static void fail_changed(struct bh_request *request, uint32_t lsn)
+{
+    fail(request, bh_status_errno(BH_ERR_CHANGED), BH_ERR_CHANGED, NULL, lsn);
+}
+
 static uint32_t first_unanswered(struct bh_disk *disk,
                                  const struct bh_request *request)
 {
@@ -607,6 +612,8 @@ static void put_back(struct bh_disk *disk, struct bh_pane *pane, bool alone)
 
 static void read_again(struct bh_disk *disk, struct bh_pane *pane)
 {
+    if (disk->changed)
+        fail_changed(request_of(disk, pane), lsn_of(pane));
     bh_window_settle(&disk->window, pane->number);
     if (request_of(disk, pane)->result == 0) {
         put_back(disk, pane, true);
@@ -637,10 +644,31 @@ static void refuse_run(struct bh_disk *disk, struct bh_pane *pane)
     }
 }
 
+/* What has not begun was meant for the medium of before. */
+static void medium_changed(struct bh_disk *disk)
+{
+    struct bh_request *request;
+    unsigned i;
+
+    disk->changed = true;
+    disk->locks = false;
+    for (i = 0; i < disk->requests.count; i++) {
+        request = bh_requests_at(&disk->requests, i);
+        if (request->over ||
+            (request->begun == request->count && request->again == 0))
+            continue;
+        fail_changed(request, first_unanswered(disk, request));
+        forget_again(disk, request);
+        end_if_done(disk, request);
+    }
+}
+
 static void succeed(struct bh_disk *disk, struct bh_request *request)
 {
     const char *wrong;
 
+    if (request->kind >= BH_REQUEST_EJECT)
+        disk->locks = request->kind == BH_REQUEST_LOCK;
     if (request->kind == BH_REQUEST_IDENTIFY) {
         wrong = bh_session_identified(disk);
         if (wrong != NULL)
@@ -670,6 +698,8 @@ void bh_traffic_answered(struct bh_disk *disk, struct bh_pane *pane,
     bool open = bh_session_leaves_open(status);
 
     learn(disk, pane);
+    if (status == BH_ERR_CHANGED)
+        medium_changed(disk);
     if (status == BH_OK || open || !leads_run(pane))
         break_run(disk, pane);
     if (status != BH_OK && !open && pane->in_run) {

@@ -298,6 +298,12 @@ static void every_status_has_its_errno(void **state)
         assert_int_equal(process(rig), rows[i].error);
         assert_int_equal(bh_disk_status(rig->disk), rows[i].status);
         assert_says(rig, "cannot write sector 77 of blockhead://127.0.0.1");
+        if (rows[i].status != BH_ERR_CHANGED)
+            continue;
+        assert_int_equal(bh_disk_start_identify(rig->disk, NULL), 0);
+        take(rig);
+        answer_identify(rig);
+        assert_int_equal(process(rig), 0);
     }
 }
 

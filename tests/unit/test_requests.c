@@ -15,6 +15,9 @@
 #define TRIM BH_REQUEST_TRIM
 #define CHECKSUM BH_REQUEST_CHECKSUM
 #define CHECKPOINT BH_REQUEST_CHECKPOINT
+#define EJECT BH_REQUEST_EJECT
+#define LOCK BH_REQUEST_LOCK
+#define UNLOCK BH_REQUEST_UNLOCK
 
 static struct bh_request *add(struct bh_requests *requests,
                               enum bh_request_kind kind, uint32_t lsn)
@@ -38,7 +41,10 @@ static void conflicts_are_those_that_a_write_makes(void **state)
         {WRITE, 5, WRITE, 6, 0},      {WRITE, 5, FLUSH, 0, 1},
         {READ, 0, FLUSH, 0, 0},       {FLUSH, 0, FLUSH, 0, 0},
         {FLUSH, 0, WRITE, 0, 0},      {FLUSH, 0, READ, 0, 0},
-        {IDENTIFY, 0, WRITE, 0, 0},   {WRITE, 0, IDENTIFY, 0, 0},
+        {IDENTIFY, 0, WRITE, 0, 1},   {WRITE, 0, IDENTIFY, 0, 1},
+        {READ, 0, IDENTIFY, 0, 1},    {IDENTIFY, 0, READ, 0, 1},
+        {FLUSH, 0, EJECT, 0, 1},      {EJECT, 0, FLUSH, 0, 1},
+        {LOCK, 0, UNLOCK, 0, 1},      {UNLOCK, 0, READ, 0, 1},
         {CHECKSUM, 5, WRITE, 5, 1},   {WRITE, 5, CHECKSUM, 5, 1},
         {TRIM, 5, READ, 5, 1},        {TRIM, 5, FLUSH, 0, 1},
         {TRIM, 5, CHECKSUM, 6, 0},    {READ, 5, CHECKSUM, 5, 0},
