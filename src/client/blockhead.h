@@ -170,6 +170,10 @@ int bh_disk_open(struct bh_disk *disk, const char *url, unsigned flags);
 const struct bh_info *bh_disk_info(const struct bh_disk *disk);
 int bh_disk_identify(struct bh_disk *disk);
 
+/* The volume's length in bytes: that of its sectors, of which the last may be
+ * there in part only. 0: not known, or not open. */
+uint64_t bh_disk_size(const struct bh_disk *disk);
+
 /* One sector of info->sector_len bytes to or from `data`. After a read that
  * failed `data` may hold anything; a write that timed out may have happened. */
 int bh_disk_read(struct bh_disk *disk, uint32_t lsn, void *data);
@@ -182,6 +186,16 @@ int bh_disk_read_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
                      void *data);
 int bh_disk_write_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
                       const void *data);
+
+/* Likewise `len` bytes, of any sectors or parts of them, from byte `offset` on;
+ * none is allowed. A sector that is written in part is read first, and no other
+ * request of this disk touches it in between. But another session may: on a
+ * shared volume, write whole sectors. -ENOMEM if there is no room for those
+ * parts, which takes two sectors for each request of the window. */
+int bh_disk_pread(struct bh_disk *disk, uint64_t offset, size_t len,
+                  void *data);
+int bh_disk_pwrite(struct bh_disk *disk, uint64_t offset, size_t len,
+                   const void *data);
 
 /* Returns when everything acknowledged is on the server's stable storage. */
 int bh_disk_flush(struct bh_disk *disk);
@@ -255,7 +269,7 @@ int bh_disk_close(struct bh_disk *disk);
  * Requests may end in any order. But
  *   - of two that have a sector in common and of which either changes it (a
  *     write, trim or zero), the second begins when the first is over, so that
- * it is as if they ran in the order in which they were started;
+ *     it is as if they ran in the order in which they were started;
  *   - a flush or checkpoint covers every change that was started before it and
  *     did not fail, and a checkpoint none that was started after it,
  *   - identify, eject, lock and unlock run alone, in their turn.
@@ -286,6 +300,10 @@ int bh_disk_start_read_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
                            void *data, void *tag);
 int bh_disk_start_write_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
                             const void *data, void *tag);
+int bh_disk_start_pread(struct bh_disk *disk, uint64_t offset, size_t len,
+                        void *data, void *tag);
+int bh_disk_start_pwrite(struct bh_disk *disk, uint64_t offset, size_t len,
+                         const void *data, void *tag);
 int bh_disk_start_flush(struct bh_disk *disk, void *tag);
 int bh_disk_start_trim(struct bh_disk *disk, uint32_t lsn, uint32_t count,
                        void *tag);

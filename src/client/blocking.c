@@ -53,6 +53,19 @@ int bh_disk_write_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
                   bh_disk_start_write_run(alone(disk), lsn, count, data, NULL));
 }
 
+int bh_disk_pread(struct bh_disk *disk, uint64_t offset, size_t len, void *data)
+{
+    return finish(disk,
+                  bh_disk_start_pread(alone(disk), offset, len, data, NULL));
+}
+
+int bh_disk_pwrite(struct bh_disk *disk, uint64_t offset, size_t len,
+                   const void *data)
+{
+    return finish(disk,
+                  bh_disk_start_pwrite(alone(disk), offset, len, data, NULL));
+}
+
 int bh_disk_read(struct bh_disk *disk, uint32_t lsn, void *data)
 {
     return bh_disk_read_run(disk, lsn, 1, data);

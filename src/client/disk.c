@@ -42,6 +42,7 @@ void bh_disk_free(struct bh_disk *disk)
     if (disk == NULL)
         return;
     bh_session_leave(disk);
+    free(disk->edges);
     free(disk);
 }
 
@@ -70,6 +71,11 @@ uint8_t bh_disk_status(const struct bh_disk *disk)
 const struct bh_info *bh_disk_info(const struct bh_disk *disk)
 {
     return &disk->info;
+}
+
+uint64_t bh_disk_size(const struct bh_disk *disk)
+{
+    return disk->info.sector_count * disk->info.sector_len;
 }
 
 void bh_disk_stats(const struct bh_disk *disk, struct bh_stats *out)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/sentence.h"
@@ -50,6 +51,8 @@ static void prepare(struct bh_disk *disk, const struct bh_url *url,
     disk->locks = false;
     disk->changes = 0;
     disk->flushed = 0;
+    free(disk->edges); /* of another sector length */
+    disk->edges = NULL;
     memset(&disk->info, 0, sizeof(disk->info));
     disk->info.sector_len =
         url->sector_len != 0 ? url->sector_len : DEFAULT_SECTOR_LEN;

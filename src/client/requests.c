@@ -47,7 +47,8 @@ static bool holds_others(const struct bh_request *request)
 
 uint32_t bh_request_lsn(const struct bh_request *request, uint32_t at)
 {
-    return request->lsn + (request->unit != 0 ? at * request->unit : at);
+    return request->lsn + (request->unit != 0 ? at * request->unit
+                                              : bh_edges_sector(request, at));
 }
 
 struct bh_request *bh_requests_add(struct bh_requests *requests,

@@ -4,8 +4,8 @@
  * in which it asked. A READ and a WRITE are about a run of sectors, of which
  * each goes its own way; TRIM, ZERO and CHECKSUM about one that is cut into
  * parts of `unit` sectors, and what is said of sectors below goes for those
- * parts. It refuses to know sessions, numbers and time-outs:
- * those are traffic.c's.
+ * parts, as it does for the edges of a WRITE of bytes (edges.h). It refuses to
+ * know sessions, numbers and time-outs: those are traffic.c's.
  *
  *   sector      0 ........ begun ........... count
  *               have or had a number | not yet
@@ -30,6 +30,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client/edges.h"
 #include "wire/label.h"
 #include "wire/moment.h"
 
@@ -54,10 +55,11 @@ enum bh_request_kind {
 
 struct bh_request {
     enum bh_request_kind kind;
-    uint32_t lsn;       /* READ, WRITE: the first sector ... */
-    uint32_t count;     /* ... of so many; 1 for all others */
-    uint32_t unit;      /* sectors of each but the last; 0: one */
-    uint32_t span;      /* sectors in all; 0: `count` */
+    uint32_t lsn;   /* READ, WRITE: the first sector ... */
+    uint32_t count; /* ... of so many parts; 1 for all others */
+    uint32_t unit;  /* sectors of each but the last; 0: one */
+    uint32_t span;  /* sectors in all; 0: `count` */
+    struct bh_edges edges;
     uint8_t *in;        /* READ: the caller's buffer */
     const uint8_t *out; /* WRITE: the caller's data */
     void *told;         /* CHECKSUM, TIME: where the caller wants that */

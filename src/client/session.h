@@ -84,6 +84,7 @@ struct bh_disk {
     struct bh_pace pace;
     struct bh_requests requests;
     struct bh_window window;
+    uint8_t *edges; /* two sectors for each slot; owned; NULL: not yet */
     struct bh_sector again[BH_WINDOW_MAX]; /* to be sent before all else */
     unsigned again_count;
     bool started;               /* something, since bh_session_process() */

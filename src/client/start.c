@@ -3,7 +3,9 @@
 #include "client/start.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "client/error.h"
 #include "client/extra.h"
@@ -117,6 +119,61 @@ int bh_disk_start_write_run(struct bh_disk *disk, uint32_t lsn, uint32_t count,
                                                 .out = data,
                                                 .tag = tag,
                                                 .failed_lsn = lsn});
+}
+
+/* Room for the edges of all requests that there may be. */
+static bool has_room_for_edges(struct bh_disk *disk)
+{
+    if (disk->edges == NULL)
+        disk->edges = malloc((size_t)BH_REQUESTS_MAX * BH_EDGES_MAX *
+                             disk->info.sector_len);
+    return disk->edges != NULL;
+}
+
+/* READ or WRITE of bytes. Of none it is over at once. */
+static int start_bytes(struct bh_disk *disk, struct bh_request *wanted,
+                       uint64_t offset, size_t len)
+{
+    struct bh_request *request;
+    int rc;
+
+    if (disk->info.sector_len == 0)
+        return bh_sentence_say(disk, wanted, -ENOTCONN, BH_OK, NULL);
+    if (!bh_edges_cut(wanted, offset, len, disk->info.sector_len))
+        return bh_sentence_say(disk, wanted, -ERANGE, BH_OK,
+                               "these bytes lie behind the last sector that "
+                               "has a number");
+    wanted->failed_lsn = wanted->lsn;
+    if (bh_edges_any(wanted) && !has_room_for_edges(disk))
+        return bh_sentence_say(disk, wanted, -ENOMEM, BH_OK, NULL);
+    rc = start(disk, wanted);
+    if (rc < 0)
+        return rc;
+    request = bh_requests_at(&disk->requests, disk->requests.count - 1);
+    request->edges.bytes =
+        disk->edges + (size_t)BH_EDGES_MAX * disk->info.sector_len *
+                          bh_requests_slot(&disk->requests, request);
+    if (len == 0)
+        bh_requests_end(&disk->requests, request);
+    return 0;
+}
+
+int bh_disk_start_pread(struct bh_disk *disk, uint64_t offset, size_t len,
+                        void *data, void *tag)
+{
+    return start_bytes(
+        disk,
+        &(struct bh_request){.kind = BH_REQUEST_READ, .in = data, .tag = tag},
+        offset, len);
+}
+
+int bh_disk_start_pwrite(struct bh_disk *disk, uint64_t offset, size_t len,
+                         const void *data, void *tag)
+{
+    return start_bytes(
+        disk,
+        &(struct bh_request){.kind = BH_REQUEST_WRITE, .out = data, .tag = tag},
+        offset, len);
 }
 
 int bh_disk_start_read(struct bh_disk *disk, uint32_t lsn, void *data,

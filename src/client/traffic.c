@@ -258,6 +258,11 @@ static void depart(struct bh_disk *disk, struct departure *departure,
  * Beginning.
  */
 
+static bool reads_sector(const struct bh_request *request, uint32_t at)
+{
+    return request->kind == BH_REQUEST_READ || bh_edges_is_read(request, at);
+}
+
 /* Sets up what is sent for a sector, or for a request that has none. */
 static void compose(struct bh_disk *disk, const struct bh_request *request,
                     uint32_t at)
@@ -265,13 +270,14 @@ static void compose(struct bh_disk *disk, const struct bh_request *request,
     uint16_t len = (uint16_t)disk->info.sector_len;
     struct bh_tiny *tiny = &disk->last;
 
+    if (reads_sector(request, at)) {
+        bh_tiny_read(tiny, bh_request_lsn(request, at), len);
+        return;
+    }
     switch (request->kind) {
-    case BH_REQUEST_READ:
-        bh_tiny_read(tiny, request->lsn + at, len);
-        break;
     case BH_REQUEST_WRITE:
-        bh_tiny_write(tiny, request->lsn + at, request->out + (size_t)at * len,
-                      len);
+        bh_tiny_write(tiny, bh_request_lsn(request, at),
+                      bh_edges_out(request, at, len), len);
         break;
     case BH_REQUEST_FLUSH:
         bh_tiny_flush(tiny);
@@ -290,14 +296,14 @@ static void compose(struct bh_disk *disk, const struct bh_request *request,
 static void arm(struct bh_disk *disk, struct bh_request *request,
                 struct bh_pane *pane, uint64_t now_us)
 {
-    size_t len = disk->info.sector_len;
+    uint32_t len = disk->info.sector_len;
     struct bh_exchange *exchange = &pane->exchange;
     struct bh_path *path = &disk->path;
 
     exchange->tiny = disk->last;
-    if (request->kind == BH_REQUEST_READ)
-        bh_exchange_begin(exchange, path, request->in + pane->at * len, len,
-                          true, now_us);
+    if (reads_sector(request, pane->at))
+        bh_exchange_begin(exchange, path, bh_edges_in(request, pane->at, len),
+                          len, true, now_us);
     else if (request->kind == BH_REQUEST_IDENTIFY)
         bh_exchange_begin(exchange, path, disk->identify,
                           sizeof(disk->identify), true, now_us);
@@ -323,8 +329,10 @@ static void begin(struct bh_disk *disk, struct bh_request *request,
     pane->at = sector->at;
     arm(disk, request, pane, now_us);
     request->under_way++;
-    request->sent = true;
-    disk->changes += bh_request_changes(request);
+    if (!bh_edges_is_read(request, sector->at)) {
+        request->sent = true;
+        disk->changes += bh_request_changes(request);
+    }
     if (request->kind == BH_REQUEST_FLUSH)
         request->covers = disk->changes;
     departure->panes[departure->count++] = pane;
@@ -379,12 +387,24 @@ static unsigned begin_again(struct bh_disk *disk, unsigned most,
     return i;
 }
 
+/* How many of its parts may have been begun: a WRITE of bytes has to know its
+ * edges first. */
+static uint32_t ready(const struct bh_request *request)
+{
+    uint32_t reads = request->edges.reads;
+
+    if (request->begun < reads ||
+        (request->begun == reads && request->under_way + request->again > 0))
+        return reads;
+    return request->count;
+}
+
 /* How many of its sectors to begin. Where runs bring them, no short one is
  * begun while others are under way: short ones would never end. */
 static unsigned portion(const struct bh_disk *disk,
                         const struct bh_request *request, unsigned most)
 {
-    uint32_t left_over = request->count - request->begun;
+    uint32_t left_over = ready(request) - request->begun;
 
     if (request->over || request->result != 0)
         return 0;
@@ -663,13 +683,17 @@ static void medium_changed(struct bh_disk *disk)
     }
 }
 
-static void succeed(struct bh_disk *disk, struct bh_request *request)
+/* Its part `at` is done. */
+static void succeed(struct bh_disk *disk, struct bh_request *request,
+                    uint32_t at)
 {
     const char *wrong;
 
     if (request->kind >= BH_REQUEST_EJECT)
         disk->locks = request->kind == BH_REQUEST_LOCK;
-    if (request->kind == BH_REQUEST_IDENTIFY) {
+    if (reads_sector(request, at)) {
+        bh_edges_took(request, at, disk->info.sector_len);
+    } else if (request->kind == BH_REQUEST_IDENTIFY) {
         wrong = bh_session_identified(disk);
         if (wrong != NULL)
             fail(request, -EPROTO, BH_OK, wrong, 0);
@@ -715,7 +739,7 @@ void bh_traffic_answered(struct bh_disk *disk, struct bh_pane *pane,
     if (request->count > 1)
         request->deadline_us = now_us + 1000u * (uint64_t)disk->timeout_ms;
     if (status == BH_OK)
-        succeed(disk, request);
+        succeed(disk, request, pane->at);
     else
         fail(request, bh_status_errno(status), status, NULL,
              bh_request_lsn(request, pane->at));
