@@ -166,6 +166,16 @@ void bh_disk_stats(const struct bh_disk *disk, struct bh_stats *out);
  * carries such datagrams whole (loopback, jumbo frames). */
 int bh_disk_open(struct bh_disk *disk, const char *url, unsigned flags);
 
+/* Likewise, but where the URL says no sector length it is the longest, from 128
+ * to 4096 bytes, that divides the image's length and that server and path
+ * carry. A lockless look finds that length first, and a read tries sectors
+ * above 1024 bytes. */
+int bh_disk_open_best(struct bh_disk *disk, const char *url, unsigned flags);
+
+/* 1 from an open on, 0 before, after a close, and when the session was lost for
+ * good: then every request fails until the disk is opened again. */
+int bh_disk_is_open(const struct bh_disk *disk);
+
 /* What the server said at open; refreshed by bh_disk_identify(). */
 const struct bh_info *bh_disk_info(const struct bh_disk *disk);
 int bh_disk_identify(struct bh_disk *disk);

@@ -32,6 +32,7 @@ struct bh_disk *bh_disk_new(void)
         disk->last.packet[1] = 0;
     disk->width = 1;
     disk->run = 1;
+    disk->default_sector_len = BH_DEFAULT_SECTOR_LEN;
     disk->timeout_ms = BH_DEFAULT_TIMEOUT_MS;
     disk->now_us = system_clock;
     return disk;
@@ -71,6 +72,11 @@ uint8_t bh_disk_status(const struct bh_disk *disk)
 const struct bh_info *bh_disk_info(const struct bh_disk *disk)
 {
     return &disk->info;
+}
+
+int bh_disk_is_open(const struct bh_disk *disk)
+{
+    return disk->state != BH_SESSION_CLOSED && disk->state != BH_SESSION_LOST;
 }
 
 uint64_t bh_disk_size(const struct bh_disk *disk)

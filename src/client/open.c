@@ -11,8 +11,6 @@
 #include "client/start.h"
 #include "wire/protocol.h"
 
-#define DEFAULT_SECTOR_LEN 512u
-
 static void set_name(struct bh_disk *disk)
 {
     const struct bh_url *url = &disk->url;
@@ -55,7 +53,7 @@ static void prepare(struct bh_disk *disk, const struct bh_url *url,
     disk->edges = NULL;
     memset(&disk->info, 0, sizeof(disk->info));
     disk->info.sector_len =
-        url->sector_len != 0 ? url->sector_len : DEFAULT_SECTOR_LEN;
+        url->sector_len != 0 ? url->sector_len : disk->default_sector_len;
     set_name(disk);
     set_connect_flags(disk, flags);
 }

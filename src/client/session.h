@@ -67,6 +67,8 @@
 #include "client/window.h"
 #include "wire/identify.h"
 
+#define BH_DEFAULT_SECTOR_LEN 512u
+
 enum bh_session_state {
     BH_SESSION_CLOSED,
     BH_SESSION_CONNECTING,
@@ -98,6 +100,7 @@ struct bh_disk {
     bool locks;                 /* the medium, in this session */
     unsigned connects;          /* sessions won since something was answered */
     struct bh_url url;
+    uint32_t default_sector_len; /* where the URL says none */
     uint8_t connect_flags;
     bool identified;  /* `info` came from the server */
     uint64_t changes; /* rises when a WRITE is sent, and when it is over */
