@@ -4,7 +4,8 @@
  * programs. blockhead(3) has a page for each call and an example.
  *
  * Threads: one struct bh_disk belongs to one thread at a time; different disks
- * may be used from different threads at once. Nothing here is global.
+ * may be used from different threads at once. Nothing here is global. For many
+ * threads on one disk there is struct bh_share.
  *
  * Errors: every call that can fail returns 0 or a negative errno value, and
  * bh_disk_error() then holds a sentence for a person. Server statuses become:
@@ -41,8 +42,8 @@
  * as long as it is empty.
  *
  * A strict session has a lease (info->lease_seconds), which each request
- * renews. There is no thread behind this library: between requests the lease
- * is renewed only by bh_disk_process(), when a third of it has passed. A
+ * renews. There is no thread behind a disk: between requests the lease is
+ * renewed only by bh_disk_process(), when a third of it has passed. A
  * session whose lease ran out goes on until another client takes the volume.
  */
 #ifndef BLOCKHEAD_H
@@ -345,6 +346,47 @@ int bh_disk_process(struct bh_disk *disk);
 /* Hands back a request that is over: 1, the one that was started first if there
  * are several. 0 if there is none. */
 int bh_disk_next(struct bh_disk *disk, struct bh_done *out);
+
+/*
+ * A disk for several threads: each call waits for its own request, and as many
+ * run at a time as the window allows.
+ *
+ * Errors are those of the disk, and the sentence goes to `error` of `error_len`
+ * bytes, which may be NULL. Offsets and lengths are in bytes, and need not be
+ * those of sectors.
+ */
+struct bh_share;
+
+/* Borrows a disk that is open: nothing else may use it until bh_share_free().
+ * What bh_disk_info() and bh_disk_size() say has to be asked before. A thread
+ * of the share's own keeps the lease; so fork first. NULL if there is no
+ * memory, thread or descriptor. */
+struct bh_share *bh_share_new(struct bh_disk *disk);
+
+/* Gives the disk back to its owner, as it is. No call may run any more. */
+void bh_share_free(struct bh_share *share);
+
+/* As bh_disk_is_open(). */
+int bh_share_is_open(struct bh_share *share);
+
+int bh_share_pread(struct bh_share *share, uint64_t offset, size_t len,
+                   void *data, char *error, size_t error_len);
+int bh_share_pwrite(struct bh_share *share, uint64_t offset, size_t len,
+                    const void *data, char *error, size_t error_len);
+
+/* Covers every call that had returned before, of whatever thread. */
+int bh_share_flush(struct bh_share *share, char *error, size_t error_len);
+
+/* As bh_disk_trim(), but only of the sectors that lie whole in the range: the
+ * rest stays as it is. */
+int bh_share_trim(struct bh_share *share, uint64_t offset, uint64_t len,
+                  char *error, size_t error_len);
+
+#define BH_ZERO_MAY_TRIM 1u /* space may be given back */
+
+/* Every byte of the range is zero afterwards. */
+int bh_share_zero(struct bh_share *share, uint64_t offset, uint64_t len,
+                  unsigned flags, char *error, size_t error_len);
 
 /*
  * Servers, without a volume.
