@@ -94,6 +94,7 @@ static size_t append_encoded(char *out, size_t at, const char *text)
             at += (size_t)snprintf(out + at, 4, "%%%02X",
                                    (unsigned)(unsigned char)*text);
     }
+    out[at] = '\0';
     return at;
 }
 
@@ -106,7 +107,9 @@ void target_url(const struct bh_url *url, const char *image,
                                  (unsigned)url->port);
 
     at = append_encoded(out, at, image);
-    snprintf(out + at, TARGET_URL_LEN - at, "?sector=%u", (unsigned)sector_len);
+    if (sector_len != 0)
+        snprintf(out + at, TARGET_URL_LEN - at, "?sector=%u",
+                 (unsigned)sector_len);
 }
 
 void target_host(const char *host, uint16_t port, char *out, size_t out_len)

@@ -30,7 +30,8 @@ bool target_parse_server(const char *text, struct target *out);
 bool target_parse_volume(const char *text, const struct options *options,
                          struct target *out);
 
-/* The URL of `url`'s server and `image`, for bh_disk_open(). */
+/* The URL of `url`'s server and `image`, for bh_disk_open(). A `sector_len` of
+ * 0 is not said. */
 void target_url(const struct bh_url *url, const char *image,
                 uint32_t sector_len, char out[TARGET_URL_LEN]);
 

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+#include "sessions.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define NBDKIT_API_VERSION 2
+#include <nbdkit-plugin.h>
+
+#include "cli/target.h"
+#include "failure.h"
+
+/* How long an end may take that waits for a server. */
+#define END_MS 5000u
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+/*
+ * One session.
+ */
+
+static unsigned flags_of(const struct settings *settings, bool read_only)
+{
+    if (settings->look)
+        return BH_OPEN_LOOK;
+    return read_only ? BH_OPEN_READ_ONLY : 0;
+}
+
+static int connect_disk(struct session *session,
+                        const struct settings *settings)
+{
+    char url[TARGET_URL_LEN];
+    int rc;
+
+    bh_disk_set_timeout(session->disk, settings->timeout_s * 1000u);
+    target_url(&settings->url, session->image, settings->url.sector_len, url);
+    nbdkit_debug("opening %s", url);
+    rc = bh_disk_open_best(session->disk, url,
+                           flags_of(settings, session->read_only));
+    if (rc < 0)
+        return failure_tell(rc, bh_disk_error(session->disk));
+    session->info = *bh_disk_info(session->disk);
+    session->size = bh_disk_size(session->disk);
+    if (session->info.features == 0)
+        return failure_tell(-EOPNOTSUPP,
+                            "the server is too old to tell an image's size");
+    return 0;
+}
+
+/* -1 and nbdkit knows why. */
+static int dial(struct session *session, const struct settings *settings)
+{
+    session->disk = bh_disk_new();
+    if (session->disk == NULL)
+        return failure_tell(-ENOMEM, "no memory");
+    if (connect_disk(session, settings) < 0)
+        return -1;
+    session->share = bh_share_new(session->disk);
+    if (session->share == NULL)
+        return failure_tell(-ENOMEM, "no memory or thread for a session");
+    nbdkit_debug("\"%s\": %llu bytes in sectors of %u, window %u",
+                 session->image, (unsigned long long)session->size,
+                 session->info.sector_len, session->info.window);
+    return 0;
+}
+
+/* Whether all is stable is told to nobody but the log: no client is left. */
+static void hang_up(struct session *session, bool ending)
+{
+    bh_share_free(session->share);
+    if (ending)
+        bh_disk_set_timeout(session->disk, END_MS);
+    if (bh_disk_close(session->disk) < 0)
+        nbdkit_error("%s", bh_disk_error(session->disk));
+}
+
+static void drop(struct session *session)
+{
+    bh_disk_free(session->disk);
+    free(session);
+}
+
+static struct session *make(const char *image, bool read_only)
+{
+    struct session *session = calloc(1, sizeof(*session));
+
+    if (session == NULL) {
+        failure_tell(-ENOMEM, "no memory");
+        return NULL;
+    }
+    strcpy(session->image, image);
+    session->read_only = read_only;
+    session->users = 1;
+    return session;
+}
+
+/*
+ * All of them; with `lock` held.
+ */
+
+static void take_out(struct sessions *sessions, const struct session *session)
+{
+    struct session **at = &sessions->first;
+
+    while (*at != session)
+        at = &(*at)->next;
+    *at = session->next;
+    pthread_cond_broadcast(&sessions->changed);
+}
+
+static bool is_lost(const struct session *session)
+{
+    return session->state == SESSION_READY && !bh_share_is_open(session->share);
+}
+
+static struct session *find(const struct sessions *sessions, const char *image,
+                            bool read_only)
+{
+    struct session *session;
+
+    for (session = sessions->first; session != NULL; session = session->next)
+        if (strcmp(session->image, image) == 0 &&
+            session->read_only == read_only && !is_lost(session))
+            return session;
+    return NULL;
+}
+
+/* Waits for whoever opens or closes it. */
+static struct session *find_settled(struct sessions *sessions,
+                                    const char *image, bool read_only)
+{
+    struct session *session;
+
+    while ((session = find(sessions, image, read_only)) != NULL &&
+           session->state != SESSION_READY)
+        pthread_cond_wait(&sessions->changed, &sessions->lock);
+    return session;
+}
+
+/* The lock is free meanwhile. */
+static struct session *open_new(struct sessions *sessions, const char *image,
+                                bool read_only)
+{
+    struct session *session = make(image, read_only);
+    int rc;
+
+    if (session == NULL)
+        return NULL;
+    session->next = sessions->first;
+    sessions->first = session;
+    pthread_mutex_unlock(&sessions->lock);
+    rc = dial(session, sessions->settings);
+    pthread_mutex_lock(&sessions->lock);
+    session->state = SESSION_READY;
+    if (rc == 0) {
+        pthread_cond_broadcast(&sessions->changed);
+        return session;
+    }
+    take_out(sessions, session);
+    drop(session);
+    return NULL;
+}
+
+static void close_one(struct sessions *sessions, struct session *session)
+{
+    bool ending = sessions->ending;
+
+    session->state = SESSION_CLOSING;
+    pthread_mutex_unlock(&sessions->lock);
+    nbdkit_debug("closing \"%s\"", session->image);
+    hang_up(session, ending);
+    pthread_mutex_lock(&sessions->lock);
+    take_out(sessions, session);
+    drop(session);
+}
+
+/* One that nobody uses any more, its time being over; or NULL, and when the
+ * next one's is: at most an hour from now. */
+static struct session *find_due(const struct sessions *sessions,
+                                uint64_t *due_ms)
+{
+    const uint64_t linger_ms = sessions->settings->linger_s * UINT64_C(1000);
+    const uint64_t now = now_ms();
+    struct session *session;
+
+    *due_ms = now + 3600000u;
+    for (session = sessions->first; session != NULL; session = session->next) {
+        if (session->users > 0 || session->state != SESSION_READY)
+            continue;
+        if (sessions->ending || is_lost(session) ||
+            now - session->left_ms >= linger_ms)
+            return session;
+        if (session->left_ms + linger_ms < *due_ms)
+            *due_ms = session->left_ms + linger_ms;
+    }
+    return NULL;
+}
+
+static void *close_what_nobody_uses(void *context)
+{
+    struct sessions *sessions = context;
+    struct session *session;
+    struct timespec until;
+    uint64_t due_ms;
+
+    pthread_mutex_lock(&sessions->lock);
+    for (;;) {
+        session = find_due(sessions, &due_ms);
+        if (session != NULL) {
+            close_one(sessions, session);
+            continue;
+        }
+        if (sessions->ending)
+            break;
+        until.tv_sec = (time_t)(due_ms / 1000u);
+        until.tv_nsec = (long)(due_ms % 1000u) * 1000000;
+        pthread_cond_timedwait(&sessions->changed, &sessions->lock, &until);
+    }
+    pthread_mutex_unlock(&sessions->lock);
+    return NULL;
+}
+
+/*
+ * What the plugin calls.
+ */
+
+/* Signals are nbdkit's. */
+static int start_closer(struct sessions *sessions)
+{
+    sigset_t all, before;
+    int rc;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&sessions->closer, NULL, close_what_nobody_uses,
+                        sessions);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc == 0 ? 0 : failure_tell(-rc, "no thread for the sessions");
+}
+
+int sessions_start(struct sessions *sessions, const struct settings *settings)
+{
+    pthread_condattr_t monotonic;
+
+    sessions->settings = settings;
+    pthread_mutex_init(&sessions->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&sessions->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (start_closer(sessions) < 0)
+        return -1;
+    sessions->runs = true;
+    return 0;
+}
+
+void sessions_end(struct sessions *sessions)
+{
+    if (!sessions->runs)
+        return;
+    pthread_mutex_lock(&sessions->lock);
+    sessions->ending = true;
+    pthread_cond_broadcast(&sessions->changed);
+    pthread_mutex_unlock(&sessions->lock);
+    pthread_join(sessions->closer, NULL);
+    sessions->runs = false;
+}
+
+struct session *sessions_enter(struct sessions *sessions, const char *image,
+                               bool read_only)
+{
+    struct session *session;
+
+    pthread_mutex_lock(&sessions->lock);
+    session = find_settled(sessions, image, read_only);
+    if (session != NULL)
+        session->users++;
+    else
+        session = open_new(sessions, image, read_only);
+    pthread_mutex_unlock(&sessions->lock);
+    return session;
+}
+
+void sessions_leave(struct sessions *sessions, struct session *session)
+{
+    pthread_mutex_lock(&sessions->lock);
+    session->left_ms = now_ms();
+    session->users--;
+    pthread_cond_broadcast(&sessions->changed);
+    pthread_mutex_unlock(&sessions->lock);
+}
