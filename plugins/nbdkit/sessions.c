@@ -73,10 +73,24 @@ static int dial(struct session *session, const struct settings *settings)
     return 0;
 }
 
+static void tell_counters(const struct session *session)
+{
+    struct bh_stats stats;
+
+    bh_disk_stats(session->disk, &stats);
+    nbdkit_debug("closing \"%s\" after %llu requests, %llu datagrams sent "
+                 "again, %llu strays, %llu sessions lost and won again",
+                 session->image, (unsigned long long)stats.requests,
+                 (unsigned long long)stats.retransmissions,
+                 (unsigned long long)stats.strays,
+                 (unsigned long long)stats.reconnections);
+}
+
 /* Whether all is stable is told to nobody but the log: no client is left. */
 static void hang_up(struct session *session, bool ending)
 {
     bh_share_free(session->share);
+    tell_counters(session);
     if (ending)
         bh_disk_set_timeout(session->disk, END_MS);
     if (bh_disk_close(session->disk) < 0)
@@ -176,7 +190,6 @@ static void close_one(struct sessions *sessions, struct session *session)
 
     session->state = SESSION_CLOSING;
     pthread_mutex_unlock(&sessions->lock);
-    nbdkit_debug("closing \"%s\"", session->image);
     hang_up(session, ending);
     pthread_mutex_lock(&sessions->lock);
     take_out(sessions, session);
