@@ -301,10 +301,13 @@ def test_a_killed_qemu_nbd_is_not_noticed(serve, tmp_path):
     image, path = tmp_path / "disk.qcow2", tmp_path / "qemu"
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", image, "64M"], check=True, timeout=60)
     export = Program(path, ["qemu-nbd", "-t", "-k", path, "-f", "qcow2", "--cache=writeback", image])
-    server = serve(config=config(export.uri()))
-    survive_kills(server, export, 8, 4, range(0, 64 * MIB // 256, 256))  # each in a cluster of its own
-    server.end()
-    export.kill(signal.SIGTERM)
+    try:
+        server = serve(config=config(export.uri()))
+        survive_kills(server, export, 8, 4, range(0, 64 * MIB // 256, 256))  # each in a cluster of its own
+        server.end()
+        export.kill(signal.SIGTERM)
+    finally:
+        export.end()
     check = subprocess.run(["qemu-img", "check", "-q", image], capture_output=True, timeout=60, check=False)
     assert check.returncode in (0, 3), check  # 3: clusters that a killed qemu-nbd leaked, and no harm
 
