@@ -4,12 +4,12 @@
 #include <stdio.h>
 
 #include "cli/command.h"
-#include "cli/crc.h"
 #include "cli/json.h"
 #include "cli/message.h"
 #include "cli/options.h"
 #include "cli/span.h"
 #include "cli/volume.h"
+#include "crc/crc.h"
 
 /* Piece by piece, as long as the server allows. */
 static int add_up(struct volume *volume, const struct span *span, uint32_t *crc)
@@ -25,7 +25,8 @@ static int add_up(struct volume *volume, const struct span *span, uint32_t *crc)
         count = most == 0 ? 1 : left < most ? (uint32_t)left : most;
         result = bh_disk_checksum(volume->disk, (uint32_t)lsn, count, &piece);
         if (result == 0)
-            *crc = crc_join(*crc, piece, (uint64_t)count * volume->sector_len);
+            *crc =
+                bh_crc_join(*crc, piece, (uint64_t)count * volume->sector_len);
     }
     if (result != 0)
         complain_disk(volume->disk, result);

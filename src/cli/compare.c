@@ -2,13 +2,13 @@
 #include "cli/compare.h"
 
 #include <errno.h>
-#include <libdeflate.h>
 #include <string.h>
 
 #include "cli/message.h"
 #include "cli/progress.h"
 #include "cli/reader.h"
 #include "client/blockhead.h"
+#include "crc/crc.h"
 
 /* Answers that are looked at before more is asked: the server is not to wait
  * while the file is read. */
@@ -80,7 +80,7 @@ static int crc_of_file(struct compare *compare, const struct probe *probe,
         return 0;
     }
     result = sectors_read(compare->sectors, probe->lsn, probe->count, data);
-    *crc = libdeflate_crc32(0, data, len);
+    *crc = bh_crc(0, data, len);
     return result;
 }
 
@@ -149,7 +149,7 @@ static void prepare(struct compare *compare, uint64_t count)
     if (compare->most == 0)
         compare->most = 1;
     compare->fine = len < COMPARE_FINE_LEN ? COMPARE_FINE_LEN / len : 1;
-    compare->zeros = libdeflate_crc32(0, zeros, (size_t)compare->most * len);
+    compare->zeros = bh_crc(0, zeros, (size_t)compare->most * len);
     compare->next = 0;
     compare->end = count;
     compare->waiting = 0;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/storage.h"
 
+#include "crc/crc.h"
 #include "volume/nbd.h"
 #include "volume/shelf.h"
 #include "wire/protocol.h"
 
 #include <errno.h>
-#include <libdeflate.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -153,7 +153,7 @@ void bh_storage_complete(struct bh_job *job)
     if (job->kind != BH_JOB_CHECKSUM)
         return;
     memset(job->data + job->len, 0, job->whole - job->len);
-    job->checksum = libdeflate_crc32(0, job->data, job->whole);
+    job->checksum = bh_crc(0, job->data, job->whole);
 }
 
 typedef int reading(struct bh_medium *medium, uint64_t offset,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "volume/numbers.h"
 
+#include "crc/crc.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <libdeflate.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ static uint32_t check_of(uint32_t number, const char *name)
     char line[LINE_MAX_LEN];
     int len = snprintf(line, sizeof line, "%u %s", (unsigned)number, name);
 
-    return libdeflate_crc32(0, line, (size_t)len);
+    return bh_crc(0, line, (size_t)len);
 }
 
 static void escape(const char *name, char out[LINE_MAX_LEN])

@@ -4,7 +4,7 @@
  * bit is the coefficient of x^0. What follows the first part multiplies it by
  * x^8 for each byte. What CRC-32 adds at beginning and end cancels out.
  */
-#include "cli/crc.h"
+#include "crc/crc.h"
 
 #define POLYNOMIAL 0xEDB88320u
 #define ONE 0x80000000u
@@ -22,7 +22,7 @@ static uint32_t times(uint32_t a, uint32_t b)
     return product;
 }
 
-uint32_t crc_join(uint32_t first, uint32_t second, uint64_t len)
+uint32_t bh_crc_join(uint32_t first, uint32_t second, uint64_t len)
 {
     uint32_t power = X;
 
