@@ -4,8 +4,9 @@
  *
  *   1. The file and the volume are compared, by CHECKSUM or, with --verify, by
  *      their data. Nothing is written meanwhile.
- *   2. What differs is written, runs of zeros by TRIM where the server has it.
- *      What the volume lacks of a longer file is written without comparing.
+ *   2. What differs is written, many places at a time, runs of zeros by TRIM
+ *      where the server has it. What the volume lacks of a longer file is
+ *      written without comparing.
  *   3. As with put it is done when the server has said that all is on its disk.
  */
 #include <errno.h>
@@ -24,6 +25,7 @@
 #include "cli/report.h"
 #include "cli/sectors.h"
 #include "cli/size.h"
+#include "cli/writer.h"
 #include "cli/zeros.h"
 
 struct sync {
@@ -34,6 +36,7 @@ struct sync {
     uint64_t sent, trimmed; /* bytes */
     uint64_t written_end;   /* the LSN behind the last sector written */
     struct compare compare;
+    struct writer writer;
 };
 
 static int complain_result(struct sync *sync, int result, bool complained)
@@ -101,8 +104,7 @@ static int write_sectors(struct sync *sync, uint64_t lsn, size_t count,
 {
     sync->sent += count * sync->sectors.len;
     sync->written_end = lsn + count;
-    return transfer_write(&sync->onto->transfer, lsn, count, data,
-                          &sync->onto->progress);
+    return writer_write(&sync->writer, lsn, count, data);
 }
 
 static bool can_trim(const struct sync *sync)
@@ -124,8 +126,7 @@ static int send_zeros(struct sync *sync, uint64_t lsn, size_t count,
     if (!can_trim(sync))
         return write_sectors(sync, lsn, there, zeros);
     sync->trimmed += there * sync->sectors.len;
-    progress_advance(&sync->onto->progress, there * sync->sectors.len);
-    return transfer_trim(&sync->onto->transfer, lsn, there);
+    return writer_trim(&sync->writer, lsn, there);
 }
 
 static int send_run(struct sync *sync, uint64_t lsn, size_t count,
@@ -143,13 +144,14 @@ static int send_run(struct sync *sync, uint64_t lsn, size_t count,
                      ? send_zeros(sync, lsn + at, same, run)
                      : write_sectors(sync, lsn + at, same, run);
     }
-    return complain_result(sync, result, false);
+    return result;
 }
 
 static int send_extent(struct sync *sync, const struct extent *extent,
-                       uint8_t *data)
+                       bool *complained)
 {
-    const uint64_t most = TRANSFER_RUN_LEN / sync->sectors.len;
+    const uint64_t most = WRITER_PIECE_LEN / sync->sectors.len;
+    uint8_t data[WRITER_PIECE_LEN];
     uint64_t lsn = extent->lsn, left = extent->count;
     int result = 0;
 
@@ -157,8 +159,9 @@ static int send_extent(struct sync *sync, const struct extent *extent,
         const size_t count = (size_t)(left < most ? left : most);
 
         result = sectors_read(&sync->sectors, lsn, count, data);
-        if (result == 0)
-            result = send_run(sync, lsn, count, data);
+        *complained = result != 0;
+        result = result == 0 ? send_run(sync, lsn, count, data)
+                             : transfer_settle(&sync->onto->transfer, result);
         lsn += count;
         left -= count;
     }
@@ -167,16 +170,17 @@ static int send_extent(struct sync *sync, const struct extent *extent,
 
 static int send(struct sync *sync)
 {
-    uint8_t data[TRANSFER_RUN_LEN];
+    bool complained = false;
     int result = 0;
 
+    writer_begin(&sync->writer, &sync->onto->transfer, &sync->onto->progress);
     for (size_t i = 0; i < sync->differing.count && result == 0; i++)
-        result = send_extent(sync, &sync->differing.of[i], data);
+        result = send_extent(sync, &sync->differing.of[i], &complained);
     if (result == 0)
-        result = complain_result(
-            sync, onto_end(sync->onto, sync->sectors.count, sync->written_end),
-            false);
-    return result;
+        result = writer_end(&sync->writer);
+    if (result == 0)
+        result = onto_end(sync->onto, sync->sectors.count, sync->written_end);
+    return complain_result(sync, result, complained);
 }
 
 /*

@@ -158,12 +158,6 @@ int transfer_write(struct transfer *transfer, uint64_t lsn, size_t count,
     return move(transfer, &run, progress);
 }
 
-int transfer_trim(struct transfer *transfer, uint64_t lsn, size_t count)
-{
-    return finish(transfer, bh_disk_start_trim(transfer->disk, (uint32_t)lsn,
-                                               (uint32_t)count, NULL));
-}
-
 int transfer_flush(struct transfer *transfer)
 {
     return finish(transfer, bh_disk_start_flush(transfer->disk, NULL));

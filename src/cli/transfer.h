@@ -37,9 +37,6 @@ int transfer_read(struct transfer *transfer, uint64_t lsn, size_t count,
 int transfer_write(struct transfer *transfer, uint64_t lsn, size_t count,
                    const uint8_t *data, struct progress *progress);
 
-/* They read as zeros from now on. */
-int transfer_trim(struct transfer *transfer, uint64_t lsn, size_t count);
-
 /* Until something comes or is due, or it is time to redraw `progress`. 0 or
  * -EINTR. */
 int transfer_wait(struct transfer *transfer, struct progress *progress);

@@ -48,6 +48,16 @@ def test_put_and_get_are_identical(damaged, images, tmp_path, blockhead, mib, se
     assert (tmp_path / "out.img").read_bytes() == data
 
 
+def test_sync_is_identical(damaged, images, tmp_path, blockhead):
+    chance = random.Random(9)
+    data = bytearray(make_image(images / "c.img", 8 << 20, 7))
+    for place in chance.sample(range(512), 100):
+        data[place << 14:(place << 14) + 3000] = chance.choice([bytes(3000), chance.randbytes(3000)])
+    (tmp_path / "in.img").write_bytes(data)
+    blockhead("sync", "-q", tmp_path / "in.img", "blockhead://%s:%d/c.img" % damaged[1])
+    assert (images / "c.img").read_bytes() == data
+
+
 def test_a_patient_naive_client_loses_nothing(damaged, images):
     """Our own client counts and waits longer than any datagram is held: each sector is what it wrote last."""
     chance = random.Random(5)

@@ -57,6 +57,18 @@ def test_many_places_are_found_by_halving(server, sync):
     assert report["bytes_sent"] == 100 * 4 * KIB
 
 
+@pytest.mark.parametrize("sector", [128, 1024, 16384])
+def test_many_places_of_many_lengths(server, sync, sector):
+    """Writes and trims of many places are under way together, and none of them takes another's bytes."""
+    chance = random.Random(sector)
+    data = bytearray(server.data)
+    for _ in range(100):
+        begin, length = chance.randrange(4 * MIB - 70_000), chance.choice([1, 300, 5000, 70_000])
+        data[begin:begin + length] = chance.choice([bytes(length), chance.randbytes(length)])
+    report = sync(data, sector=sector)
+    assert report["places"] > 16 and report["bytes_trimmed"] > 0
+
+
 @pytest.mark.parametrize("options", [(), ("--verify",)])
 def test_all_may_differ(sync, options):
     report = sync(random.Random(6).randbytes(4 * MIB), *options)
