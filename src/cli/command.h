@@ -1,23 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The rows of main.c's command table. */
+/* What the rows of main.c's command table call. */
 #ifndef BH_CLI_COMMAND_H
 #define BH_CLI_COMMAND_H
 
-#include "cli/exit_code.h"
-
-struct options;
-
-struct command {
-    const char *name;
-    const char *operands; /* for the usage line: "URL FILE" */
-    const char *options;  /* the letters that it takes, of options.c's table */
-    int operands_min;
-    int operands_max;
-    const char *summary; /* one line of the list of commands */
-    const char *help;    /* lines of `COMMAND --help` */
-    int (*run)(const struct options *options, char *const operands[],
-               int count);
-};
+#include "cli/front.h"
 
 /* Each in the file of its name. They return an enum exit_code. */
 int run_bench(const struct options *options, char *const operands[], int count);

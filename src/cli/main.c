@@ -4,9 +4,6 @@
  * command is a row here, a line in command.h, its file, its section in
  * blockhead(1).
  */
-#include <stdio.h>
-#include <string.h>
-
 #include "cli/command.h"
 #include "cli/front.h"
 #include "cli/json.h"
@@ -72,67 +69,34 @@ static const struct command commands[] = {
      "holes in the first 16 MiB of the image are filled.\n",
      run_bench},
 };
-#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
-static void print_usage(FILE *out)
+/* Standard output is to be JSON alone. */
+static int run(const struct command *command, struct options *options,
+               char *const operands[], int count)
 {
-    fputs("usage: blockhead COMMAND [OPTION]... [OPERAND]...\n"
-          "       blockhead --help | --version\n\n",
-          out);
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-10s %-19s %s\n", commands[i].name,
-                commands[i].operands, commands[i].summary);
-    fputs(
-        "\nHOST is NAME or NAME:PORT, URL is blockhead://HOST/IMAGE or just "
-        "HOST/IMAGE.\n`blockhead COMMAND --help` and blockhead(1) say more.\n",
-        out);
-}
-
-static int print_help(const struct command *command)
-{
-    printf("usage: blockhead %s [OPTION]... %s\n\n%s\n", command->name,
-           command->operands, command->help);
-    options_help(command, stdout);
-    return EXIT_FINE;
-}
-
-static const struct command *find_command(const char *name)
-{
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(commands[i].name, name) == 0)
-            return &commands[i];
-    }
-    return NULL;
-}
-
-static int run(int argc, char **argv)
-{
-    const struct command *command = find_command(argv[0]);
-    struct options options;
-    int first, count;
-
-    if (command == NULL)
-        return FRONT_UNKNOWN;
-    first = options_parse(command, argc, argv, &options);
-    count = argc - first;
-    if (first < 0)
-        return EXIT_USAGE;
-    if (options.help)
-        return print_help(command);
-    if (count < command->operands_min || count > command->operands_max) {
-        complain("usage: blockhead %s [OPTION]... %s", command->name,
-                 command->operands);
-        return EXIT_USAGE;
-    }
-    if (options.json && !json_available()) {
+    if (options->json && !json_available()) {
         complain("cannot print JSON: this blockhead was built without "
                  "jansson; leave --json out");
         return EXIT_TROUBLE;
     }
-    return command->run(&options, argv + first, count);
+    return command->run(options, operands, count);
 }
 
 int main(int argc, char **argv)
 {
-    return front_run(argc, argv, print_usage, run);
+    struct options options = {0};
+    const struct program program = {
+        .name = "blockhead",
+        .notes = "HOST is NAME or NAME:PORT, URL is blockhead://HOST/IMAGE or "
+                 "just HOST/IMAGE.",
+        .commands = commands,
+        .command_count = sizeof(commands) / sizeof(commands[0]),
+        .rows = option_rows,
+        .row_count = option_count,
+        .options = &options,
+        .apply = options_apply,
+        .run = run,
+    };
+
+    return front_run(&program, argc, argv);
 }

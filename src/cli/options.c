@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/options.h"
 
-#include <getopt.h>
-#include <string.h>
-
-#include "cli/command.h"
 #include "cli/message.h"
 #include "cli/number.h"
 
 /* A new option: its row here, its field in struct options, its case in
- * apply(), its letter in the commands that take it, its item in the man page.
+ * options_apply(), its letter in the commands that take it, its item in the man
+ * page.
  */
-static const struct option_row {
-    char letter;
-    const char *name;
-    const char *value; /* NULL: takes none */
-    const char *help;
-} rows[] = {
+const struct option_row option_rows[] = {
     {'c', "count", "N", "stop after N; 0: go on until interrupted"},
     {'d', "seconds", "SECONDS", "how long to go on"},
     {'j', "json", NULL, "print JSON on standard output"},
@@ -34,14 +26,8 @@ static const struct option_row {
     {'w', "writes", NULL, "write what is there already, do not read"},
     {'W', "window", "N", "requests at a time: 1 to 64"},
     {'x', "hex", NULL, "a hex dump, also to a pipe"},
-    {'h', "help", NULL, "print this and stop"},
 };
-#define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
-
-static bool takes(const struct command *command, const struct option_row *row)
-{
-    return row->letter == 'h' || strchr(command->options, row->letter) != NULL;
-}
+const size_t option_count = sizeof(option_rows) / sizeof(option_rows[0]);
 
 static bool refuse(const struct option_row *row, const char *value)
 {
@@ -126,101 +112,17 @@ static void apply_switch(char letter, struct options *out)
     case 'w':
         out->writes = true;
         break;
-    case 'x':
+    default:
         out->hex = true;
         break;
-    default:
-        out->help = true;
-        break;
     }
 }
 
-static const struct option_row *row_of(int letter)
+bool options_apply(const struct option_row *row, const char *value,
+                   struct options *out)
 {
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (rows[i].letter == letter)
-            return &rows[i];
-    }
-    return NULL;
-}
-
-/* What getopt_long() wants to know of the rows that `command` takes. */
-static void describe(const struct command *command,
-                     char letters[2 * ROW_COUNT + 2],
-                     struct option longs[ROW_COUNT + 1])
-{
-    size_t count = 0;
-
-    *letters++ = ':'; /* report a missing value as ':' */
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (!takes(command, &rows[i]))
-            continue;
-        *letters++ = rows[i].letter;
-        if (rows[i].value != NULL)
-            *letters++ = ':';
-        longs[count++] = (struct option){
-            .name = rows[i].name,
-            .has_arg = rows[i].value != NULL ? required_argument : no_argument,
-            .val = rows[i].letter,
-        };
-    }
-    *letters = '\0';
-    longs[count] = (struct option){0};
-}
-
-/* getopt_long() says what is wrong in `letter` and, for a short option and for
- * a long one that it knows, in optopt. */
-static void complain_option(const struct command *command, int letter,
-                            const char *word)
-{
-    const struct option_row *row = optopt == 0 ? NULL : row_of(optopt);
-    char text[3] = {'-', (char)optopt, '\0'};
-
-    if (letter == ':')
-        complain("%s needs a value; try: blockhead %s --help", word,
-                 command->name);
-    else if (row != NULL && takes(command, row))
-        complain("--%s takes no value; try: blockhead %s --help", row->name,
-                 command->name);
-    else
-        complain("%s is no option of this command; try: blockhead %s --help",
-                 optopt == 0 ? word : text, command->name);
-}
-
-int options_parse(const struct command *command, int argc, char **argv,
-                  struct options *out)
-{
-    struct option longs[ROW_COUNT + 1];
-    char letters[2 * ROW_COUNT + 2];
-    int letter;
-
-    describe(command, letters, longs);
-    *out = (struct options){0};
-    optind = 1;
-    opterr = 0;
-    while ((letter = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-        const struct option_row *row = row_of(letter);
-
-        if (row == NULL) {
-            complain_option(command, letter, argv[optind - 1]);
-            return -1;
-        }
-        if (row->value == NULL)
-            apply_switch(row->letter, out);
-        else if (!apply_value(row, optarg, out))
-            return -1;
-    }
-    return optind;
-}
-
-void options_help(const struct command *command, FILE *out)
-{
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (!takes(command, &rows[i]))
-            continue;
-        fprintf(out, "  -%c, --%s%s%-*s %s\n", rows[i].letter, rows[i].name,
-                rows[i].value == NULL ? "" : " ",
-                18 - (int)strlen(rows[i].name) - (rows[i].value != NULL),
-                rows[i].value == NULL ? "" : rows[i].value, rows[i].help);
-    }
+    if (row->value != NULL)
+        return apply_value(row, value, out);
+    apply_switch(row->letter, out);
+    return true;
 }

@@ -4,10 +4,10 @@
 #define BH_CLI_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
-struct command;
+#include "cli/front.h"
 
 struct options {
     uint32_t sector_len;  /* bytes; 0: not said */
@@ -26,16 +26,14 @@ struct options {
     bool verify;
     bool writes;
     bool sequential;
-    bool help;
 };
 
-/* Takes the options that `command` knows out of argv, whose argv[0] is the
- * command's name. Returns the index of the first operand (getopt moves them
- * behind the options), or -1 after a complaint. */
-int options_parse(const struct command *command, int argc, char **argv,
-                  struct options *out);
+/* All of them. */
+extern const struct option_row option_rows[];
+extern const size_t option_count;
 
-/* The lines of --help for `command`'s options. */
-void options_help(const struct command *command, FILE *out);
+/* Notes one. False after a complaint. */
+bool options_apply(const struct option_row *row, const char *value,
+                   struct options *out);
 
 #endif

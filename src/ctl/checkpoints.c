@@ -43,7 +43,7 @@ COMMAND(run_checkpoints)
                                             {NULL, false, NULL}};
     json_t *answer;
     const int code = link_ask(
-        link,
+        options->link,
         json_pack("{s:s,s:s}", "do", "checkpoints", "volume", operands[0]),
         &answer);
 

@@ -28,7 +28,7 @@ COMMAND(run_create)
         complain("cannot create this: its name is no UTF-8");
         return EXIT_USAGE;
     }
-    code = link_ask(link, request, &answer);
+    code = link_ask(options->link, request, &answer);
     if (code != EXIT_FINE)
         return code;
     if (options->json)

@@ -60,7 +60,7 @@ COMMAND(run_sessions)
                                             {"UNDER WAY", false, requests_of},
                                             {NULL, false, NULL}};
     json_t *answer;
-    const int code = link_list(link, "sessions", &answer);
+    const int code = link_list(options->link, "sessions", &answer);
 
     (void)operands;
     (void)count;

@@ -20,15 +20,14 @@ static int complain_request(void)
 
 /* Asks, and prints the answer if that is wanted; else, if all is well, it is
  * for the caller to free. */
-static int ask(struct link *link, const struct options *options,
-               json_t *request, json_t **answer)
+static int ask(const struct options *options, json_t *request, json_t **answer)
 {
     int code;
 
     *answer = NULL;
     if (request == NULL)
         return complain_request();
-    code = link_ask(link, request, answer);
+    code = link_ask(options->link, request, answer);
     if (code == EXIT_FINE && options->json) {
         code = show_json(*answer);
         *answer = NULL;
@@ -37,11 +36,10 @@ static int ask(struct link *link, const struct options *options,
 }
 
 /* The same for an answer that says nothing but that it is done. */
-static int order(struct link *link, const struct options *options,
-                 json_t *request)
+static int order(const struct options *options, json_t *request)
 {
     json_t *answer;
-    const int code = ask(link, options, request, &answer);
+    const int code = ask(options, request, &answer);
 
     json_decref(answer);
     return code;
@@ -60,7 +58,7 @@ COMMAND(run_disconnect)
                  operands[0]);
         return EXIT_USAGE;
     }
-    code = ask(link, options,
+    code = ask(options,
                json_pack("{s:s,s:I}", "do", "disconnect", "id", (json_int_t)id),
                &answer);
     if (answer != NULL && !show_flag(answer, "ended"))
@@ -74,7 +72,7 @@ COMMAND(run_reopen)
     json_t *request = json_pack("{s:s,s:s*}", "do", "reopen", "volume",
                                 count > 0 ? operands[0] : NULL);
     json_t *answer;
-    const int code = ask(link, options, request, &answer);
+    const int code = ask(options, request, &answer);
 
     if (answer != NULL && show_number(answer, "reopened") == 0)
         note("Nothing had failed.");
@@ -86,7 +84,7 @@ COMMAND(run_checkpoint)
 {
     json_t *answer;
     const int code =
-        ask(link, options,
+        ask(options,
             json_pack("{s:s,s:s,s:s*}", "do", "checkpoint", "volume",
                       operands[0], "label", count > 1 ? operands[1] : NULL),
             &answer);
@@ -101,7 +99,7 @@ COMMAND(run_checkpoint)
 COMMAND(run_remove_checkpoint)
 {
     (void)count;
-    return order(link, options,
+    return order(options,
                  json_pack("{s:s,s:s,s:s}", "do", "remove-checkpoint", "volume",
                            operands[0], "checkpoint", operands[1]));
 }
@@ -109,7 +107,7 @@ COMMAND(run_remove_checkpoint)
 COMMAND(run_rollback)
 {
     json_t *answer;
-    const int code = ask(link, options,
+    const int code = ask(options,
                          json_pack("{s:s,s:s,s:s,s:b}", "do", "rollback",
                                    "volume", operands[0], "checkpoint",
                                    operands[1], "save", (int)!options->no_save),

@@ -66,7 +66,7 @@ COMMAND(run_status)
 {
     json_t *answer;
     const int code =
-        link_ask(link, json_pack("{s:s}", "do", "status"), &answer);
+        link_ask(options->link, json_pack("{s:s}", "do", "status"), &answer);
 
     (void)operands;
     (void)count;

@@ -67,7 +67,7 @@ COMMAND(run_volumes)
         {"BYTES", true, bytes_of},   {"MODE", false, mode_of},
         {"USE", false, use_of},      {NULL, false, NULL}};
     json_t *answer;
-    const int code = link_list(link, "volumes", &answer);
+    const int code = link_list(options->link, "volumes", &answer);
 
     (void)operands;
     (void)count;

@@ -309,6 +309,16 @@ def test_version(blockhead):
     assert blockhead("--version").stdout.startswith(b"blockhead ")
 
 
+def test_options_may_stand_before_the_command(serve, images, blockhead):
+    make_image(images / "a.img", 2048, 9)
+    server = serve(images)
+    assert blockhead("-s", "256", "--raw", "read", server.url("a.img"), 1).stdout == \
+        blockhead("read", "--raw", server.url("a.img"), 1, "-s256").stdout
+    assert b"no option of this command" in blockhead("--pad", "get", server.url("a.img"), "-", code=64).stderr
+    assert b"usage:" in blockhead("-q", code=64).stderr
+    assert blockhead("-q", "--help").stdout.startswith(b"usage:")
+
+
 def test_a_name_may_need_quoting(serve, images, blockhead):
     data = make_image(images / "a b%41?.img", 700, 9)
     server = serve(images)

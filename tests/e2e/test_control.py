@@ -646,6 +646,11 @@ def test_without_words_it_shows_its_commands():
     assert subprocess.run([CTL, "--version"], capture_output=True).stdout.startswith(b"blockhead-ctl ")
 
 
+def test_options_may_stand_before_the_command(server, ctl, path):
+    assert json.loads(ctl("-s", path, "--json", "status", at=None).stdout)["sessions"] == 0
+    assert "no option of this command" in ctl("-F", "status", code=64).stderr
+
+
 def test_where_no_server_is_a_sentence_says_so(ctl, tmp_path):
     assert "no such socket" in ctl("status", at=tmp_path / "nosuch", code=2).stderr
     (tmp_path / "file").write_text("")

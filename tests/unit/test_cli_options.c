@@ -7,20 +7,46 @@
 
 #include <cmocka.h>
 
-#include "cli/command.h"
+#include "cli/front_options.h"
 #include "cli/options.h"
 
 static const struct command command = {.name = "get", .options = "cdjnqRsStW"};
 
-static int parse(struct options *out, char **argv)
+static struct program program_of(struct options *out)
+{
+    *out = (struct options){0};
+    return (struct program){.name = "blockhead",
+                            .rows = option_rows,
+                            .row_count = option_count,
+                            .options = out,
+                            .apply = options_apply};
+}
+
+static int count_of(char **argv)
 {
     int argc = 0;
 
     while (argv[argc] != NULL)
         argc++;
-    return options_parse(&command, argc, argv, out);
+    return argc;
 }
 
+static int parse(struct options *out, char **argv)
+{
+    const struct program program = program_of(out);
+
+    return front_parse(&program, &command, count_of(argv), argv);
+}
+
+static int find(char **argv)
+{
+    struct options options;
+    const struct program program = program_of(&options);
+
+    return front_find_command(&program, count_of(argv), argv);
+}
+
+#define FIND(...) find((char *[]){"blockhead", __VA_ARGS__, NULL})
 #define PARSE(out, ...) parse(out, (char *[]){"get", __VA_ARGS__, NULL})
 
 static void options_may_stand_anywhere(void **state)
@@ -64,8 +90,8 @@ static void a_command_takes_only_its_own_options(void **state)
     assert_int_equal(PARSE(&options, "-x"), -1);
     assert_int_equal(PARSE(&options, "--look"), -1);
     assert_int_equal(PARSE(&options, "--nonsense"), -1);
-    assert_int_equal(PARSE(&options, "-h"), 2);
-    assert_true(options.help);
+    assert_int_equal(PARSE(&options, "-h"), FRONT_HELP);
+    assert_int_equal(PARSE(&options, "--version"), FRONT_BAD);
 }
 
 static void values_are_strict(void **state)
@@ -107,6 +133,30 @@ static void the_last_of_two_opposites_wins(void **state)
     assert_false(options.sequential);
 }
 
+static void the_command_stands_behind_options(void **state)
+{
+    (void)state;
+    assert_int_equal(FIND("get"), 1);
+    assert_int_equal(FIND("get", "-q"), 1);
+    assert_int_equal(FIND("-q", "get", "-s", "256"), 2);
+    assert_int_equal(FIND("-s", "256", "--json", "get"), 4);
+    assert_int_equal(FIND("--sector=256", "-qt", "3", "get", "--help"), 4);
+    assert_int_equal(FIND("--", "get"), 2);
+}
+
+static void there_may_be_no_command(void **state)
+{
+    (void)state;
+    assert_int_equal(find((char *[]){"blockhead", NULL}), 1);
+    assert_int_equal(FIND("-q"), 2);
+    assert_int_equal(FIND("-s", "get"), 3);
+    assert_int_equal(FIND("-s"), FRONT_BAD);
+    assert_int_equal(FIND("--nonsense", "get"), FRONT_BAD);
+    assert_int_equal(FIND("--json=yes", "get"), FRONT_BAD);
+    assert_int_equal(FIND("-q", "--help", "get"), FRONT_HELP);
+    assert_int_equal(FIND("--version"), FRONT_VERSION);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +167,8 @@ int main(void)
         cmocka_unit_test(values_are_strict),
         cmocka_unit_test(no_limit_is_the_largest_count),
         cmocka_unit_test(the_last_of_two_opposites_wins),
+        cmocka_unit_test(the_command_stands_behind_options),
+        cmocka_unit_test(there_may_be_no_command),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
