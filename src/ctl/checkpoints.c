@@ -4,9 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "ctl/ask.h"
 #include "ctl/command.h"
-#include "ctl/link.h"
-#include "ctl/options.h"
 #include "ctl/show.h"
 
 static void number_of(const json_t *checkpoint, char text[CELL_LEN])
@@ -42,17 +41,14 @@ COMMAND(run_checkpoints)
                                             {"LABEL", false, label_of},
                                             {NULL, false, NULL}};
     json_t *answer;
-    const int code = link_ask(
-        options->link,
-        json_pack("{s:s,s:s}", "do", "checkpoints", "volume", operands[0]),
-        &answer);
+    const int code =
+        ask(options,
+            json_pack("{s:s,s:s}", "do", "checkpoints", "volume", operands[0]),
+            &answer);
 
     (void)count;
-    if (code != EXIT_FINE)
-        return code;
-    if (options->json)
-        return show_json(answer);
-    show_table(answer, "checkpoints", columns);
+    if (answer != NULL)
+        show_table(answer, "checkpoints", columns);
     json_decref(answer);
-    return EXIT_FINE;
+    return code;
 }

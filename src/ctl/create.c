@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* blockhead-ctl create: a new image. */
 #include "cli/message.h"
+#include "ctl/ask.h"
 #include "ctl/command.h"
 #include "ctl/fat.h"
-#include "ctl/link.h"
 #include "ctl/options.h"
-#include "ctl/show.h"
 #include "daemon/value.h"
 
 COMMAND(run_create)
 {
-    json_t *request, *answer, *data = NULL;
+    json_t *request, *data = NULL;
     uint64_t bytes;
-    int code;
 
     (void)count;
     if (!bh_value_size(operands[1], &bytes) || bytes == 0 ||
@@ -28,11 +26,5 @@ COMMAND(run_create)
         complain("cannot create this: its name is no UTF-8");
         return EXIT_USAGE;
     }
-    code = link_ask(options->link, request, &answer);
-    if (code != EXIT_FINE)
-        return code;
-    if (options->json)
-        return show_json(answer);
-    json_decref(answer);
-    return EXIT_FINE;
+    return ask_order(options, request);
 }

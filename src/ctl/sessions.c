@@ -4,9 +4,8 @@
 #include <stdio.h>
 
 #include "cli/size.h"
+#include "ctl/ask.h"
 #include "ctl/command.h"
-#include "ctl/link.h"
-#include "ctl/options.h"
 #include "ctl/show.h"
 
 static void id_of(const json_t *session, char text[CELL_LEN])
@@ -60,15 +59,12 @@ COMMAND(run_sessions)
                                             {"UNDER WAY", false, requests_of},
                                             {NULL, false, NULL}};
     json_t *answer;
-    const int code = link_list(options->link, "sessions", &answer);
+    const int code = ask_list(options, "sessions", &answer);
 
     (void)operands;
     (void)count;
-    if (code != EXIT_FINE)
-        return code;
-    if (options->json)
-        return show_json(answer);
-    show_table(answer, "sessions", columns);
+    if (answer != NULL)
+        show_table(answer, "sessions", columns);
     json_decref(answer);
-    return EXIT_FINE;
+    return code;
 }

@@ -5,45 +5,10 @@
 
 #include "cli/message.h"
 #include "cli/number.h"
+#include "ctl/ask.h"
 #include "ctl/command.h"
-#include "ctl/link.h"
 #include "ctl/options.h"
 #include "ctl/show.h"
-
-/* Text that is no UTF-8 makes no JSON. */
-static int complain_request(void)
-{
-    complain("an operand is no UTF-8; a volume can be named by its number, "
-             "such as :7");
-    return EXIT_USAGE;
-}
-
-/* Asks, and prints the answer if that is wanted; else, if all is well, it is
- * for the caller to free. */
-static int ask(const struct options *options, json_t *request, json_t **answer)
-{
-    int code;
-
-    *answer = NULL;
-    if (request == NULL)
-        return complain_request();
-    code = link_ask(options->link, request, answer);
-    if (code == EXIT_FINE && options->json) {
-        code = show_json(*answer);
-        *answer = NULL;
-    }
-    return code;
-}
-
-/* The same for an answer that says nothing but that it is done. */
-static int order(const struct options *options, json_t *request)
-{
-    json_t *answer;
-    const int code = ask(options, request, &answer);
-
-    json_decref(answer);
-    return code;
-}
 
 COMMAND(run_disconnect)
 {
@@ -99,8 +64,8 @@ COMMAND(run_checkpoint)
 COMMAND(run_remove_checkpoint)
 {
     (void)count;
-    return order(options,
-                 json_pack("{s:s,s:s,s:s}", "do", "remove-checkpoint", "volume",
+    return ask_order(
+        options, json_pack("{s:s,s:s,s:s}", "do", "remove-checkpoint", "volume",
                            operands[0], "checkpoint", operands[1]));
 }
 

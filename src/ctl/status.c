@@ -4,9 +4,8 @@
 #include <stdio.h>
 
 #include "cli/size.h"
+#include "ctl/ask.h"
 #include "ctl/command.h"
-#include "ctl/link.h"
-#include "ctl/options.h"
 #include "ctl/show.h"
 
 static void print_text(const json_t *answer, const char *title, const char *key)
@@ -65,16 +64,12 @@ static void print_people(const json_t *answer)
 COMMAND(run_status)
 {
     json_t *answer;
-    const int code =
-        link_ask(options->link, json_pack("{s:s}", "do", "status"), &answer);
+    const int code = ask(options, json_pack("{s:s}", "do", "status"), &answer);
 
     (void)operands;
     (void)count;
-    if (code != EXIT_FINE)
-        return code;
-    if (options->json)
-        return show_json(answer);
-    print_people(answer);
+    if (answer != NULL)
+        print_people(answer);
     json_decref(answer);
-    return EXIT_FINE;
+    return code;
 }

@@ -4,9 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/ask.h"
 #include "ctl/command.h"
-#include "ctl/link.h"
-#include "ctl/options.h"
 #include "ctl/show.h"
 
 static void number_of(const json_t *volume, char text[CELL_LEN])
@@ -67,15 +66,12 @@ COMMAND(run_volumes)
         {"BYTES", true, bytes_of},   {"MODE", false, mode_of},
         {"USE", false, use_of},      {NULL, false, NULL}};
     json_t *answer;
-    const int code = link_list(options->link, "volumes", &answer);
+    const int code = ask_list(options, "volumes", &answer);
 
     (void)operands;
     (void)count;
-    if (code != EXIT_FINE)
-        return code;
-    if (options->json)
-        return show_json(answer);
-    show_table(answer, "volumes", columns);
+    if (answer != NULL)
+        show_table(answer, "volumes", columns);
     json_decref(answer);
-    return EXIT_FINE;
+    return code;
 }

@@ -628,7 +628,7 @@ def test_a_refusal_is_1_and_a_sentence(server, ctl):
     ["frob"], ["status", "x"], ["sessions", "--fat"], ["disconnect"], ["disconnect", "x"], ["disconnect", "0"],
     ["disconnect", "65536"], ["create", "n.img"], ["create", "n.img", "many"], ["create", "n.img", "0"],
     ["rollback", "a"], ["status", "--frob"], ["create", os.fsdecode(b"\xff.img"), "1M"],
-    ["reopen", os.fsdecode(b"\xff")],
+    ["reopen", os.fsdecode(b"\xff")], ["checkpoints", os.fsdecode(b"\xff")],
 ])
 def test_a_command_line_without_sense_is_64(server, ctl, words):
     result = ctl(*words, code=64)
