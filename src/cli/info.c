@@ -8,13 +8,11 @@
 
 #include "cli/command.h"
 #include "cli/json.h"
-#include "cli/message.h"
 #include "cli/options.h"
+#include "cli/server.h"
 #include "cli/size.h"
 #include "cli/text.h"
 #include "cli/volume.h"
-
-#define SERVER_WAIT_MS 5000u
 
 /* By opcode: bit n of the features is the nth. */
 static const char *const features[] = {
@@ -211,15 +209,10 @@ static int info_of_volume(const struct options *options, struct volume *volume)
 static int info_of_server(const struct options *options,
                           const struct target *target)
 {
-    const uint32_t wait_ms =
-        options->timeout_ms != 0 ? options->timeout_ms : SERVER_WAIT_MS;
     struct bh_info info;
-    char why[256] = "";
 
-    if (bh_server_info(&target->url, wait_ms, &info, why, sizeof(why)) != 0) {
-        complain("%s", why);
+    if (!server_ask(target, options, &info))
         return EXIT_TROUBLE;
-    }
     if (options->json)
         return json_print(json_of(&info)) ? EXIT_FINE : EXIT_TROUBLE;
     print_name(&info);

@@ -10,9 +10,8 @@
 #include "cli/json.h"
 #include "cli/message.h"
 #include "cli/options.h"
+#include "cli/server.h"
 #include "cli/volume.h"
-
-#define SERVER_WAIT_MS 5000u
 
 /* The calendar of IDENTIFY's seconds. */
 static void set_date(struct bh_time *now)
@@ -34,15 +33,10 @@ static void set_date(struct bh_time *now)
 static bool ask_server(const struct options *options,
                        const struct target *target, struct bh_time *now)
 {
-    const uint32_t wait_ms =
-        options->timeout_ms != 0 ? options->timeout_ms : SERVER_WAIT_MS;
     struct bh_info info;
-    char why[256] = "";
 
-    if (bh_server_info(&target->url, wait_ms, &info, why, sizeof(why)) != 0) {
-        complain("%s", why);
+    if (!server_ask(target, options, &info))
         return false;
-    }
     now->utc_seconds = info.utc_seconds;
     now->zone_minutes = info.zone_minutes;
     set_date(now);
