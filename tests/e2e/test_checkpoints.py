@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import struct
+import subprocess
 import threading
 import time
 
@@ -144,6 +145,61 @@ def test_a_read_only_server_rolls_nothing_back(serve, images, path):  # noqa: F8
     with Control(path) as control:  # noqa: F811
         control.good("checkpoint", volume="a.img")
         assert "read-only" in control.bad("rollback", volume="a.img", checkpoint="1")
+
+
+@pytest.fixture(params=["tmpfs", "ext4"])
+def small(request, tmp_path):
+    """A file system of some MiB."""
+    path, disk = tmp_path / "small", tmp_path / "disk"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "none", path]
+    if request.param == "ext4":
+        disk.write_bytes(b"")
+        os.truncate(disk, 12 << 20)
+        mount = ["sh", "-c", 'mkfs.ext4 -q "$0" && mount -o loop "$0" "$1"', disk, path]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip(f"cannot mount {request.param} here")
+    yield path
+    subprocess.run(["umount", "-l", path], check=True)
+
+
+def fill_up(path, left):
+    """All but `left` bytes of the file system."""
+    with open(path, "wb", buffering=0) as filler:
+        try:
+            while filler.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+        os.fsync(filler.fileno())
+        filler.truncate(filler.seek(0, os.SEEK_END) - left)
+
+
+def test_a_full_disk_leaves_all_as_it_was(serve, small, path, ctl):  # noqa: F811
+    """Neither a client's checkpoint nor an administrator's, nor the one before a rollback, leaves a part of it."""
+    data = bytearray(make_image(small / "a.img", 16 * SIZE, 1))
+    server = serve("--control", path, small)
+    with server.peer() as peer:
+        session = peer.open("a.img", 1 | STRICT)
+        keep(session, b"one")
+        fill_up(small / "filler", 8 * SIZE)
+        session.write(1, b"n" * SECTOR)
+        for _ in range(2):
+            assert error_of(keep, session, b"two") == NO_SPACE
+        assert "No space left" in ctl("checkpoint", "a.img", "three", code=1).stderr
+        session.write(2, b"m" * SECTOR)
+        first, data[SECTOR:3 * SECTOR] = bytes(data), b"n" * SECTOR + b"m" * SECTOR
+        assert "No space left" in ctl("rollback", "a.img", "one", code=1).stderr
+        assert (small / "a.img").read_bytes() == data
+        assert os.listdir(shelf(small)) == ["0001-one"] and (shelf(small) / "0001-one").read_bytes() == first
+    server.wait_for_log("No space left on device")
+    os.unlink(small / "filler")
+    with server.peer() as peer:
+        session = peer.open("a.img", 1 | STRICT)
+        assert session.read(2) == b"m" * SECTOR
+        keep(session, b"two")
+    ctl("rollback", "a.img", "one")
+    assert (small / "a.img").read_bytes() == first and len(os.listdir(shelf(small))) == 3
 
 
 def test_another_program_has_the_image(server, control, images):  # noqa: F811
