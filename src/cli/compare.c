@@ -10,9 +10,17 @@
 #include "client/blockhead.h"
 #include "crc/crc.h"
 
-/* Answers that are looked at before more is asked: the server is not to wait
- * while the file is read. */
-#define ANSWERS_MAX 8
+static unsigned window_of(const struct compare *compare)
+{
+    return bh_disk_info(compare->transfer->disk)->window;
+}
+
+/* Answers that are looked at before more is asked: the server has the other
+ * half of the window to work on while the file is read. */
+static unsigned half_window(const struct compare *compare)
+{
+    return (window_of(compare) + 1) / 2;
+}
 
 static int start_one(struct compare *compare, const struct probe *wanted)
 {
@@ -48,7 +56,7 @@ static struct probe take_next(struct compare *compare)
 
 static int start_some(struct compare *compare)
 {
-    const unsigned window = bh_disk_info(compare->transfer->disk)->window;
+    const unsigned window = window_of(compare);
     int result = 0;
 
     while (result == 0 && is_more(compare) && compare->idle > 0 &&
@@ -120,13 +128,14 @@ static int judge(struct compare *compare, const struct probe *probe,
 /* Looks at what is over, up to the first failure; `*some` if there was any. */
 static int take_back(struct compare *compare, bool *some, bool *complained)
 {
+    unsigned left = half_window(compare);
     struct bh_done done;
     int result = 0;
 
     *some = false;
-    for (int i = 0; i < ANSWERS_MAX && result == 0 &&
-                    bh_disk_next(compare->transfer->disk, &done);
-         i++) {
+    for (; left > 0 && result == 0 &&
+           bh_disk_next(compare->transfer->disk, &done);
+         left--) {
         *some = true;
         result = done.result;
         if (result != 0)
