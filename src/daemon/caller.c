@@ -143,6 +143,8 @@ void bh_caller_work(struct bh_caller *caller)
 /* Takes the first line, of `len` bytes, out of what has been read. */
 static void obey(struct bh_caller *caller, size_t len)
 {
+    uv_os_fd_t fd;
+
     caller->turn = bh_control_turn(caller->control);
     caller->order =
         bh_order_new(bh_control_driver(caller->control), caller->line, len);
@@ -151,6 +153,8 @@ static void obey(struct bh_caller *caller, size_t len)
     if (caller->order == NULL) {
         bh_caller_end(caller);
     } else if (bh_order_is_slow(caller->order)) {
+        if (uv_fileno((uv_handle_t *)&caller->pipe, &fd) == 0)
+            bh_order_asked_by(caller->order, fd);
         caller->waits = true;
         bh_control_worked(caller->control, false);
     } else {

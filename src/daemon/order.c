@@ -5,10 +5,13 @@
 #include "core/hold.h"
 #include "daemon/order_internal.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TEXT_SHOWN 64
 #define HOLD_WAIT_MS 20000u
@@ -136,6 +139,7 @@ static struct bh_order *make(struct bh_driver *driver)
 
     if (order != NULL) {
         order->driver = driver;
+        order->asker = -1;
         order->answer = json_object();
         bh_order_put_flag(order->answer, "ok", true);
     }
@@ -228,6 +232,23 @@ void bh_order_let_go(struct bh_order *order)
     if (order->held)
         bh_hold_over(order->driver->server, order->driver->now);
     order->held = false;
+    if (order->given_up)
+        bh_log_say("%s of '%s' was given up: who asked for it has hung up",
+                   order->row->name, order->facts->name);
+}
+
+void bh_order_asked_by(struct bh_order *order, int fd)
+{
+    order->asker = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+bool bh_order_go_on(struct bh_order *order)
+{
+    struct pollfd asker = {.fd = order->asker};
+
+    if (poll(&asker, 1, 0) == 1 && (asker.revents & POLLHUP) != 0)
+        order->given_up = true;
+    return !order->given_up;
 }
 
 char *bh_order_answer(struct bh_order *order, size_t *len)
@@ -255,6 +276,8 @@ void bh_order_free(struct bh_order *order)
 {
     if (order == NULL)
         return;
+    if (order->asker >= 0)
+        close(order->asker);
     json_decref(order->request);
     json_decref(order->answer);
     free(order->facts);

@@ -29,6 +29,10 @@ struct bh_order *bh_order_refused(struct bh_driver *driver,
 bool bh_order_is_slow(const struct bh_order *order);
 void bh_order_work(struct bh_order *order);
 
+/* Who asked for it is behind this socket, which is duplicated: if he hangs up,
+ * it is given up as long as it has changed nothing. */
+void bh_order_asked_by(struct bh_order *order, int fd);
+
 /* After that: whether it has another such part, to be done while nobody else
  * uses a medium. That is held from now on, until bh_order_let_go(). */
 bool bh_order_hold(struct bh_order *order);

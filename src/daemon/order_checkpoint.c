@@ -175,6 +175,14 @@ void bh_order_hold_changes(struct bh_order *order)
                   order->locks ? BH_HOLD_ALL : BH_HOLD_CHANGES);
 }
 
+/* Between two pieces of a copy. */
+static bool is_wanted(void *order, uint64_t done, uint64_t total)
+{
+    (void)done;
+    (void)total;
+    return bh_order_go_on(order);
+}
+
 static int lock(struct bh_order *order, const struct bh_shelf *shelf,
                 uint8_t access)
 {
@@ -185,6 +193,7 @@ static int lock(struct bh_order *order, const struct bh_shelf *shelf,
 
 void bh_order_make_checkpoint(struct bh_order *order)
 {
+    const struct bh_copy_watch watch = {is_wanted, order};
     struct bh_checkpoint made;
     struct bh_shelf shelf;
     int error = 0;
@@ -195,7 +204,7 @@ void bh_order_make_checkpoint(struct bh_order *order)
         error = lock(order, &shelf, BH_ACCESS_READER);
     if (error == 0)
         error = bh_checkpoint_create(shelf.dir, shelf.image,
-                                     order->checkpoint.label, NULL, &made,
+                                     order->checkpoint.label, &watch, &made,
                                      order->cause);
     if (error == 0 && shelf.keep > 0)
         (void)bh_checkpoints_prune(shelf.dir, shelf.keep);
@@ -245,12 +254,13 @@ void bh_order_hold_all(struct bh_order *order)
 static int save(struct bh_order *order, const struct bh_shelf *shelf)
 {
     const json_t *wanted = json_object_get(order->request, "save");
+    const struct bh_copy_watch watch = {is_wanted, order};
     struct bh_checkpoint made;
     int error;
 
     if (json_is_false(wanted))
         return 0;
-    error = bh_checkpoint_create(shelf->dir, shelf->image, SAVED, NULL, &made,
+    error = bh_checkpoint_create(shelf->dir, shelf->image, SAVED, &watch, &made,
                                  order->cause);
     if (error == 0)
         bh_order_put_number(order->answer, "saved", made.number);
@@ -269,6 +279,8 @@ void bh_order_roll_back(struct bh_order *order)
     if (error == 0 && bh_rollback_pending(shelf.dir, &pending) == 0 &&
         pending == 0)
         error = save(order, &shelf);
+    if (error == 0 && pending == 0 && !bh_order_go_on(order))
+        error = -ECANCELED; /* the last moment at which nothing has changed */
     if (error == 0)
         error = bh_rollback(shelf.dir, number, shelf.image, order->cause);
     if (error != 0 && bh_rollback_pending(shelf.dir, &pending) != 0)

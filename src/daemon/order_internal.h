@@ -23,6 +23,8 @@ struct bh_order {
     bool held;                       /* a medium, for this order */
     bool locks;                      /* it is to lock the image itself */
     uint64_t held_since;
+    int asker; /* a socket, or -1 */
+    bool given_up;
 };
 
 struct bh_order_row {
@@ -36,6 +38,10 @@ struct bh_order_row {
 /* The order is not carried out. The first complaint is the one that is told. */
 __attribute__((format(printf, 2, 3))) void
 bh_order_refuse(struct bh_order *order, const char *format, ...);
+
+/* Whether who asked for it is there. One that says no more is: it waits for the
+ * answer. If not, the order is given up. On any thread. */
+bool bh_order_go_on(struct bh_order *order);
 
 /* A text, or a number of at most `max`, among the request's keys. If it is
  * missing or wrong the order is refused, and they return NULL and false. */

@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import threading
@@ -192,14 +193,43 @@ def test_a_full_disk_leaves_all_as_it_was(serve, small, path, ctl):  # noqa: F81
         assert "No space left" in ctl("rollback", "a.img", "one", code=1).stderr
         assert (small / "a.img").read_bytes() == data
         assert os.listdir(shelf(small)) == ["0001-one"] and (shelf(small) / "0001-one").read_bytes() == first
-    server.wait_for_log("No space left on device")
-    os.unlink(small / "filler")
-    with server.peer() as peer:
+        server.wait_for_log("No space left on device")
+        os.unlink(small / "filler")
         session = peer.open("a.img", 1 | STRICT)
         assert session.read(2) == b"m" * SECTOR
         keep(session, b"two")
     ctl("rollback", "a.img", "one")
     assert (small / "a.img").read_bytes() == first and len(os.listdir(shelf(small))) == 3
+
+
+@pytest.mark.parametrize("order", ['{"do":"checkpoint","volume":"a.img"}',
+                                   '{"do":"rollback","volume":"a.img","checkpoint":"one"}'])
+def test_who_hangs_up_has_changed_nothing(serve, small, path, order):  # noqa: F811
+    """A file system that cannot share data: it is copied, and before that the server looks who is there."""
+    make_image(small / "a.img", SIZE, 1)
+    server = serve("--control", path, small)
+    with Control(path) as control:  # noqa: F811
+        control.good("checkpoint", volume="a.img", label="one")
+    data = make_image(small / "a.img", SIZE, 2)
+    with Control(path) as control:  # noqa: F811
+        control.send(order.encode() + b"\n")
+    server.wait_for_log("given up: who asked for it has hung up")
+    assert (small / "a.img").read_bytes() == data and os.listdir(shelf(small)) == ["0001-one"]
+    with Control(path) as control, server.peer() as peer:  # noqa: F811
+        assert peer.open("a.img", 1).read(0) == data[:SECTOR]
+        control.good("rollback", volume="a.img", checkpoint="one")
+
+
+def test_who_only_says_no_more_is_answered(serve, small, path):  # noqa: F811
+    make_image(small / "a.img", SIZE, 1)
+    serve("--control", path, small)
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(30)
+        peer.connect(str(path))
+        peer.sendall(b'{"do":"checkpoint","volume":"a.img"}\n')
+        peer.shutdown(socket.SHUT_WR)
+        assert b'"ok":true' in peer.recv(4096)
+    assert len(os.listdir(shelf(small))) == 1
 
 
 def test_another_program_has_the_image(server, control, images):  # noqa: F811
