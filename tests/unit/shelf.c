@@ -18,7 +18,10 @@
 
 long shelf_writes_left = -1;
 bool shelf_by_hand, shelf_no_reserve;
-void (*shelf_on_sync)(int fd);
+char shelf_syncs[8][SHELF_LINE_LEN];
+unsigned shelf_sync_count;
+static struct shelf *watched;
+static void (*tell_more)(struct shelf *shelf, int fd, bool is_file, char *line);
 
 /*
  * The C library's, on a disk that fills up.
@@ -76,13 +79,34 @@ int fallocate(int fd, int mode, off_t offset, off_t len)
                : real(fd, mode, offset, len);
 }
 
+static void note_sync(int fd)
+{
+    char *line, more[SHELF_LINE_LEN];
+    struct stat st;
+
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_true(shelf_sync_count < 8);
+    line = shelf_syncs[shelf_sync_count++];
+    tell_more(watched, fd, S_ISREG(st.st_mode), more);
+    snprintf(line, SHELF_LINE_LEN, "%s, %.28s",
+             S_ISDIR(st.st_mode) ? "directory" : "file", more);
+}
+
+void shelf_watch(struct shelf *shelf, void (*tell)(struct shelf *shelf, int fd,
+                                                   bool is_file, char *line))
+{
+    watched = shelf;
+    tell_more = tell;
+    shelf_sync_count = 0;
+}
+
 int fsync(int fd)
 {
     int (*real)(int);
 
     find(&real, "fsync");
-    if (shelf_on_sync != NULL)
-        shelf_on_sync(fd);
+    if (watched != NULL)
+        note_sync(fd);
     return real(fd);
 }
 
@@ -96,7 +120,7 @@ int shelf_set_up(void **state)
 
     shelf_writes_left = -1;
     shelf_by_hand = shelf_no_reserve = false;
-    shelf_on_sync = NULL;
+    watched = NULL;
     snprintf(shelf->path, sizeof shelf->path, "%.40s/bh-shelf-XXXXXX",
              getenv("BH_SHELF") != NULL ? getenv("BH_SHELF") : "/tmp");
     assert_non_null(mkdtemp(shelf->path));

@@ -30,8 +30,13 @@ extern bool shelf_by_hand;
 /* No space can be reserved: fallocate says so. */
 extern bool shelf_no_reserve;
 
-/* Told of each fsync before it is done; NULL: nobody is. */
-extern void (*shelf_on_sync)(int fd);
+/* From now on a line is noted before each fsync: "directory" or "file", and
+ * what `tell` adds. */
+#define SHELF_LINE_LEN 40u
+extern char shelf_syncs[8][SHELF_LINE_LEN];
+extern unsigned shelf_sync_count;
+void shelf_watch(struct shelf *shelf, void (*tell)(struct shelf *shelf, int fd,
+                                                   bool is_file, char *line));
 
 /* Makes a file hold pattern `seed`: data, zeros and holes that lie elsewhere in
  * each, and another length. */

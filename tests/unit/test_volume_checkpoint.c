@@ -68,19 +68,10 @@ static void a_checkpoint_is_a_copy_as_of_then(void **state)
 }
 
 /* What was there when something was made stable. */
-static struct shelf *watched;
-static char syncs[8][40];
-static unsigned sync_count;
-
-static void note_sync(int fd)
+static void tell_list(struct shelf *shelf, int fd, bool is_file, char *line)
 {
-    struct stat st;
-
-    assert_int_equal(fstat(fd, &st), 0);
-    assert_true(sync_count < 8);
-    snprintf(syncs[sync_count++], sizeof syncs[0], "%s, %zu listed, drawn %d",
-             S_ISDIR(st.st_mode) ? "directory" : "file", count_of(watched),
-             S_ISDIR(st.st_mode) ? 0 : shelf_drawn(fd, SEEDS));
+    snprintf(line, SHELF_LINE_LEN, "%zu listed, drawn %d", count_of(shelf),
+             is_file ? shelf_drawn(fd, SEEDS) : 0);
 }
 
 static void it_is_stable_before_it_has_its_name(void **state)
@@ -89,16 +80,14 @@ static void it_is_stable_before_it_has_its_name(void **state)
     int other;
 
     shelf_draw(shelf->image, 1);
-    watched = shelf;
-    sync_count = 0;
-    shelf_on_sync = note_sync;
+    shelf_watch(shelf, tell_list);
     shelf_keep(shelf, "x");
-    assert_int_equal(sync_count, 2);
-    assert_string_equal(syncs[0], "file, 0 listed, drawn 1");
-    assert_string_equal(syncs[1], "directory, 1 listed, drawn 0");
+    assert_int_equal(shelf_sync_count, 2);
+    assert_string_equal(shelf_syncs[0], "file, 0 listed, drawn 1");
+    assert_string_equal(shelf_syncs[1], "directory, 1 listed, drawn 0");
     /* The directories themselves, though they are there. */
     other = bh_checkpoints_open(shelf->parent, "a.img", true, shelf->cause);
-    assert_int_equal(sync_count, 4);
+    assert_int_equal(shelf_sync_count, 4);
     close(other);
 }
 

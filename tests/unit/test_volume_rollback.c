@@ -69,20 +69,13 @@ static void every_checkpoint_can_be_had_back(void **state)
 }
 
 /* What was there when something was made stable. */
-static struct shelf *watched;
-static char syncs[8][40];
-static unsigned sync_count;
-
-static void note_sync(int fd)
+static void tell_mark(struct shelf *shelf, int fd, bool is_file, char *line)
 {
-    struct stat st;
-
-    assert_int_equal(fstat(fd, &st), 0);
-    assert_true(sync_count < 8);
-    snprintf(syncs[sync_count++], sizeof syncs[0], "%s, image %d, %s",
-             S_ISDIR(st.st_mode) ? "directory" : "file",
-             shelf_image_drawn(watched, SEEDS),
-             is_pending(watched) ? "marked" : "not marked");
+    (void)fd;
+    (void)is_file;
+    snprintf(line, SHELF_LINE_LEN, "image %d, %s",
+             shelf_image_drawn(shelf, SEEDS),
+             is_pending(shelf) ? "marked" : "not marked");
 }
 
 static void each_step_is_stable_before_the_next(void **state)
@@ -90,18 +83,16 @@ static void each_step_is_stable_before_the_next(void **state)
     struct shelf *shelf = *state;
 
     keep_1_draw_2(shelf);
-    watched = shelf;
-    sync_count = 0;
-    shelf_on_sync = note_sync;
+    shelf_watch(shelf, tell_mark);
     assert_int_equal(roll_back(shelf, 1), 0);
-    assert_int_equal(sync_count, 3);
-    assert_string_equal(syncs[0], "directory, image 2, marked");
-    assert_string_equal(syncs[1], "file, image 1, marked");
-    assert_string_equal(syncs[2], "directory, image 1, not marked");
+    assert_int_equal(shelf_sync_count, 3);
+    assert_string_equal(shelf_syncs[0], "directory, image 2, marked");
+    assert_string_equal(shelf_syncs[1], "file, image 1, marked");
+    assert_string_equal(shelf_syncs[2], "directory, image 1, not marked");
     /* A server that was killed before the third, and the next one's start. */
     bh_recover(shelf->parent, NULL, NULL);
-    assert_int_equal(sync_count, 4);
-    assert_string_equal(syncs[3], "directory, image 1, not marked");
+    assert_int_equal(shelf_sync_count, 4);
+    assert_string_equal(shelf_syncs[3], "directory, image 1, not marked");
 }
 
 static void other_names_of_the_image_see_it(void **state)
