@@ -110,6 +110,7 @@ void bh_hold_over(struct bh_server *server, uint64_t now)
     BH_MEDIUM_EACH (at, server, &medium) {
         at->held &= (uint8_t)~BH_HELD_BY_ADMIN;
         bh_queue_wake(server, at);
+        bh_volume_unpark(server, at);
         bh_volume_unsettle(server, at);
     }
     bh_settle(server);

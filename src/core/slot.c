@@ -235,6 +235,7 @@ static void release_volumes(struct bh_server *server)
         at->held &= (uint8_t)~BH_HELD_BY_SLOT;
         swap->unsure -= at->unsure;
         at->unsure = false;
+        bh_volume_unpark(server, at);
         bh_volume_unsettle(server, at);
     }
 }

@@ -300,7 +300,7 @@ static bool rival_lets_go(const struct bh_server *server,
 }
 
 /* The requests that waited for the attachment arrive now. */
-static void unpark(struct bh_server *server, struct bh_volume *volume)
+void bh_volume_unpark(struct bh_server *server, struct bh_volume *volume)
 {
     struct bh_link parked;
 
@@ -339,10 +339,7 @@ static void settle(struct bh_server *server, struct bh_volume *volume)
         serve(server, volume, BH_JOB_DETACH);
     } else if (volume->attached && volume->doubtful) {
         if (!bh_doubt_examine(server, volume))
-            unpark(server, volume);
-    } else if (volume->attached && !volume->held &&
-               !bh_list_empty(&volume->parked)) { /* for a hold that is over */
-        unpark(server, volume);
+            bh_volume_unpark(server, volume);
     } else if (bh_list_empty(&volume->sessions) && volume->pendings == 0 &&
                !volume->overdue && (!volume->poisoned || bh_layer_is(volume))) {
         rest(server, volume);
@@ -382,7 +379,7 @@ static void attached(struct bh_server *server, struct bh_volume *volume)
     volume->medium = job->medium;
     volume->parallel = job->parallel;
     if (!volume->doubtful)
-        unpark(server, volume);
+        bh_volume_unpark(server, volume);
 }
 
 /* The sessions that the present attachment does not serve end, after their
@@ -415,7 +412,7 @@ static void attach_failed(struct bh_server *server, struct bh_volume *volume,
         if (session->access > access)
             bh_session_end(server, session, BH_END_STORAGE);
     }
-    unpark(server, volume);
+    bh_volume_unpark(server, volume);
 }
 
 /* The kernel tells of a lost write once, whatever name the next sync has. */

@@ -123,6 +123,10 @@ bool bh_volume_open_for(const struct bh_volume *volume, uint8_t access);
 void bh_volume_unsettle(struct bh_server *server, struct bh_volume *volume);
 void bh_volumes_settle(struct bh_server *server);
 
+/* The requests that have waited for it arrive now: it is attached, or held no
+ * more. What it is not open for goes on waiting. */
+void bh_volume_unpark(struct bh_server *server, struct bh_volume *volume);
+
 /* A service job is done. */
 void bh_volume_served(struct bh_server *server, struct bh_job *job,
                       uint8_t status);

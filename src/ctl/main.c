@@ -33,6 +33,16 @@ static const struct command commands[] = {
      "or G. The image is empty, and takes no room on the disk before it is\n"
      "written to. --fat needs mkfs.fat.\n",
      run_create},
+    {"slots", "", "js", 0, 0, "what is in which slot",
+     "Lists the slots, what is in each, and whether a client has locked it.\n",
+     run_slots},
+    {"insert", "SLOT IMAGE", "fjs", 2, 2, "change the medium in a slot",
+     "IMAGE is a name that is served. What clients have begun is done before.\n"
+     "Strict sessions get error 11 until they have identified the new medium;\n"
+     "others end, unless the slot is silent.\n",
+     run_insert},
+    {"eject", "SLOT", "fjs", 1, 1, "empty a slot",
+     "Clients get error 10 until a medium is inserted.\n", run_eject},
     {"checkpoints", "VOLUME", "js", 1, 1, "list a volume's checkpoints",
      "Lists the states that the volume can be rolled back to.\n",
      run_checkpoints},

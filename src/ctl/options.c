@@ -4,6 +4,7 @@
 /* A new option: its row here, its member of struct options, its case below, its
  * letter in the commands that take it, its item in the man page. */
 const struct option_row option_rows[] = {
+    {'f', "force", NULL, "though a client has locked it, or it has failed"},
     {'F', "fat", NULL, "with an empty FAT file system"},
     {'j', "json", NULL, "print JSON on standard output"},
     {'n', "no-save", NULL, "without a checkpoint of what is there now"},
@@ -15,6 +16,8 @@ bool options_apply(const struct option_row *row, const char *value,
                    struct options *out)
 {
     switch (row->letter) {
+    case 'f':
+        return out->force = true;
     case 'F':
         return out->fat = true;
     case 'j':

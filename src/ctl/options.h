@@ -15,6 +15,7 @@ struct options {
     const char *socket; /* NULL: not said */
     bool json;
     bool fat;
+    bool force;
     bool no_save;
 };
 

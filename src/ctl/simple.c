@@ -45,6 +45,23 @@ COMMAND(run_reopen)
     return code;
 }
 
+COMMAND(run_insert)
+{
+    (void)count;
+    return ask_order(options,
+                     json_pack("{s:s,s:s,s:s,s:b}", "do", "insert", "slot",
+                               operands[0], "image", operands[1], "force",
+                               (int)options->force));
+}
+
+COMMAND(run_eject)
+{
+    (void)count;
+    return ask_order(options,
+                     json_pack("{s:s,s:s,s:b}", "do", "eject", "slot",
+                               operands[0], "force", (int)options->force));
+}
+
 COMMAND(run_checkpoint)
 {
     json_t *answer;

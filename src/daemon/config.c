@@ -429,6 +429,44 @@ static int volume_key(const struct reader *reader, const char *section,
     return error == 1 ? unknown_key(reader, section, key) : error;
 }
 
+static struct bh_drive *add_drive(struct bh_config *config, const char *name)
+{
+    struct bh_drives *drives = &config->contents.drives;
+
+    drives->of =
+        check(realloc(drives->of, (drives->count + 1) * sizeof *drives->of));
+    drives->of[drives->count] = (struct bh_drive){.name = check(strdup(name))};
+    return &drives->of[drives->count++];
+}
+
+static int slot_key(const struct reader *reader, const char *section,
+                    const char *key, const char *value)
+{
+    static const char *const words[] = {"tell", "silent", NULL};
+    const char *name = strchr(section, ' ') + 1;
+    const char *bad = bh_name_problem(name);
+    struct bh_drive *drive =
+        bh_drives_find(&reader->config->contents.drives, name);
+    uint8_t word;
+
+    if (bad != NULL)
+        return complain(reader->problem, "%s: [%s]: a bad name: %s",
+                        reader->path, section, bad);
+    if (drive == NULL)
+        drive = add_drive(reader->config, name);
+    if (strcmp(key, "image") == 0) {
+        if (value[0] != '\0')
+            set_text(&drive->image, value);
+        return 0;
+    }
+    if (strcmp(key, "swap") != 0)
+        return unknown_key(reader, section, key);
+    if (!bh_value_word(value, words, &word))
+        return wrong_value(reader, section, key, value, "tell or silent");
+    drive->silent = word == 1;
+    return 0;
+}
+
 /* For libinih: 1 if all is well. The first problem is the one that is told. */
 static int one_key(void *context, const char *section, const char *key,
                    const char *value)
@@ -446,12 +484,14 @@ static int one_key(void *context, const char *section, const char *key,
         error = server_key(reader, section, key, value);
     else if (strncmp(section, "volume ", 7) == 0)
         error = volume_key(reader, section, key, value);
+    else if (strncmp(section, "slot ", 5) == 0)
+        error = slot_key(reader, section, key, value);
     else if (strncmp(section, "host ", 5) == 0)
         error = host_key(reader, section, key, value);
     else
         error = complain(reader->problem,
                          "%s: there is no section [%s]; use [server], [volume "
-                         "NAME] and [host ADDRESS]",
+                         "NAME], [slot NAME] and [host ADDRESS]",
                          reader->path, section);
     return error == 0;
 }
@@ -530,6 +570,26 @@ static int check_volumes(const struct bh_config *config, const char *path,
     return 0;
 }
 
+static int check_slots(struct bh_config *config, const char *path,
+                       char problem[BH_PROBLEM_LEN])
+{
+    const struct bh_drives *drives = &config->contents.drives;
+
+    for (size_t i = 0; i < drives->count; i++) {
+        const struct bh_drive *drive = &drives->of[i];
+
+        if (find_volume(config, drive->name) != NULL)
+            return complain(problem, "%s: '%s' is both a volume and a slot",
+                            path, drive->name);
+        if (drive->image != NULL &&
+            bh_drives_find(drives, drive->image) != NULL)
+            return complain(problem,
+                            "%s: [slot %s]: '%s' is a slot, too, and no image",
+                            path, drive->name, drive->image);
+    }
+    return 0;
+}
+
 int bh_config_read(struct bh_config *config, const char *path,
                    char problem[BH_PROBLEM_LEN])
 {
@@ -546,7 +606,10 @@ int bh_config_read(struct bh_config *config, const char *path,
         return complain(problem,
                         "%s, line %d: neither '[section]' nor 'key = value'",
                         path, line);
-    return check_volumes(config, path, problem);
+    return check_volumes(config, path, problem) != 0 ||
+                   check_slots(config, path, problem) != 0
+               ? -EINVAL
+               : 0;
 }
 
 static void settle_spec(struct bh_volume_spec *spec,

@@ -85,7 +85,8 @@ static void say_event(const struct bh_event *event, const char *peer,
         "the image could not be opened",
         "the client lost count of its requests",
         "the administrator ended it",
-        "the administrator disconnected it"};
+        "the administrator disconnected it",
+        "its medium was changed"};
     unsigned id = event->id;
     unsigned long long detail = event->detail;
     const char *status = bh_status_text(event->status);
@@ -124,6 +125,11 @@ static void say_event(const struct bh_event *event, const char *peer,
                    "error 12 until you have checked the disk and sent SIGHUP",
                    volume);
         break;
+    case BH_EVENT_MEDIUM_CHANGED:
+        bh_log_say(detail != 0 ? "slot %s is empty now"
+                               : "slot %s has another medium now",
+                   volume);
+        break;
     default:
         bh_log_say("overloaded: a datagram of %s was dropped", peer);
         break;
@@ -155,11 +161,11 @@ void bh_log_storage(struct bh_log *log, uint64_t now, const struct bh_job *job,
                     const char *cause)
 {
     static const char *const deeds[] = {
-        [BH_JOB_LOOKUP] = "served",   [BH_JOB_ATTACH] = "opened",
-        [BH_JOB_DETACH] = "closed",   [BH_JOB_READ] = "read",
-        [BH_JOB_WRITE] = "written",   [BH_JOB_ZERO] = "zeroed",
-        [BH_JOB_CHECKSUM] = "read",   [BH_JOB_CHECKPOINT] = "copied",
-        [BH_JOB_SYNC] = "made stable"};
+        [BH_JOB_LOOKUP] = "served",    [BH_JOB_ATTACH] = "opened",
+        [BH_JOB_DETACH] = "closed",    [BH_JOB_READ] = "read",
+        [BH_JOB_WRITE] = "written",    [BH_JOB_ZERO] = "zeroed",
+        [BH_JOB_CHECKSUM] = "read",    [BH_JOB_CHECKPOINT] = "copied",
+        [BH_JOB_SYNC] = "made stable", [BH_JOB_SWAP] = "given another medium"};
     char name[4 * sizeof job->facts->name], place[40] = "";
     bool lookup = job->kind == BH_JOB_LOOKUP;
 

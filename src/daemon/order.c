@@ -3,6 +3,7 @@
 
 #include "core/admin.h"
 #include "core/hold.h"
+#include "core/slot.h"
 #include "daemon/order_internal.h"
 
 #include <fcntl.h>
@@ -17,18 +18,25 @@
 #define HOLD_WAIT_MS 20000u
 
 static const struct bh_order_row rows[] = {
-    {"status", NULL, bh_order_status, NULL, NULL},
-    {"sessions", NULL, bh_order_sessions, NULL, NULL},
-    {"disconnect", NULL, bh_order_disconnect, NULL, NULL},
-    {"volumes", bh_order_find_volumes, bh_order_volumes, NULL, NULL},
-    {"reopen", bh_order_find_reopen, bh_order_reopen, NULL, NULL},
-    {"create", bh_order_do_create, bh_order_create, NULL, NULL},
-    {"checkpoints", bh_order_find_checkpoints, bh_order_say_done, NULL, NULL},
-    {"remove-checkpoint", bh_order_do_remove, bh_order_say_done, NULL, NULL},
+    {"status", NULL, bh_order_status, NULL, NULL, NULL},
+    {"sessions", NULL, bh_order_sessions, NULL, NULL, NULL},
+    {"disconnect", NULL, bh_order_disconnect, NULL, NULL, NULL},
+    {"volumes", bh_order_find_volumes, bh_order_volumes, NULL, NULL, NULL},
+    {"reopen", bh_order_find_reopen, bh_order_reopen, NULL, NULL, NULL},
+    {"create", bh_order_do_create, bh_order_create, NULL, NULL, NULL},
+    {"checkpoints", bh_order_find_checkpoints, bh_order_say_done, NULL, NULL,
+     NULL},
+    {"remove-checkpoint", bh_order_do_remove, bh_order_say_done, NULL, NULL,
+     NULL},
     {"checkpoint", bh_order_find_label, bh_order_say_done,
-     bh_order_hold_changes, bh_order_make_checkpoint},
+     bh_order_hold_changes, bh_order_make_checkpoint, NULL},
     {"rollback", bh_order_find_rollback, bh_order_rolled_back,
-     bh_order_hold_all, bh_order_roll_back},
+     bh_order_hold_all, bh_order_roll_back, NULL},
+    {"slots", bh_order_find_slots, bh_order_slots, NULL, NULL, NULL},
+    {"insert", bh_order_find_insert, bh_order_swapped, bh_order_swap,
+     bh_order_say_done, bh_order_is_swapped},
+    {"eject", bh_order_find_eject, bh_order_swapped, bh_order_swap,
+     bh_order_say_done, bh_order_is_swapped},
 };
 #define ROW_COUNT (sizeof rows / sizeof *rows)
 
@@ -206,8 +214,11 @@ bool bh_order_is_due(struct bh_order *order)
 {
     struct bh_driver *driver = order->driver;
     struct bh_admin_volume volume;
-    bool still = bh_hold_is_still(driver->server, driver->now);
+    bool still;
 
+    if (order->row->due != NULL)
+        return order->row->due(order);
+    still = bh_hold_is_still(driver->server, driver->now);
     bh_admin_volume(driver->server, order->facts, &volume);
     if (volume.poisoned)
         bh_order_refuse(order,
@@ -229,8 +240,13 @@ bool bh_order_is_refused(const struct bh_order *order)
 
 void bh_order_let_go(struct bh_order *order)
 {
-    if (order->held)
-        bh_hold_over(order->driver->server, order->driver->now);
+    struct bh_driver *driver = order->driver;
+
+    if (order->swaps)
+        bh_slot_order_cancel(driver->server, driver->now);
+    if (order->held && order->row->due == NULL)
+        bh_hold_over(driver->server, driver->now);
+    order->swaps = false;
     order->held = false;
     if (order->given_up)
         bh_log_say("%s of '%s' was given up: who asked for it has hung up",

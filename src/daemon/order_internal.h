@@ -19,9 +19,11 @@ struct bh_order {
     char cause[BH_CAUSE_LEN];
     struct bh_volume_facts *facts; /* what the thread has found, or NULL */
     size_t count;
-    struct bh_checkpoint checkpoint; /* what is meant, or its label */
-    bool held;                       /* a medium, for this order */
-    bool locks;                      /* it is to lock the image itself */
+    struct bh_checkpoint checkpoint;    /* what is meant, or its label */
+    bool held;                          /* a medium, for this order */
+    bool locks;                         /* it is to lock the image itself */
+    bool swaps;                         /* a slot's medium, for this order */
+    char image[BH_VOLUME_NAME_LEN + 1]; /* for a slot; empty: none */
     uint64_t held_since;
     int asker; /* a socket, or -1 */
     bool given_up;
@@ -33,6 +35,7 @@ struct bh_order_row {
     void (*answer)(struct bh_order *order);
     void (*hold)(struct bh_order *order);  /* a medium, after `work`; or NULL */
     void (*still)(struct bh_order *order); /* may wait; while it is held */
+    bool (*due)(struct bh_order *order);   /* instead of a hold: it is over */
 };
 
 /* The order is not carried out. The first complaint is the one that is told. */
@@ -82,6 +85,15 @@ void bh_order_find_rollback(struct bh_order *order);
 void bh_order_hold_all(struct bh_order *order);
 void bh_order_roll_back(struct bh_order *order);
 void bh_order_rolled_back(struct bh_order *order);
+
+/* order_slot.c */
+void bh_order_find_slots(struct bh_order *order);
+void bh_order_slots(struct bh_order *order);
+void bh_order_find_insert(struct bh_order *order);
+void bh_order_find_eject(struct bh_order *order);
+void bh_order_swap(struct bh_order *order);
+bool bh_order_is_swapped(struct bh_order *order);
+void bh_order_swapped(struct bh_order *order);
 
 /* order_create.c */
 void bh_order_do_create(struct bh_order *order);

@@ -226,6 +226,8 @@ static int work(struct bh_catalogue *catalogue, struct bh_job *job,
         return checksum(medium, job, medium->ops->read);
     case BH_JOB_CHECKPOINT:
         return checkpoint(catalogue, job, cause);
+    case BH_JOB_SWAP:
+        return bh_catalogue_swap(catalogue, job->name, job->facts, cause);
     default:
         return sync_medium(medium, job);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "volume/catalogue.h"
 
+#include "core/limits.h"
 #include "volume/file.h"
 #include "volume/layer.h"
 #include "volume/locate.h"
@@ -39,7 +40,8 @@ struct bh_catalogue {
     pthread_mutex_t scanning; /* scanned_ms; taken before `lock` */
     uint64_t scanned_ms;      /* when the directories were read; 0: never */
     struct bh_virtuals virtuals;
-    int layers; /* their directory; -1: there is none */
+    int layers;     /* their directory; -1: there is none */
+    int drives_dir; /* where what is in slots is kept; -1: nowhere */
     struct bh_nbd_volumes remote;
 };
 
@@ -123,6 +125,8 @@ static struct bh_names read_names(const struct bh_catalogue *catalogue)
     const struct bh_contents *contents = &catalogue->contents;
     struct bh_names names = {0};
 
+    for (size_t i = 0; i < contents->drives.count; i++)
+        bh_names_add(&names, contents->drives.of[i].name);
     for (size_t i = 0; i < contents->volume_count; i++)
         bh_names_add(&names, contents->volumes[i].name);
     for (size_t i = 0; i < contents->directory_count; i++)
@@ -197,7 +201,7 @@ struct bh_catalogue *bh_catalogue_new(void)
         free(catalogue);
         return NULL;
     }
-    catalogue->numbers = catalogue->layers = -1;
+    catalogue->numbers = catalogue->layers = catalogue->drives_dir = -1;
     pthread_rwlock_init(&catalogue->lock, NULL);
     pthread_mutex_init(&catalogue->scanning, NULL);
     return catalogue;
@@ -216,6 +220,7 @@ void bh_contents_free(struct bh_contents *contents)
 {
     free_specs(contents->volumes, contents->volume_count);
     free_specs(contents->directories, contents->directory_count);
+    bh_drives_free(&contents->drives);
     *contents = (struct bh_contents){0};
 }
 
@@ -259,6 +264,7 @@ int bh_catalogue_remember(struct bh_catalogue *catalogue, int dir)
         return -ENFILE;
     }
     catalogue->numbers = fd;
+    catalogue->drives_dir = dir;
     sort_images(catalogue);
     return 0;
 }
@@ -286,22 +292,31 @@ static int check_directory(const char *path, char cause[BH_CAUSE_LEN])
 int bh_catalogue_set(struct bh_catalogue *catalogue,
                      struct bh_contents *contents, char cause[BH_CAUSE_LEN])
 {
-    for (size_t i = 0; i < contents->directory_count; i++) {
-        int error = check_directory(contents->directories[i].path, cause);
+    int error;
 
+    for (size_t i = 0; i < contents->directory_count; i++) {
+        error = check_directory(contents->directories[i].path, cause);
         if (error != 0)
             return error;
     }
     pthread_mutex_lock(&catalogue->scanning);
     pthread_rwlock_wrlock(&catalogue->lock);
-    bh_contents_free(&catalogue->contents);
-    catalogue->contents = *contents;
-    *contents = (struct bh_contents){0};
+    error = bh_drives_load(&contents->drives, &catalogue->contents.drives,
+                           catalogue->drives_dir);
+    if (error == 0) {
+        bh_contents_free(&catalogue->contents);
+        catalogue->contents = *contents;
+        *contents = (struct bh_contents){0};
+    } else {
+        snprintf(cause, BH_CAUSE_LEN, "what is in the slots: %s",
+                 strerror(-error));
+    }
     pthread_rwlock_unlock(&catalogue->lock);
     catalogue->scanned_ms = 0;
     pthread_mutex_unlock(&catalogue->scanning);
-    scan(catalogue);
-    return 0;
+    if (error == 0)
+        scan(catalogue);
+    return error;
 }
 
 static uint32_t number_of(const struct bh_catalogue *catalogue,
@@ -316,8 +331,8 @@ static uint32_t number_of(const struct bh_catalogue *catalogue,
 /* The facts of an image by its exact name. One that no scan has found, such as
  * a file that is new or reached by a link to a directory, has no number; a
  * partition has its image's. */
-static int exact(struct bh_catalogue *catalogue, const char *name,
-                 struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
+static int exact_image(struct bh_catalogue *catalogue, const char *name,
+                       struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
 {
     const struct bh_volume_spec *remote =
         bh_nbd_volume_find(&catalogue->contents, name);
@@ -338,6 +353,41 @@ static int exact(struct bh_catalogue *catalogue, const char *name,
     if (error == 0)
         facts->number = number_of(catalogue, place.image);
     return error;
+}
+
+/* What is in a slot: nothing, if it cannot be served, which is a volume, too.
+ */
+static void in_drive(struct bh_catalogue *catalogue,
+                     const struct bh_drive *drive,
+                     struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
+{
+    uint32_t number = number_of(catalogue, drive->name);
+
+    if (drive->inserted == NULL ||
+        exact_image(catalogue, drive->inserted, facts, cause) != 0 ||
+        bh_nbd_volume_is(facts))
+        *facts = (struct bh_volume_facts){.device = UINT64_MAX,
+                                          .inode = number,
+                                          .idle_ms = BH_IDLE_DEFAULT_MS,
+                                          .exponent = BH_ANY_EXPONENT,
+                                          .empty = true};
+    facts->number = number;
+    facts->removable = true;
+    facts->silent = drive->silent;
+    snprintf(facts->name, sizeof facts->name, "%s", drive->name);
+}
+
+/* The same of an image or a slot. */
+static int exact(struct bh_catalogue *catalogue, const char *name,
+                 struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
+{
+    const struct bh_drive *drive =
+        bh_drives_find(&catalogue->contents.drives, name);
+
+    if (drive == NULL)
+        return exact_image(catalogue, name, facts, cause);
+    in_drive(catalogue, drive, facts, cause);
+    return 0;
 }
 
 /* The same for a name with "#N" behind it, or nothing. */
@@ -495,6 +545,50 @@ int bh_catalogue_lookup(struct bh_catalogue *catalogue, const char *name,
     error = scanned_look_up(catalogue, trimmed, facts, cause);
     if (error == 0 && bh_nbd_volume_is(facts))
         return remote_look_up(catalogue, trimmed, facts, cause);
+    return error;
+}
+
+/* Under the lock. */
+static int put_in(struct bh_catalogue *catalogue, struct bh_drive *drive,
+                  const char *image)
+{
+    char *before = drive->inserted;
+    int error = 0;
+
+    drive->inserted = image[0] == '\0' ? NULL : strdup(image);
+    if (image[0] != '\0' && drive->inserted == NULL)
+        error = -ENOMEM;
+    else if (catalogue->drives_dir >= 0)
+        error =
+            bh_drives_store(&catalogue->contents.drives, catalogue->drives_dir);
+    if (error != 0) {
+        free(drive->inserted);
+        drive->inserted = before;
+    } else {
+        free(before);
+    }
+    return error;
+}
+
+int bh_catalogue_swap(struct bh_catalogue *catalogue, const char *image,
+                      struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN])
+{
+    char name[BH_VOLUME_NAME_LEN + 1];
+    struct bh_drive *drive;
+    int error = 0;
+
+    snprintf(name, sizeof name, "%s", facts->name);
+    pthread_rwlock_wrlock(&catalogue->lock);
+    drive = bh_drives_find(&catalogue->contents.drives, name);
+    if (drive == NULL) {
+        snprintf(cause, BH_CAUSE_LEN, "there is no such slot any more");
+        error = -ENOENT;
+    } else if (image != NULL) {
+        error = put_in(catalogue, drive, image);
+    }
+    if (error == 0)
+        in_drive(catalogue, drive, facts, cause);
+    pthread_rwlock_unlock(&catalogue->lock);
     return error;
 }
 
@@ -696,6 +790,21 @@ void bh_catalogue_each(struct bh_catalogue *catalogue,
     pthread_rwlock_unlock(&catalogue->lock);
 }
 
+void bh_catalogue_each_drive(struct bh_catalogue *catalogue,
+                             bh_catalogue_drive_visitor *visit, void *context)
+{
+    const struct bh_drives *drives = &catalogue->contents.drives;
+    char cause[BH_CAUSE_LEN];
+    struct bh_volume_facts facts;
+
+    pthread_rwlock_rdlock(&catalogue->lock);
+    for (size_t i = 0; i < drives->count; i++) {
+        in_drive(catalogue, &drives->of[i], &facts, cause);
+        visit(context, &drives->of[i], &facts);
+    }
+    pthread_rwlock_unlock(&catalogue->lock);
+}
+
 int bh_catalogue_directory(struct bh_catalogue *catalogue)
 {
     int fd = -ENOENT;
@@ -718,10 +827,28 @@ void bh_catalogue_stir(struct bh_catalogue *catalogue)
     pthread_mutex_unlock(&catalogue->scanning);
 }
 
+static void check_drives(struct bh_catalogue *catalogue,
+                         bh_catalogue_complaint *complain, void *context)
+{
+    const struct bh_drives *drives = &catalogue->contents.drives;
+
+    for (size_t i = 0; i < drives->count; i++) {
+        char cause[BH_CAUSE_LEN] = "volumes on NBD servers cannot be in a slot";
+        const struct bh_drive *drive = &drives->of[i];
+        struct bh_volume_facts facts;
+
+        if (drive->inserted != NULL &&
+            (exact_image(catalogue, drive->inserted, &facts, cause) != 0 ||
+             bh_nbd_volume_is(&facts)))
+            complain(context, drive->name, cause);
+    }
+}
+
 void bh_catalogue_check(struct bh_catalogue *catalogue,
                         bh_catalogue_complaint *complain, void *context)
 {
     pthread_rwlock_rdlock(&catalogue->lock);
+    check_drives(catalogue, complain, context);
     for (size_t i = 0; i < catalogue->contents.volume_count; i++) {
         const struct bh_volume_spec *spec = &catalogue->contents.volumes[i];
         char cause[BH_CAUSE_LEN];

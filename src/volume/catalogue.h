@@ -18,6 +18,7 @@
 #define BH_VOLUME_CATALOGUE_H
 
 #include "core/job.h"
+#include "volume/drive.h"
 #include "volume/medium.h"
 #include "volume/readme.h"
 
@@ -53,6 +54,7 @@ struct bh_contents {
     size_t volume_count;
     struct bh_volume_spec *directories;
     size_t directory_count;
+    struct bh_drives drives;
 };
 
 struct bh_catalogue *bh_catalogue_new(void);
@@ -80,6 +82,12 @@ void bh_contents_free(struct bh_contents *contents);
 int bh_catalogue_lookup(struct bh_catalogue *catalogue, const char *name,
                         const char *default_name, struct bh_volume_facts *facts,
                         char cause[BH_CAUSE_LEN]);
+
+/* Puts `image`, a served name, into the slot of these facts; an empty one:
+ * nothing; NULL: it stays as it is. The slot's facts then. Fails, and changes
+ * nothing, if that cannot be remembered. */
+int bh_catalogue_swap(struct bh_catalogue *catalogue, const char *image,
+                      struct bh_volume_facts *facts, char cause[BH_CAUSE_LEN]);
 
 /* Opens what an earlier look-up has found. -ESTALE if its name stands for
  * something else now. */
@@ -117,6 +125,13 @@ typedef bool bh_catalogue_visitor(void *context,
                                   const struct bh_volume_facts *facts);
 void bh_catalogue_each(struct bh_catalogue *catalogue,
                        bh_catalogue_visitor *visit, void *context);
+
+/* Calls `visit` for each slot, with what it is now. */
+typedef void bh_catalogue_drive_visitor(void *context,
+                                        const struct bh_drive *drive,
+                                        const struct bh_volume_facts *facts);
+void bh_catalogue_each_drive(struct bh_catalogue *catalogue,
+                             bh_catalogue_drive_visitor *visit, void *context);
 
 /* A descriptor of the first directory that is served, for new images; -ENOENT
  * if there is none. */

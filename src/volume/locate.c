@@ -251,9 +251,19 @@ static int open_checkpoint(const struct bh_place *place, const char *label,
 int bh_locate(const struct bh_contents *contents, const char *name,
               struct bh_place *out, char cause[BH_CAUSE_LEN])
 {
+    const struct bh_drive *drive = bh_drives_find(&contents->drives, name);
     char image[BH_VOLUME_NAME_LEN + 1];
-    const char *mark = strrchr(name, '@');
-    int fd, error = locate_volume(contents, name, out, cause);
+    const char *mark;
+    int fd, error;
+
+    if (drive != NULL && drive->inserted == NULL) {
+        snprintf(cause, BH_CAUSE_LEN, "nothing is in the slot");
+        return -ENOENT;
+    }
+    if (drive != NULL)
+        name = drive->inserted;
+    mark = strrchr(name, '@');
+    error = locate_volume(contents, name, out, cause);
 
     if (error != -ENOENT || mark == NULL ||
         snprintf(image, sizeof image, "%.*s", (int)(mark - name), name) >=

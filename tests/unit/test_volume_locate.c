@@ -76,7 +76,7 @@ static void an_image_has_a_directory_and_a_name_there(void **state)
     char name[] = "mine";
     struct bh_volume_spec directory = {.path = root};
     struct bh_volume_spec volume = {.name = name, .path = path};
-    struct bh_contents contents = {&volume, 1, &directory, 1};
+    struct bh_contents contents = {&volume, 1, &directory, 1, {0}};
 
     (void)state;
     snprintf(path, sizeof path, "%s/games/b.img", root);
@@ -95,7 +95,7 @@ static void what_is_not_served_has_none(void **state)
                                         "../a.img", "games/../../x"};
     char leaf[BH_VOLUME_NAME_LEN + 1], cause[BH_CAUSE_LEN];
     struct bh_volume_spec directory = {.path = root};
-    struct bh_contents contents = {NULL, 0, &directory, 1};
+    struct bh_contents contents = {NULL, 0, &directory, 1, {0}};
 
     (void)state;
     for (size_t i = 0; i < COUNT(names); i++)
