@@ -113,6 +113,7 @@ static struct bh_volume *place(struct bh_server *server)
         return NULL;
     bh_list_remove(&idle->idle);
     bh_list_remove(&idle->unsettled);
+    server->swap.unsure -= idle->unsure;
     unchain(server, idle);
     return idle;
 }

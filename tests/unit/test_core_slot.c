@@ -711,6 +711,45 @@ static void a_layer_that_begins_during_a_change_waits(void **state)
     assert_int_equal(fx->data[0], 'b');
 }
 
+static void a_layer_outlives_a_kill_and_not_another_medium(void **state)
+{
+    struct two it = two_scratch(state);
+    struct fx *fx = it.fx;
+    uint16_t id = fx_strict_open(fx, it.peer, STRICT, FX_SLOT);
+
+    assert_int_equal(fx_strict_write(fx, it.peer, id, 2, 0, 'x'), BH_OK);
+    fx_kill(fx);
+    assert_int_equal(ask(fx, it.peer, id, 3, BH_OP_READ), BH_OK);
+    assert_int_equal(fx->data[0], 'x');
+    fx->slotted = it.b;
+    fx_kill(fx);
+    assert_int_equal(ask(fx, it.peer, id, 4, BH_OP_READ), BH_ERR_CHANGED);
+    assert_int_equal(ask(fx, it.peer, id, 5, BH_OP_IDENTIFY), BH_OK);
+    assert_int_equal(ask(fx, it.peer, id, 6, BH_OP_READ), BH_OK);
+    assert_int_equal(fx->data[0], 'b');
+    assert_int_equal(fx_layers(fx), 1);
+}
+
+/* What is left of an ended session's layer is asked about at the start, too,
+ * and its place may be taken before there is an answer. */
+static void a_place_is_taken_before_its_slot_is_known(void **state)
+{
+    struct two it = two_scratch(state);
+    struct fx *fx = it.fx;
+    uint16_t id = fx_open(fx, it.peer, FX_PLAIN, FX_SLOT);
+
+    fx_disk(fx, "s", FX_DISK_LEN)->facts.mode = BH_MODE_SCRATCH;
+    assert_int_equal(fx_discon(fx, it.peer, id), BH_OK);
+    fx->slot.holds[BH_JOB_SWAP] = true;
+    fx_kill(fx);
+    for (uint32_t host = 2; host < 6; host++)
+        fx_open(fx, fx_host(fx, host), FX_PLAIN, "s");
+    fx->slot.holds[BH_JOB_SWAP] = false;
+    fx_release_all(fx);
+    insert(fx, "b");
+    fx_open(fx, it.peer, FX_PLAIN, FX_SLOT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -746,6 +785,8 @@ int main(void)
         KEPT(a_stopping_server_leaves_an_eject_undone),
         TEST(a_layer_goes_with_its_medium),
         TEST(a_layer_that_begins_during_a_change_waits),
+        KEPT(a_layer_outlives_a_kill_and_not_another_medium),
+        KEPT(a_place_is_taken_before_its_slot_is_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
