@@ -25,7 +25,9 @@
  * both "unknown session" (4): the default form of 4, which must fit the number,
  * and a plain KEEP to a bh_tiny_renew(). A request that was given up (SILENT,
  * or another one begun) stays outstanding: connect anew. So does the number of
- * one that was answered 3 or 17.
+ * one that was answered 3 or 17. After 11 the medium is another: every request
+ * gets that until a bh_tiny_identify(), which may get it once itself, and is to
+ * be sent only when the program has forgotten the medium of before.
  *
  * Invariants
  *   1. A datagram is `packet[0 .. packet_len-1]` followed by
@@ -150,6 +152,12 @@ void bh_tiny_command(struct bh_tiny *tiny, uint8_t opcode, uint32_t lsn,
     bh_tiny_command(tiny, BH_OP_IDENTIFY, BH_IDENTIFY_MAGIC, BH_IDENTIFY_LEN)
 #define bh_tiny_flush(tiny) bh_tiny_command(tiny, BH_OP_FLUSH, 0, 0)
 #define bh_tiny_time(tiny) bh_tiny_command(tiny, BH_OP_TIME, 0, BH_MOMENT_LEN)
+
+/* The medium of a slot: only in strict sessions. EJECT takes as long as FLUSH.
+ */
+#define bh_tiny_eject(tiny) bh_tiny_command(tiny, BH_OP_EJECT, 0, 0)
+#define bh_tiny_lock(tiny) bh_tiny_command(tiny, BH_OP_LOCK, 0, 0)
+#define bh_tiny_unlock(tiny) bh_tiny_command(tiny, BH_OP_UNLOCK, 0, 0)
 
 /* More opcodes, with a body. All of them are macros: what a program does not
  * use is not in it. `count` is of two bytes, big-endian, `label` a byte of

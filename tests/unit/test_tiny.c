@@ -146,6 +146,22 @@ static void time_and_checkpoint_are_commands(void **state)
     assert_int_equal(receive(&tiny, "\2\x12\0\0", 4), 1);
 }
 
+static void slots_are_asked_without_a_body(void **state)
+{
+    struct bh_tiny tiny = connected();
+
+    (void)state;
+    bh_tiny_eject(&tiny);
+    assert_sends(&tiny, 0, "\1\x11\xAB\xCD\4\0\0\0\0\0", 10);
+    assert_int_equal(tiny.body_len, 0);
+    assert_int_equal(receive(&tiny, "\2\x11\x9\0", 4), 1);
+    assert_int_equal(tiny.status, BH_ERR_IN_USE);
+    bh_tiny_lock(&tiny);
+    assert_sends(&tiny, 0, "\1\x12\xAB\xCD\5\0\0\0\0\0", 10);
+    bh_tiny_unlock(&tiny);
+    assert_sends(&tiny, 0, "\1\x13\xAB\xCD\6\0\0\0\0\0", 10);
+}
+
 static void disconnect_and_keep_have_their_own_replies(void **state)
 {
     struct bh_tiny tiny = connected();
@@ -514,6 +530,23 @@ static void busy_is_sent_again_unchanged(void **state)
     assert_int_equal(tiny.status, BH_OK);
 }
 
+/* No data, whatever was wanted; the next number is an IDENTIFY's. */
+static void changed_medium_is_the_callers_to_ask_about(void **state)
+{
+    struct bh_tiny tiny = connected_strictly(0x1233);
+
+    (void)state;
+    bh_tiny_read(&tiny, 5, 512);
+    bh_tiny_due(&tiny, 0);
+    assert_int_equal(receive(&tiny, "\2\x34\xB\x12\xAB\xCD", 6), 1);
+    assert_int_equal(tiny.status, BH_ERR_CHANGED);
+    assert_false(BH_TINY_RUNS(&tiny));
+    bh_tiny_identify(&tiny);
+    assert_sends(&tiny, 0, "\1\x35\xAB\xCD\2BLKH\x12", 10);
+    assert_int_equal(receive(&tiny, "\2\x35\0\x12\xAB\xCD..", 134), 1);
+    assert_int_equal(tiny.status, BH_OK);
+}
+
 static void padded_strict_replies_may_be_longer(void **state)
 {
     struct bh_tiny tiny = connected_strictly(0x1233);
@@ -576,6 +609,7 @@ static void refused_strict_connect_leaves_a_default_client(void **state)
         cmocka_unit_test(plain_keep_says_that_the_session_is_unknown),         \
         cmocka_unit_test(plain_keep_works_in_a_strict_session_too),            \
         cmocka_unit_test(busy_is_sent_again_unchanged),                        \
+        cmocka_unit_test(changed_medium_is_the_callers_to_ask_about),          \
         cmocka_unit_test(padded_strict_replies_may_be_longer),                 \
         cmocka_unit_test(connects_count_by_themselves),                        \
         cmocka_unit_test(refused_strict_connect_leaves_a_default_client),
@@ -593,6 +627,7 @@ int main(void)
         cmocka_unit_test(identify_carries_its_magic_number),
         cmocka_unit_test(opcodes_with_a_count_borrow_it),
         cmocka_unit_test(time_and_checkpoint_are_commands),
+        cmocka_unit_test(slots_are_asked_without_a_body),
         cmocka_unit_test(disconnect_and_keep_have_their_own_replies),
         cmocka_unit_test(reply_that_does_not_fit_is_ignored),
         cmocka_unit_test(padded_transport_may_lengthen_but_not_shorten),
