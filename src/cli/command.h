@@ -12,9 +12,11 @@ int run_checkpoint(const struct options *options, char *const operands[],
 int run_checksum(const struct options *options, char *const operands[],
                  int count);
 int run_cmp(const struct options *options, char *const operands[], int count);
+int run_eject(const struct options *options, char *const operands[], int count);
 int run_find(const struct options *options, char *const operands[], int count);
 int run_get(const struct options *options, char *const operands[], int count);
 int run_info(const struct options *options, char *const operands[], int count);
+int run_lock(const struct options *options, char *const operands[], int count);
 int run_ls(const struct options *options, char *const operands[], int count);
 int run_ping(const struct options *options, char *const operands[], int count);
 int run_put(const struct options *options, char *const operands[], int count);

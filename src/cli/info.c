@@ -191,12 +191,35 @@ static int print_volume_json(const struct volume *volume,
     return json_print(object) ? EXIT_FINE : EXIT_TROUBLE;
 }
 
+/* An empty slot says no more of itself. */
+static int info_of_nothing(const struct options *options,
+                           const struct volume *volume)
+{
+    struct json *report;
+
+    if (options->json) {
+        report = json_object_begin();
+        json_put_text(report, "name", volume->target.url.image);
+        json_put_flag(report, "empty", true);
+        return json_print(report) ? EXIT_FINE : EXIT_TROUBLE;
+    }
+    printf("name            %s\n"
+           "medium          none\n",
+           volume_label(volume));
+    return EXIT_FINE;
+}
+
 /* A look disturbs nobody. */
 static int info_of_volume(const struct options *options, struct volume *volume)
 {
     const struct bh_info *info;
+    bool measured;
 
-    if (!volume_measure(volume, "identify") ||
+    volume->may_lack = true;
+    measured = volume_measure(volume, "identify");
+    if (volume->empty)
+        return info_of_nothing(options, volume);
+    if (!measured ||
         !volume_open(volume, "identify", BH_OPEN_LOOK, VOLUME_SECTOR_LEN))
         return EXIT_TROUBLE;
     info = bh_disk_info(volume->disk);

@@ -4,6 +4,8 @@
  * command is a row here, a line in command.h, its file, its section in
  * blockhead(1).
  */
+#include <limits.h>
+
 #include "cli/command.h"
 #include "cli/front.h"
 #include "cli/json.h"
@@ -63,6 +65,18 @@ static const struct command commands[] = {
      "A copy of the volume as it is now, which the server's administrator can\n"
      "bring back. The newest ten are kept. It waits ten minutes at most.\n",
      run_checkpoint},
+    {"eject", "URL", "qst", 1, 1, "take the medium out of a slot",
+     "All that was written to it is on the server's disk then. Whoever else\n"
+     "uses the slot meets an empty one. How a medium is put in is the\n"
+     "administrator's: blockhead-ctl(1).\n",
+     run_eject},
+    {"lock", "URL [-- COMMAND]", "qst", 1, INT_MAX,
+     "keep the medium in its slot",
+     "While COMMAND runs, whose exit status it returns, or without one until\n"
+     "it is interrupted. Others cannot eject the medium meanwhile. The volume\n"
+     "is held as by a reader: others may read it, and unless it is a shared\n"
+     "one nobody may write it.\n",
+     run_lock},
     {"bench", "URL", "djnqRsStwW", 1, 1, "measure how fast a volume answers",
      "Reads for five seconds, at random, without a lock. --writes puts back\n"
      "what is there, and changes nothing but the time of the last change;\n"

@@ -68,7 +68,7 @@ static void complain_open(const struct volume *volume, const char *action,
 {
     if (error != -EBUSY)
         complain_disk(volume->disk, error);
-    else if (flags == BH_OPEN_READ_ONLY)
+    else if (flags == BH_OPEN_READ_ONLY && !volume->no_look)
         complain("cannot %s %s: somebody is writing it; wait until it is free, "
                  "or take it as it is at this moment with --look",
                  action, volume->target.text);
@@ -135,6 +135,9 @@ bool volume_measure(struct volume *volume, const char *action)
         memcpy(name, bh_disk_info(volume->disk)->name, sizeof(name));
         result = bh_disk_close(volume->disk);
     }
+    volume->empty = result == -ENOMEDIUM && volume->may_lack;
+    if (volume->empty)
+        return false;
     if (result != 0) {
         complain_open(volume, action, BH_OPEN_LOOK, result);
         return false;

@@ -40,6 +40,9 @@ struct volume {
     bool may_grow;
     bool read_only; /* this session cannot write */
     bool scratch;   /* what is written goes with its session */
+    bool no_look;   /* set by a command without --look */
+    bool may_lack;  /* set by one to which an empty slot is an answer: ... */
+    bool empty;     /* ... it has failed for that, without a complaint */
 };
 
 /* A volume that is not open: volume_close() may follow at once. */

@@ -14,7 +14,7 @@ from client import error_of
 from conftest import BUILD, make_image, wait_until
 
 NEGATIVE, TROUBLE, USAGE = 1, 2, 64
-COMMANDS = "ping find ls info identify time get put sync cmp read write checksum trim checkpoint bench".split()
+COMMANDS = "ping find ls info identify time get put sync cmp read write checksum trim checkpoint eject lock bench".split()
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_info(server, blockhead):
     volume = of_json(blockhead("info", "--json", server.url("A.IMG", 256)))
     assert (volume["name"], volume["bytes"], volume["bytes_exact"]) == ("a.img", 100_000, True)
     assert (volume["sector_length"], volume["sector_count"], volume["read_only"]) == (256, 391, False)
-    assert volume["features"] == "READ WRITE IDENTIFY FLUSH TRIM ZERO CHECKSUM TIME READ_RUN CHECKPOINT".split()
+    assert volume["features"] == "READ WRITE IDENTIFY FLUSH EJECT LOCK UNLOCK TRIM ZERO CHECKSUM TIME READ_RUN CHECKPOINT".split()
     itself = of_json(blockhead("info", "--json", server.name))
     assert itself["instance"] == volume["instance"]
     text = blockhead("info", server.url("a.img")).stdout.decode()
