@@ -129,7 +129,7 @@ static void move_all(struct bh_server *server, struct bh_volume *to)
     if (to != NULL)
         bh_volume_changes(server, to);
     BH_MEDIUM_EACH (at, server, &swap->from) {
-        if (!is_of(at, &swap->from) || at == to)
+        if (at == to || !is_of(at, &swap->from))
             continue;
         end_pendings(server, at);
         move_sessions(server, at, to);
