@@ -48,10 +48,8 @@ BH_COLD static bool brings_data(struct bh_server *server,
         return false;
     case BH_NUMBER_SEEN:
         bh_session_heard(server, session, &path->peer);
-        if (data && number < session->base && status == BH_OK) {
-            session->told |= session->refuse == BH_ERR_CHANGED;
-            status = BH_ERR_CHANGED;
-        }
+        if (data && number < session->base && status == BH_OK)
+            status = BH_ERR_CHANGED; /* perhaps nobody waits for it: not told */
         again = data && status == BH_OK && !bh_number_runs(session, number);
         if (!data || status != BH_OK)
             bh_strict_answer(server, path, command, status);

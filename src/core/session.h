@@ -19,7 +19,8 @@
  *  4. From a change of its medium on, every new number of a strict session is
  *     answered 11, until an IDENTIFY that was first seen after such an answer
  *     was sent. That settles every lower number; `base` is its own. What
- *     brought data before is not carried out again.
+ *     brought data before is not carried out again; the 11 that it gets may be
+ *     for a copy of which the client knows nothing, and ends nothing.
  */
 #ifndef BH_CORE_SESSION_H
 #define BH_CORE_SESSION_H

@@ -120,16 +120,34 @@ static void what_was_settled_is_final(void **state)
     assert_int_equal(ask(fx, it.peer, id, 2, BH_OP_READ), BH_OK);
     insert(fx, "b");
     assert_int_equal(ask(fx, it.peer, id, 2, BH_OP_READ), BH_ERR_CHANGED);
-    assert_int_equal(ask(fx, it.peer, id, 5, BH_OP_IDENTIFY), BH_OK);
+    assert_int_equal(ask(fx, it.peer, id, 5, BH_OP_IDENTIFY), BH_ERR_CHANGED);
+    assert_int_equal(ask(fx, it.peer, id, 6, BH_OP_IDENTIFY), BH_OK);
     /* The WRITE was sent to the medium of before, and was late. */
     assert_int_equal(fx_strict_write(fx, it.peer, id, 3, 1, 'x'),
                      BH_ERR_CHANGED);
     assert_int_equal(ask(fx, it.peer, id, 4, BH_OP_READ), BH_ERR_CHANGED);
     assert_int_equal(ask(fx, it.peer, id, 2, BH_OP_READ), BH_ERR_CHANGED);
-    assert_int_equal(ask(fx, it.peer, id, 5, BH_OP_IDENTIFY), BH_OK);
-    assert_int_equal(fx_strict_write(fx, it.peer, id, 6, 1, 'y'), BH_OK);
+    assert_int_equal(ask(fx, it.peer, id, 6, BH_OP_IDENTIFY), BH_OK);
+    assert_int_equal(fx_strict_write(fx, it.peer, id, 7, 1, 'y'), BH_OK);
     assert_int_equal(it.a->bytes[FX_SECTOR], 'a');
     assert_int_equal(it.b->bytes[FX_SECTOR], 'y');
+}
+
+/* It was for a copy that the network made: the client has had its answer, and
+ * knows of no change when it asks IDENTIFY for its own reasons. */
+static void an_11_that_nobody_waits_for_tells_nobody(void **state)
+{
+    struct two it = two(state);
+    struct fx *fx = it.fx;
+    uint16_t id = fx_strict_open(fx, it.peer, STRICT, FX_SLOT);
+
+    assert_int_equal(ask(fx, it.peer, id, 2, BH_OP_READ), BH_OK);
+    insert(fx, "b");
+    assert_int_equal(ask(fx, it.peer, id, 2, BH_OP_READ), BH_ERR_CHANGED);
+    assert_int_equal(ask(fx, it.peer, id, 3, BH_OP_IDENTIFY), BH_ERR_CHANGED);
+    assert_int_equal(fx_strict_write(fx, it.peer, id, 4, 1, 'x'),
+                     BH_ERR_CHANGED);
+    assert_int_equal(it.b->written, 0);
 }
 
 static void default_sessions_end(void **state)
@@ -755,6 +773,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_strict_session_is_told_until_it_identifies),
         TEST(what_was_settled_is_final),
+        TEST(an_11_that_nobody_waits_for_tells_nobody),
         TEST(default_sessions_end),
         TEST(in_a_silent_slot_they_go_on),
         TEST(without_a_medium_there_is_error_10),
