@@ -76,6 +76,11 @@ bench-sync: all
 	/usr/bin/python3 tests/bench/sync.py --build $(BUILD) \
 	    --directory $(BUILD) $(ARGS)
 
+# The plugin for nbdkit beside nbdkit's file plugin: a minute.
+bench-nbdkit: all
+	tools/install-packages build bench
+	/usr/bin/python3 tests/bench/nbdkit.py --build $(BUILD) $(ARGS)
+
 lint: all
 	tools/install-packages build test
 	tools/lint $(BUILD)
@@ -90,4 +95,4 @@ clean:
 	rm -rf $(BUILD) build-*
 
 .PHONY: all run test test-long torture sim sim-bugs model instructions bench \
-    bench-quick bench-sync ceph lint format install clean
+    bench-quick bench-sync bench-nbdkit ceph lint format install clean
