@@ -43,7 +43,9 @@ struct bh_server {
     struct bh_hosts hosts;
     uint64_t utc_seconds;
     int16_t zone_minutes;
-    bool stopping; /* nothing new is accepted */
+    bool stopping;    /* nothing new is accepted */
+    bool proving_due; /* a session is gone that one of `proving` waits for */
+    bool due;         /* those, a service of `unsettled` or a swap may go on */
 
     struct bh_session *sessions;
     struct bh_window *windows; /* of strict sessions: one beside each slot */
@@ -58,7 +60,6 @@ struct bh_server {
     struct bh_link pending_ages; /* oldest first */
     uint32_t pending_used;
     struct bh_link proving;
-    bool proving_due; /* a session is gone that one of them may wait for */
 
     struct bh_volume *volumes;
     struct bh_volume **volume_buckets; /* by device and inode */
@@ -68,7 +69,6 @@ struct bh_server {
     struct bh_link idle_volumes; /* least recently used first */
     struct bh_link unstable;     /* dirty volumes, by sync_due_ms */
     struct bh_link unsettled;    /* volumes whose service may be due */
-    bool due; /* any of these, a volume's service or a swap may go on */
 
     struct bh_request *requests;
     struct bh_link free_requests;

@@ -647,6 +647,10 @@ void bh_config_settle(struct bh_config *config)
         settle_spec(&contents->volumes[i], config);
     for (size_t i = 0; i < contents->directory_count; i++)
         settle_spec(&contents->directories[i], config);
+    for (size_t i = 0; i < contents->drives.count; i++) {
+        contents->drives.of[i].takeover = config->defaults.takeover;
+        contents->drives.of[i].idle_ms = config->defaults.idle_ms;
+    }
     if (config->listen_count == 0)
         config->listen[config->listen_count++] = check(strdup("udp:*:4444"));
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "volume/catalogue.h"
 
-#include "core/limits.h"
 #include "volume/file.h"
 #include "volume/layer.h"
 #include "volume/locate.h"
@@ -368,7 +367,8 @@ static void in_drive(struct bh_catalogue *catalogue,
         bh_nbd_volume_is(facts))
         *facts = (struct bh_volume_facts){.device = UINT64_MAX,
                                           .inode = number,
-                                          .idle_ms = BH_IDLE_DEFAULT_MS,
+                                          .idle_ms = drive->idle_ms,
+                                          .takeover = drive->takeover,
                                           .exponent = BH_ANY_EXPONENT,
                                           .empty = true};
     facts->number = number;

@@ -15,12 +15,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct bh_drive {
     char *name;
-    char *image;    /* as configured; NULL: none */
-    char *inserted; /* what is in it; NULL: nothing */
-    bool silent;    /* default sessions are not told of a change */
+    char *image;      /* as configured; NULL: none */
+    char *inserted;   /* what is in it; NULL: nothing */
+    bool silent;      /* default sessions are not told of a change */
+    uint8_t takeover; /* enum bh_takeover, and idle_ms: while it is empty */
+    uint64_t idle_ms;
 };
 
 struct bh_drives {

@@ -12,7 +12,7 @@ READ_ONLY, SHARED, LOOK, STRICT = 0x08, 0x10, 0x18, 0x20
 BLKH = int.from_bytes(b"BLKH", "big")
 
 OK, NO_SESSIONS, NO_IMAGE, FORMAT, BAD_SESSION, BAD_LSN, SHORT, BAD_FLAGS, IS_READ_ONLY, IN_USE = range(10)
-STORAGE, NO_SPACE, UNKNOWN_OPCODE, AHEAD = 12, 13, 15, 17
+NO_MEDIUM, CHANGED, STORAGE, NO_SPACE, UNKNOWN_OPCODE, AHEAD = 10, 11, 12, 13, 15, 17
 
 N_OF = {128 << n: n for n in range(8)}
 hosts = (f"127.{a}.{b}.{c}" for a in range(1, 255) for b in range(255) for c in range(1, 255))

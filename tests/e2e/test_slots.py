@@ -9,12 +9,10 @@ import threading
 
 import pytest
 
-from client import BAD_SESSION, IN_USE, Refused, Session, Silence, error_of
+from client import BAD_SESSION, IN_USE, NO_MEDIUM, OK, Refused, Session, Silence, error_of
 from conftest import BUILD, make_image, wait_until
 from test_control import Control
 
-NO_MEDIUM, CHANGED = 10, 11
-STRICT = 0x20
 SIZE = 1 << 20
 
 
@@ -71,12 +69,12 @@ def test_a_default_session_ends(slots, path):
 def test_a_silent_slot(slots, path):
     server = slots()
     with server.peer() as peer:
-        session = Session(peer, peer.connect("quiet", 2), 512)
+        session = Session(peer, peer.connect("quiet", 2), 2)
         assert error_of(session.read, 0) == NO_MEDIUM
         for image, byte in (("a.img", 1), ("b.img", 2)):
             put(path, "quiet", image)
             assert session.read(7) == bytes([byte]) * 512
-            assert error_of(session.write, 7, bytes(512)) is None
+            assert error_of(session.write, 7, bytes(512)) == OK
         put(path, "quiet")
         assert error_of(session.read, 0) == NO_MEDIUM
 
@@ -127,7 +125,7 @@ def test_an_image_that_vanishes_leaves_the_slot_empty(slots, path, images):
     server = slots()
     os.remove(images / "a.img")
     with server.peer() as peer:
-        session = Session(peer, peer.connect("drive0", 2), 512)
+        session = Session(peer, peer.connect("drive0", 2), 2)
         assert error_of(session.read, 0) == NO_MEDIUM
     put(path, "drive0", "b.img")
     with server.peer() as peer:

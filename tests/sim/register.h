@@ -16,9 +16,9 @@
  * A write without an answer, or with one that says "perhaps", counts only once
  * it was read; `limit` is the moment from which on it can no longer take place.
  *
- * What a TRIM or ZERO leaves has a value of its own, too (granule.h), so that as
- * much can be refuted of it as of a WRITE. Bytes that an administrator replaces
- * are a write of one moment, before which all others have ended.
+ * What a TRIM or ZERO leaves has a value of its own, too (granule.h), so that
+ * as much can be refuted of it as of a WRITE. Bytes that an administrator
+ * replaces are a write of one moment, before which all others have ended.
  *
  * A cluster is forgotten when every later read of it would be a violation, so
  * that a value that is not known is one.
