@@ -189,6 +189,27 @@ static void one_that_ends_early_leaves_nobody_waiting(void **state)
     assert_int_equal(disk->written, 2);
 }
 
+/* It is open at once, while a SYNC still runs. */
+static void what_waited_is_before_what_comes_later(void **state)
+{
+    struct fx *fx = *state;
+    struct fx_disk *disk = fx_disk(fx, "d", FX_DISK_LEN);
+    const struct bh_path *peer = fx_host(fx, 1);
+    uint16_t id = fx_strict_open(fx, peer, FX_PLAIN | BH_FLAG_STRICT, "d");
+
+    assert_int_equal(fx_strict_write(fx, peer, id, 2, 1, 0x11), BH_OK);
+    disk->holds[BH_JOB_SYNC] = true;
+    begin(fx, disk, BH_HOLD_ALL);
+    fx_strict_send_write(fx, peer, id, 3, 1, 0x22);
+    assert_false(is_still(fx));
+    over(fx);
+    fx_strict_send_write(fx, peer, id, 4, 1, 0x33);
+    fx_release_all(fx);
+    assert_int_equal(fx_strict_answer(fx, peer, id, 3), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, peer, id, 4), BH_OK);
+    assert_int_equal(disk->bytes[FX_SECTOR], 0x33);
+}
+
 static void changes_are_held_under_each_name(void **state)
 {
     struct fx *fx = *state;
@@ -290,6 +311,7 @@ int main(void)
         TEST(other_media_go_on),
         TEST(sessions_that_do_not_end_go_on_after_it),
         TEST(one_that_ends_early_leaves_nobody_waiting),
+        TEST(what_waited_is_before_what_comes_later),
         TEST(changes_are_held_under_each_name),
         TEST(strict_sessions_are_told),
         TEST(a_kill_does_not_undo_it),
