@@ -70,7 +70,7 @@ static void change_bytes(struct world *world)
     if (disk->len > disk->first_len)
         disk->len = rng_between(&world->rng, disk->first_len, disk->len);
     for (uint32_t i = 0; i < DISK_GRANULES; i++) {
-        reg_limit_all(&disk->regs[i], world->stamp);
+        reg_limit_all(&disk->regs[i], world->admin.values, world->stamp);
         if (i < end)
             write_granule(world, i);
     }
@@ -138,7 +138,7 @@ static bool is_over(const struct world *world, uint16_t id)
     const struct bh_id *entry = &server->ids.of[id];
     const struct bh_session *session = &server->sessions[entry->slot];
 
-    return entry->state != BH_ID_PROVEN || session->refuse == BH_ERR_CHANGED ||
+    return entry->state != BH_ID_PROVEN || session->window != NULL ||
            (session->state == BH_SESSION_ENDING && session->closing != NULL &&
             session->request_count == 1);
 }
@@ -180,6 +180,7 @@ static void end_sessions(struct world *world)
         if (server->sessions[i].state != BH_SESSION_FREE &&
             is_held(world, server->sessions[i].volume->facts.number - 1))
             admin->ended[admin->ended_count++] = server->sessions[i].id;
+    admin->values = world->values;
     stamp = node_call_begins(world);
     for (uint32_t i = 0; i < VOLUMES; i++)
         if (is_held(world, i))

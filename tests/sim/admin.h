@@ -33,8 +33,9 @@ enum admin_phase { ADMIN_AWAY, ADMIN_WAITS, ADMIN_WORKS };
 struct admin {
     uint8_t phase;
     enum bh_hold_kind kind;
-    bool changes; /* the bytes; sessions end for that */
-    bool calm;    /* nothing of a storm is left that could be in his way */
+    bool changes;    /* the bytes; sessions end for that */
+    bool calm;       /* nothing of a storm is left that could be in his way */
+    uint64_t values; /* writes when sessions were told: none is done later */
     uint32_t visit;
     uint32_t disk;
     uint64_t patience_ms;           /* until then he waits */

@@ -117,10 +117,10 @@ void reg_write_limit(struct reg *reg, uint64_t value, uint64_t stamp)
         c->limit = stamp;
 }
 
-void reg_limit_all(struct reg *reg, uint64_t stamp)
+void reg_limit_all(struct reg *reg, uint64_t values, uint64_t stamp)
 {
     for (uint32_t i = 0; i < reg->count; i++)
-        if (stamp - 1 < reg->of[i].limit)
+        if (reg->of[i].value >> 8 <= values && stamp - 1 < reg->of[i].limit)
             reg->of[i].limit = stamp - 1;
 }
 
