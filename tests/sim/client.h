@@ -114,7 +114,7 @@ struct client {
     uint16_t index;
     uint8_t kind, phase;
     bool polite, strict, padded, done, waits;
-    bool changed; /* its medium was: it is to IDENTIFY, alone */
+    bool changed; /* its medium may be: it is to IDENTIFY, alone */
     struct bh_peer peer;
     struct path path;
 

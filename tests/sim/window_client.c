@@ -239,29 +239,42 @@ static void prove(struct world *world, struct client *client)
     start(world, client, &op);
 }
 
+static void stuck(struct world *world, struct client *client)
+{
+    client_forget(world, client);
+    client_rest(world, client, 1);
+}
+
 static void fill_working(struct world *world, struct client *client)
 {
     struct op op = {.kind = OP_IDENTIFY};
 
-    if (client->changed && client->out == 0 && room(client))
-        start(world, client, &op);
+    if (client->changed && client->out == 0) {
+        if (client->oldest == client->next)
+            start(world, client, &op);
+        else
+            stuck(world, client); /* what it gave up is not answered */
+    }
     if (client->changed)
         return;
     for (uint32_t tries = 0; room(client) && tries < MOST_TRIES; tries++) {
         wish(world, client, &op);
         if (clashes(client, &op))
             continue;
+        if (op.kind == OP_IDENTIFY) { /* alone, as after a change */
+            client->changed =
+                client->out == (uint16_t)(client->next - client->oldest);
+            if (client->changed && client->out == 0)
+                start(world, client, &op);
+            if (client->changed)
+                break;
+            continue;
+        }
         if (op.kind == OP_READ)
             start_run(world, client, &op);
         else
             start(world, client, &op);
     }
-}
-
-static void stuck(struct world *world, struct client *client)
-{
-    client_forget(world, client);
-    client_rest(world, client, 1);
 }
 
 static bool held(const struct world *world, const struct client *client)
