@@ -307,6 +307,10 @@ static void write_failed(struct world *world, struct client *client,
 {
     struct disk *disk = disk_of(world, client);
 
+    if (admin_image(disk, op->value) == 1) { /* forgotten with those bytes */
+        doubt(world, client, op, true);
+        return;
+    }
     if (perhaps(status)) {
         doubt(world, client, op, strict(client) && status != BH_ERR_SESSION);
         return;
