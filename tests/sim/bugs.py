@@ -190,8 +190,6 @@ BUGS = [
      "    intents.of[at].len = request->job.len < 128 ? request->job.len : 128;\n"),
     ("checksum-of-old", "arrival.c", "          arrival->count <= BH_HEAVY_LEN / BH_SECTOR_LEN(exponent);",
      "          arrival->count <= BH_HEAVY_LEN / BH_SECTOR_LEN(exponent) / 32;"),
-    ("partial-sector-touched-in-part", "queue.c", "    return request->count * BH_SECTOR_LEN(request->session->exponent);",
-     "    return request->job.len;"),
     ("zero-left-half", "doubt.c", "        hash == bh_doubt_hash(server, &doubt->job))\n        return false;\n    memset",
      "        true)\n        return false;\n    memset"),
 ]
