@@ -283,4 +283,7 @@ static struct nbdkit_plugin plugin = {
     .zero = plugin_zero,
 };
 
+/* The macro defines it, and clang wants it declared. */
+struct nbdkit_plugin *plugin_init(void);
+
 NBDKIT_REGISTER_PLUGIN(plugin)
