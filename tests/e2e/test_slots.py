@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from client import BAD_SESSION, IN_USE, NO_MEDIUM, OK, Refused, Session, Silence, error_of
+from client import BAD_SESSION, CHANGED, IN_USE, NO_MEDIUM, OK, STRICT, Refused, Session, Silence, error_of
 from conftest import BUILD, make_image, wait_until
 from test_control import Control
 
@@ -64,6 +64,37 @@ def test_a_default_session_ends(slots, path):
         assert error_of(again.read, 0) == BAD_SESSION
         assert error_of(peer.open, "drive0", 2) == NO_MEDIUM
     server.wait_for_log("slot drive0 is empty now")
+
+
+def test_a_strict_session_sees_a_floppy_swapped(slots, path):
+    """Side one, side two, nothing, side one: one session all the time, and a restart on the way."""
+    server = slots()
+    with server.peer() as peer:
+        session = peer.open("drive0", 2 | STRICT)
+        assert session.read(5) == b"\1" * 512
+        session.write(5, b"w" * 512)
+        put(path, "drive0", "b.img")
+        assert error_of(session.read, 5) == CHANGED
+        assert error_of(session.write, 5, b"x" * 512) == CHANGED
+        assert session.identify().count == SIZE // 512
+        assert session.read(5) == b"\2" * 512
+        put(path, "drive0")
+        assert error_of(session.identify) == NO_MEDIUM
+        put(path, "drive0", "a.img")
+        assert error_of(session.read, 5) == CHANGED
+        session.identify()
+        assert session.read(5) == b"w" * 512
+
+
+def test_a_locked_medium_stays(slots, path):
+    server = slots()
+    with server.peer() as peer:
+        session = peer.open("drive0", 2 | STRICT)
+        session.command(5)  # LOCK
+        assert "has locked the medium" in refusal(path, "insert", slot="drive0", image="b.img")
+        assert session.read(0)[:1] == b"\1"
+        put(path, "drive0", "b.img", force=True)
+        assert error_of(session.read, 0) == CHANGED
 
 
 def test_a_silent_slot(slots, path):
