@@ -83,7 +83,8 @@ BH_SLOW static bool waits(const struct bh_request *request)
     if (request->discon || session->refuse == BH_ERR_NO_MEDIUM)
         return !session->volume->facts.empty;
     return session->refuse != BH_ERR_CHANGED ||
-           (session->told && request->row->code == BH_OP_IDENTIFY);
+           (session->told && !request->before &&
+            request->row->code == BH_OP_IDENTIFY);
 }
 
 static bool is_parked(struct bh_request *request)
@@ -152,12 +153,14 @@ void bh_command_resume(struct bh_server *server, struct bh_request *request)
 {
     struct bh_session *session = request->session;
 
+    if (!request->discon && is_left(server, session)) {
+        bh_session_request_dropped(server, request);
+        return;
+    }
     if (is_parked(request))
         return;
     if (request->discon)
         bh_volume_commit(server, session->volume, request);
-    else if (is_left(server, session))
-        bh_session_request_dropped(server, request);
     else
         resume(server, request);
 }

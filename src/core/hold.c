@@ -47,6 +47,7 @@ static void refuse_parked(struct bh_server *server, struct bh_volume *volume)
         struct bh_request *request =
             BH_OWNER(bh_list_take(&parked), struct bh_request, link);
 
+        request->before = true;
         if (request->session->refuse == BH_ERR_CHANGED)
             bh_command_resume(server, request);
         else

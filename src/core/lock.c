@@ -19,6 +19,8 @@
 static bool conflict(const struct bh_volume *volume, uint8_t access,
                      const struct bh_session *holder)
 {
+    if (volume->facts.empty || holder->volume->facts.empty)
+        return false; /* there is nothing to have */
     if (access == BH_ACCESS_LOOK || holder->access == BH_ACCESS_LOOK ||
         !bh_volume_overlaps(holder->volume, volume))
         return false;
@@ -45,7 +47,7 @@ bool bh_lock_access(uint8_t flags, const struct bh_volume_facts *facts,
         *access = BH_ACCESS_READER;
         return true;
     case BH_FLAG_SHARED:
-        if (facts->mode != BH_MODE_SHARED)
+        if (facts->mode != BH_MODE_SHARED && !facts->empty)
             return false;
         break;
     default:
@@ -59,11 +61,14 @@ bool bh_lock_access(uint8_t flags, const struct bh_volume_facts *facts,
 bool bh_lock_is_free(const struct bh_server *server,
                      const struct bh_volume *volume, uint8_t access)
 {
-    BH_MEDIUM_EACH (held, server, &volume->facts)
+    BH_MEDIUM_EACH (held, server, &volume->facts) {
+        if (held != volume && held->held & BH_HELD_BY_SLOT)
+            continue; /* they are to move, too */
         BH_LIST_EACH (link, &held->sessions)
             if (conflict(volume, access,
                          BH_OWNER(link, struct bh_session, of_volume)))
                 return false;
+    }
     return true;
 }
 

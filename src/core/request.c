@@ -29,6 +29,7 @@ struct bh_request *bh_request_new(struct bh_server *server,
     request->again = false;
     request->queued = false;
     request->mute = false;
+    request->before = false;
     request->late = false;
     return request;
 }

@@ -61,6 +61,7 @@ struct bh_request {
     bool queued;     /* in bh_volume.queue */
     bool again;      /* strict: recorded before, and runs again to bring data */
     bool mute;       /* superseded: its reply is not sent */
+    bool before;     /* it had come when the medium was changed */
     bool late;       /* default: not the newest of its session on arrival */
     uint8_t numbers; /* strict: that it takes */
     uint16_t count;  /* sectors */

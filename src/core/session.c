@@ -356,6 +356,8 @@ void bh_session_move(struct bh_server *server, struct bh_session *session,
     part(server, session);
     session->access = access;
     join(server, session, volume);
+    if (reclaimable_at(session) < server->reclaim_after_ms)
+        server->reclaim_after_ms = reclaimable_at(session);
     bh_session_other_bytes(server, session);
 }
 
@@ -383,9 +385,9 @@ uint8_t bh_session_refusal(struct bh_server *server,
 
     if (session->refuse != BH_ERR_CHANGED)
         return session->refuse;
-    if (!session->told || request->again ||
+    if (!session->told || request->again || request->before ||
         request->row->code != BH_OP_IDENTIFY) {
-        session->told = true;
+        session->told |= !request->again; /* else its client has gone on */
         return BH_ERR_CHANGED;
     }
     settle_change(server, session, request->number);

@@ -86,8 +86,10 @@ static void move_sessions(struct bh_server *server, struct bh_volume *from,
         struct bh_session *session =
             BH_OWNER(link, struct bh_session, of_volume);
 
-        if (session->state != BH_SESSION_PROVEN)
+        if (session->state != BH_SESSION_PROVEN) {
+            session->refuse = BH_ERR_SESSION; /* also what has waited */
             continue;
+        }
         if (to == NULL || from->poisoned || !move(server, session, to))
             bh_session_end(server, session, BH_END_MEDIUM);
     }
@@ -100,6 +102,7 @@ static void move_parked(struct bh_server *server, struct bh_volume *from)
         struct bh_request *request =
             BH_OWNER(bh_list_take(&from->parked), struct bh_request, link);
 
+        request->before = true;
         if (request->session->volume != from)
             bh_command_resume(server, request);
         else
@@ -190,6 +193,8 @@ static uint8_t check_eject(struct bh_server *server,
 {
     uint8_t status = bh_session_refusal(server, eject);
 
+    if (status == BH_OK && eject->number < eject->session->base)
+        status = BH_ERR_CHANGED;
     if (status == BH_OK && bh_slot_is_locked_to(server, eject->session))
         status = BH_ERR_IN_USE;
     return status;
@@ -210,6 +215,23 @@ static void begin_eject(struct bh_server *server)
     }
 }
 
+/* It may have been locked since. */
+static void begin_order(struct bh_server *server)
+{
+    struct bh_swap *swap = &server->swap;
+    struct bh_swap_order *order = &swap->order;
+
+    order->slot = facts_now(server, &order->slot);
+    if (!order->force && bh_slot_is_locked(server, &order->slot)) {
+        order->status = BH_ERR_IN_USE;
+        order->wanted = false;
+        server->due = true;
+        return;
+    }
+    swap->ordered = true;
+    begin(server, &order->slot, order->image);
+}
+
 static void begin_next(struct bh_server *server)
 {
     struct bh_swap *swap = &server->swap;
@@ -217,9 +239,7 @@ static void begin_next(struct bh_server *server)
     if (swap->unsure > 0) {
         begin(server, &find_unsure(server)->facts, NULL);
     } else if (swap->order.wanted) {
-        swap->ordered = true;
-        swap->order.slot = facts_now(server, &swap->order.slot);
-        begin(server, &swap->order.slot, swap->order.image);
+        begin_order(server);
     } else if (!bh_list_empty(&swap->ejects)) {
         begin_eject(server);
     }

@@ -76,6 +76,8 @@ static int read_file(struct bh_drives *drives, int dir)
     if (getline(&line, &room, file) > 0 && strcmp(line, FIRST_LINE) == 0)
         while (error == 0 && getline(&line, &room, file) > 0)
             error = take_line(drives, line);
+    if (ferror(file))
+        error = -EIO;
     free(line);
     fclose(file);
     return error;

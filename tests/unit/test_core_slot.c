@@ -196,10 +196,13 @@ static void without_a_medium_there_is_error_10(void **state)
     for (uint32_t n = 2; n < 5; n++)
         assert_int_equal(ask(fx, it.peer, id, n, BH_OP_IDENTIFY),
                          BH_ERR_NO_MEDIUM);
-    /* It is a volume, and exclusive as others are. */
-    assert_int_equal(fx_connect(fx, fx_host(fx, 2), FX_PLAIN, FX_SLOT, &other),
-                     BH_ERR_IN_USE);
+    /* There is nothing that anybody could keep others from. */
+    other = fx_pend(fx, fx_host(fx, 2), 0x21, FX_SLOT);
+    assert_int_equal(ask(fx, fx_host(fx, 2), other, 1, BH_OP_READ),
+                     BH_ERR_NO_MEDIUM);
     insert(fx, "b");
+    assert_int_equal(ask(fx, fx_host(fx, 2), other, 2, BH_OP_READ),
+                     BH_ERR_SESSION);
     assert_int_equal(ask(fx, it.peer, id, 5, BH_OP_READ), BH_ERR_CHANGED);
     assert_int_equal(ask(fx, it.peer, id, 6, BH_OP_IDENTIFY), BH_OK);
     assert_int_equal(ask(fx, it.peer, id, 7, BH_OP_READ), BH_OK);
@@ -225,6 +228,42 @@ static void an_empty_slot_can_be_connected_to(void **state)
     assert_int_equal(ask(fx, fx_host(fx, 2), strict, 2, BH_OP_READ),
                      BH_ERR_CHANGED);
     assert_int_equal(fx_discon(fx, it.peer, id), BH_OK);
+}
+
+/* A CD with many readers: none of them is to be missed. */
+static void all_sessions_stay_on_an_empty_slot(void **state)
+{
+    struct two it = two(state);
+    struct fx *fx = it.fx;
+    uint16_t id[3];
+
+    it.a->facts.mode = BH_MODE_READ_ONLY;
+    for (uint32_t i = 0; i < 3; i++)
+        id[i] = fx_strict_open(fx, fx_host(fx, i + 1), STRICT, FX_SLOT);
+    insert(fx, "");
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(ask(fx, fx_host(fx, i + 1), id[i], 2, BH_OP_READ),
+                         BH_ERR_NO_MEDIUM);
+    insert(fx, "a");
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(ask(fx, fx_host(fx, i + 1), id[i], 3, BH_OP_READ),
+                         BH_ERR_CHANGED);
+}
+
+/* The same bytes, described otherwise: nobody is in his own way. */
+static void a_part_of_the_same_medium_can_be_inserted(void **state)
+{
+    struct two it = two(state);
+    struct fx *fx = it.fx;
+    uint16_t id = fx_strict_open(fx, it.peer, STRICT, FX_SLOT);
+    struct fx_disk *part = fx_disk(fx, "part", 4 * FX_SECTOR);
+
+    part->facts.device = it.a->facts.device;
+    part->facts.inode = it.a->facts.inode;
+    part->facts.size_limit = 4 * FX_SECTOR;
+    insert(fx, "part");
+    assert_int_equal(ask(fx, it.peer, id, 2, BH_OP_READ), BH_ERR_CHANGED);
+    assert_int_equal(ask(fx, it.peer, id, 3, BH_OP_IDENTIFY), BH_OK);
 }
 
 static void a_discon_needs_no_medium(void **state)
@@ -421,6 +460,45 @@ static void an_order_can_be_cancelled_before_it_is_too_late(void **state)
     assert_false(bh_slot_order_cancel(fx->server, fx->now));
     fx_release_all(fx);
     assert_int_equal(order_status(fx), BH_OK);
+}
+
+/* It was sent before its client could know: what follows it, too. */
+static void an_identify_from_before_ends_nothing(void **state)
+{
+    struct two it = two(state);
+    struct fx *fx = it.fx;
+    uint16_t id = fx_strict_open(fx, it.peer, STRICT, FX_SLOT);
+
+    fx->slot.holds[BH_JOB_SWAP] = true;
+    order(fx, "b");
+    fx_strict_send(fx, it.peer, id, 2, BH_OP_READ, 0, NULL, 0);
+    fx_strict_send(fx, it.peer, id, 3, BH_OP_IDENTIFY, BH_IDENTIFY_MAGIC, NULL,
+                   0);
+    fx->slot.holds[BH_JOB_SWAP] = false;
+    fx_release_all(fx);
+    assert_int_equal(fx_strict_answer(fx, it.peer, id, 2), BH_ERR_CHANGED);
+    assert_int_equal(fx_strict_answer(fx, it.peer, id, 3), BH_ERR_CHANGED);
+    assert_int_equal(fx_strict_write(fx, it.peer, id, 4, 1, 'x'),
+                     BH_ERR_CHANGED);
+    assert_int_equal(it.b->written, 0);
+}
+
+/* A copy that the network made is answered, and its client has gone on. */
+static void a_copy_that_has_waited_tells_nobody(void **state)
+{
+    struct two it = two(state);
+    struct fx *fx = it.fx;
+    uint16_t id = fx_strict_open(fx, it.peer, STRICT, FX_SLOT);
+
+    assert_int_equal(ask(fx, it.peer, id, 2, BH_OP_READ), BH_OK);
+    fx->slot.holds[BH_JOB_SWAP] = true;
+    order(fx, "b");
+    fx_strict_send(fx, it.peer, id, 2, BH_OP_READ, 0, NULL, 0);
+    fx->slot.holds[BH_JOB_SWAP] = false;
+    fx_release_all(fx);
+    assert_int_equal(fx_strict_answer(fx, it.peer, id, 2), BH_ERR_CHANGED);
+    assert_int_equal(ask(fx, it.peer, id, 3, BH_OP_IDENTIFY), BH_ERR_CHANGED);
+    assert_int_equal(ask(fx, it.peer, id, 4, BH_OP_IDENTIFY), BH_OK);
 }
 
 /*
@@ -778,7 +856,11 @@ int main(void)
         TEST(in_a_silent_slot_they_go_on),
         TEST(without_a_medium_there_is_error_10),
         TEST(an_empty_slot_can_be_connected_to),
+        TEST(all_sessions_stay_on_an_empty_slot),
+        TEST(a_part_of_the_same_medium_can_be_inserted),
         TEST(a_discon_needs_no_medium),
+        TEST(an_identify_from_before_ends_nothing),
+        TEST(a_copy_that_has_waited_tells_nobody),
         TEST(what_has_begun_is_done_on_the_medium_of_before),
         TEST(a_connect_meanwhile_gets_the_new_medium),
         TEST(a_look_up_from_before_is_made_again),
