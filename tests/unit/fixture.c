@@ -989,6 +989,19 @@ int fx_strict_write(struct fx *fx, const struct bh_path *from, uint16_t id,
     return fx_strict_answer(fx, from, id, number);
 }
 
+void fx_strict_send_five(struct fx *fx, const struct bh_path *from,
+                         uint8_t type, uint16_t id, uint32_t number)
+{
+    struct bh_discon discon = {
+        .seq = (uint8_t)number, .pad = (uint8_t)(number >> 8), .session = id};
+    uint8_t bytes[BH_STRICT_DISCON_LEN];
+
+    if (type == BH_PACKET_KEEP)
+        fx_send(fx, from, bytes, bh_strict_keep_encode(bytes, &discon));
+    else
+        fx_send(fx, from, bytes, bh_strict_discon_encode(bytes, &discon));
+}
+
 uint16_t fx_strict_open(struct fx *fx, const struct bh_path *from,
                         uint8_t flags, const char *name)
 {

@@ -196,6 +196,10 @@ void fx_strict_send(struct fx *fx, const struct bh_path *from, uint16_t id,
 int fx_strict_answer(struct fx *fx, const struct bh_path *to, uint16_t id,
                      uint32_t number);
 
+/* A strict DISCON or KEEP. */
+void fx_strict_send_five(struct fx *fx, const struct bh_path *from,
+                         uint8_t type, uint16_t id, uint32_t number);
+
 /* WRITEs of a sector that is all `fill`. */
 void fx_strict_send_write(struct fx *fx, const struct bh_path *from,
                           uint16_t id, uint32_t number, uint32_t lsn,

@@ -88,10 +88,7 @@ static int checkpoint(struct fx *fx, uint16_t id, uint32_t number,
 
 static int discon(struct fx *fx, uint16_t id, uint8_t number)
 {
-    uint8_t bytes[] = {BH_PACKET_DISCON, number, (uint8_t)(id >> 8),
-                       (uint8_t)id, 0};
-
-    fx_send(fx, fx_host(fx, 1), bytes, sizeof bytes);
+    fx_strict_send_five(fx, fx_host(fx, 1), BH_PACKET_DISCON, id, number);
     return answer(fx, id, number);
 }
 

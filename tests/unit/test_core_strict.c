@@ -62,29 +62,15 @@ static int strict_flush(struct fx *fx, uint16_t id, uint32_t number)
     return fx_strict_answer(fx, client(), id, number);
 }
 
-/* DISCON or KEEP. */
-static void send_five(struct fx *fx, const struct bh_path *from, uint8_t type,
-                      uint16_t id, uint32_t number)
-{
-    struct bh_discon discon = {
-        .seq = (uint8_t)number, .pad = (uint8_t)(number >> 8), .session = id};
-    uint8_t bytes[BH_STRICT_DISCON_LEN];
-
-    if (type == BH_PACKET_KEEP)
-        fx_send(fx, from, bytes, bh_strict_keep_encode(bytes, &discon));
-    else
-        fx_send(fx, from, bytes, bh_strict_discon_encode(bytes, &discon));
-}
-
 static int strict_keep(struct fx *fx, uint16_t id, uint32_t number)
 {
-    send_five(fx, client(), BH_PACKET_KEEP, id, number);
+    fx_strict_send_five(fx, client(), BH_PACKET_KEEP, id, number);
     return fx_strict_answer(fx, client(), id, number);
 }
 
 static int strict_discon(struct fx *fx, uint16_t id, uint32_t number)
 {
-    send_five(fx, client(), BH_PACKET_DISCON, id, number);
+    fx_strict_send_five(fx, client(), BH_PACKET_DISCON, id, number);
     return fx_strict_answer(fx, client(), id, number);
 }
 
@@ -384,7 +370,7 @@ static void numbers_go_on_behind_65535(void **state)
     uint16_t id = open_strict(fx);
 
     for (uint32_t number = 2; number <= 140000; number++) {
-        send_five(fx, client(), BH_PACKET_KEEP, id, number);
+        fx_strict_send_five(fx, client(), BH_PACKET_KEEP, id, number);
         fx_forget_replies(fx);
         if (number % 30011 == 0 || (number & 0xFFFF) >= 0xFFF0 ||
             (number & 0xFFFF) < 0x10) {
@@ -407,7 +393,7 @@ static void a_write_that_comes_65471_requests_late_is_dropped(void **state)
 
     assert_int_equal(strict_write(fx, id, 2, 1, 1), BH_OK);
     for (uint32_t number = 3; number <= 2 + 65471; number++) {
-        send_five(fx, client(), BH_PACKET_KEEP, id, number);
+        fx_strict_send_five(fx, client(), BH_PACKET_KEEP, id, number);
         fx_forget_replies(fx);
         if (number > 100 && number % 1000 == 0)
             assert_int_equal(strict_write(fx, id, 2, 1, 1), FX_NONE);
@@ -540,7 +526,7 @@ a_keep_with_the_number_of_a_running_write_takes_nothing(void **state)
     disk->holds[BH_JOB_WRITE] = true;
     send_write(fx, id, 2, 3, 0xAA);
     for (uint32_t number = 2; number <= 200; number++)
-        send_five(fx, client(), BH_PACKET_KEEP, id, number);
+        fx_strict_send_five(fx, client(), BH_PACKET_KEEP, id, number);
     fx_forget_replies(fx);
     fx_release_all(fx); /* records 2, which must not have left the window */
     assert_int_equal(fx_strict_answer(fx, client(), id, 2), BH_OK);
@@ -558,7 +544,7 @@ a_first_command_with_the_number_of_a_refused_one_takes_nothing(void **state)
     disk->holds[BH_JOB_WRITE] = true;
     send_write(fx, id, 1, 3, 0xAA);
     for (uint32_t number = 2; number <= 200; number++)
-        send_five(fx, client(), BH_PACKET_KEEP, id, number);
+        fx_strict_send_five(fx, client(), BH_PACKET_KEEP, id, number);
     fx_release_all(fx);
     fx_forget_replies(fx);
     assert_int_equal(disk->count[BH_JOB_WRITE], 0);
@@ -583,7 +569,7 @@ a_refused_command_with_the_number_of_a_waiting_one_takes_nothing(void **state)
     fx_release(fx, BH_JOB_WRITE);
     assert_int_equal(fx_held(fx, BH_JOB_WRITE), 1); /* proven, and runs */
     for (uint32_t number = 2; number <= 200; number++)
-        send_five(fx, client(), BH_PACKET_KEEP, id, number);
+        fx_strict_send_five(fx, client(), BH_PACKET_KEEP, id, number);
     fx_release_all(fx);
     fx_forget_replies(fx);
     assert_int_equal(disk->count[BH_JOB_WRITE], 2);
@@ -685,10 +671,10 @@ a_keep_of_a_default_or_pending_session_is_the_plain_one(void **state)
 
     with_disk(fx)->facts.mode = BH_MODE_SHARED;
     id = fx_open(fx, client(), FX_SHARED, "d");
-    send_five(fx, client(), BH_PACKET_KEEP, id, 2);
+    fx_strict_send_five(fx, client(), BH_PACKET_KEEP, id, 2);
     assert_int_equal(fx_take(fx, client(), reply), 1);
     pending = fx_pend(fx, client(), STRICT_SHARED, "d");
-    send_five(fx, client(), BH_PACKET_KEEP, pending, 1);
+    fx_strict_send_five(fx, client(), BH_PACKET_KEEP, pending, 1);
     assert_int_equal(fx_take(fx, client(), reply), 1);
     assert_int_equal(strict_read(fx, pending, 1, 0), BH_OK); /* not taken */
 }
@@ -708,7 +694,7 @@ static void an_unknown_id_is_answered_in_the_default_form(void **state)
     fx_strict_send(fx, client(), id, 0x1234, BH_OP_READ, 0, NULL, 0);
     assert_int_equal(fx_take(fx, client(), reply), BH_REPLY_HEADER_LEN);
     assert_memory_equal(reply, "\x02\x34\x04\x12", 4);
-    send_five(fx, client(), BH_PACKET_DISCON, id, 0x1234);
+    fx_strict_send_five(fx, client(), BH_PACKET_DISCON, id, 0x1234);
     assert_int_equal(fx_take(fx, client(), reply), BH_DISCON_REPLY_LEN);
     assert_memory_equal(reply, "\x02\x34\x04", 3);
 }
