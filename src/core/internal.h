@@ -77,6 +77,7 @@ struct bh_server {
 
     struct bh_hold hold;
     struct bh_swap swap;
+    uint64_t last_layer; /* bh_volume_facts.layer; 0: none so far */
 
     struct bh_job *first_job, **last_job; /* for the driver */
     uint32_t jobs_out;                    /* with the driver */

@@ -3,6 +3,18 @@
 
 #include "core/internal.h"
 
+/* One that no layer of this server or of an earlier one has. When a medium
+ * changes they are wanted by the hundred: more than there is randomness. */
+static bool new_name(struct bh_server *server, uint64_t *name)
+{
+    if (server->last_layer == 0 &&
+        !bh_random_take(&server->random, &server->last_layer,
+                        sizeof server->last_layer))
+        return false;
+    *name = ++server->last_layer;
+    return *name != 0 && !bh_server_has_layer(server, *name);
+}
+
 /* Who is proven while the medium is on its way out waits with the others. */
 struct bh_volume *bh_layer_for(struct bh_server *server,
                                struct bh_volume *volume, uint8_t access)
@@ -12,13 +24,14 @@ struct bh_volume *bh_layer_for(struct bh_server *server,
 
     if (facts.mode != BH_MODE_SCRATCH || access != BH_ACCESS_WRITER)
         return volume;
-    do {
-        if (!bh_random_take(&server->random, &facts.layer, sizeof facts.layer))
-            return NULL;
-    } while (facts.layer == 0);
+    if (!new_name(server, &facts.layer))
+        return NULL;
     layer = bh_volume_find(server, &facts);
-    if (layer != NULL)
-        layer->held = volume->held;
+    if (layer == NULL)
+        return NULL;
+    layer->held = volume->held;
+    if (layer->held & BH_HELD_BY_SLOT)
+        bh_slot_hold(server, layer);
     return layer;
 }
 

@@ -11,6 +11,8 @@
 
 void bh_swaps_init(struct bh_server *server)
 {
+    bh_list_init(&server->swap.volumes);
+    bh_list_init(&server->swap.left);
     bh_list_init(&server->swap.ejects);
     bh_list_init(&server->swap.lookups);
     server->swap.again_ms = UINT64_MAX;
@@ -37,12 +39,14 @@ static bool is_locked_on(const struct bh_volume *volume,
     return false;
 }
 
+/* By anybody but this session, or NULL. */
 static bool is_locked(const struct bh_server *server,
                       const struct bh_volume_facts *slot,
                       const struct bh_session *but)
 {
-    BH_MEDIUM_EACH (at, server, slot)
-        if (is_of(at, slot) && is_locked_on(at, but))
+    for (uint32_t i = 0; i < server->volumes_used; i++)
+        if (is_of(&server->volumes[i], slot) &&
+            is_locked_on(&server->volumes[i], but))
             return true;
     return false;
 }
@@ -50,7 +54,10 @@ static bool is_locked(const struct bh_server *server,
 bool bh_slot_is_locked(const struct bh_server *server,
                        const struct bh_volume_facts *slot)
 {
-    return is_locked(server, slot, NULL);
+    BH_MEDIUM_EACH (at, server, slot)
+        if (is_of(at, slot) && is_locked_on(at, NULL))
+            return true;
+    return false;
 }
 
 bool bh_slot_is_locked_to(const struct bh_server *server,
@@ -95,7 +102,8 @@ static void move_sessions(struct bh_server *server, struct bh_volume *from,
     }
 }
 
-/* What had not begun: a DISCON has nothing left to wait for. */
+/* What waits on a volume that the slot has left: a DISCON has nothing left to
+ * wait for. */
 static void move_parked(struct bh_server *server, struct bh_volume *from)
 {
     while (!bh_list_empty(&from->parked)) {
@@ -123,24 +131,72 @@ static void end_pendings(struct bh_server *server,
     }
 }
 
-/* `to` may be NULL: it cannot be had. */
-static void move_all(struct bh_server *server, struct bh_volume *to)
+static bool is_named(const struct bh_volume *volume)
+{
+    return !bh_list_empty(&volume->sessions) || volume->pendings > 0;
+}
+
+static void note_change(struct bh_server *server)
 {
     const struct bh_swap *swap = &server->swap;
-    struct bh_event *event;
+    struct bh_event *event =
+        bh_event_note(server, BH_EVENT_MEDIUM_CHANGED, NULL, NULL);
 
-    if (to != NULL)
-        bh_volume_changes(server, to);
-    BH_MEDIUM_EACH (at, server, &swap->from) {
-        if (at == to || !is_of(at, &swap->from))
-            continue;
-        end_pendings(server, at);
-        move_sessions(server, at, to);
-        move_parked(server, at);
-    }
-    event = bh_event_note(server, BH_EVENT_MEDIUM_CHANGED, NULL, NULL);
     bh_text_copy(event->volume, sizeof event->volume, swap->from.name);
     event->detail = swap->to.empty;
+}
+
+/* Takes the volumes that the slot has left out of the swap's, into `left`. Who
+ * has the new medium already stays on it, or on his layer over it. */
+static void take_left(struct bh_swap *swap, bool nowhere, struct bh_link *left)
+{
+    BH_LIST_EACH (link, &swap->volumes) {
+        const struct bh_volume *volume =
+            BH_OWNER(link, struct bh_volume, swapped);
+
+        if (!is_named(volume) ||
+            (!nowhere && bh_facts_same(&volume->facts, &swap->to)))
+            continue;
+        bh_list_remove(link);
+        bh_list_append(left, link);
+    }
+}
+
+/* `to` may be NULL: it cannot be had. A volume without sessions may be
+ * forgotten for the sake of a new one meanwhile, but not `to`. */
+static void move_all(struct bh_server *server, struct bh_link *left,
+                     struct bh_volume *to)
+{
+    struct bh_swap *swap = &server->swap;
+
+    if (to != NULL) {
+        bh_volume_changes(server, to);
+        bh_volume_pending_began(to);
+    }
+    while (!bh_list_empty(left)) {
+        struct bh_link *link = bh_list_take(left);
+        struct bh_volume *volume = BH_OWNER(link, struct bh_volume, swapped);
+
+        bh_list_append(&swap->left, link);
+        end_pendings(server, volume);
+        move_sessions(server, volume, to);
+    }
+    if (to != NULL)
+        bh_volume_pending_over(server, to);
+    note_change(server);
+}
+
+/* The storage has other bytes in the slot, or none (`nowhere`). */
+static void change(struct bh_server *server, bool nowhere)
+{
+    struct bh_swap *swap = &server->swap;
+    struct bh_link left;
+
+    bh_list_init(&left);
+    take_left(swap, nowhere, &left);
+    if (!bh_list_empty(&left) || swap->job.name != NULL)
+        move_all(server, &left,
+                 nowhere ? NULL : bh_volume_find(server, &swap->to));
 }
 
 /*
@@ -154,13 +210,22 @@ static struct bh_volume_facts facts_now(const struct bh_server *server,
     for (uint32_t i = 0; i < server->volumes_used; i++) {
         const struct bh_volume *volume = &server->volumes[i];
 
-        if (is_of(volume, slot) &&
-            (!bh_list_empty(&volume->sessions) || volume->pendings > 0))
+        if (is_of(volume, slot) && is_named(volume))
             return volume->facts;
     }
     return *slot;
 }
 
+void bh_slot_hold(struct bh_server *server, struct bh_volume *volume)
+{
+    volume->held |= BH_HELD_BY_SLOT;
+    bh_list_remove(&volume->swapped);
+    bh_list_append(&server->swap.volumes, &volume->swapped);
+    bh_volume_unsettle(server, volume);
+}
+
+/* An image that was replaced by another file has left volumes on several media
+ * to the slot, and so may a server that was killed. */
 static void begin(struct bh_server *server, const struct bh_volume_facts *slot,
                   const char *image)
 {
@@ -170,11 +235,12 @@ static void begin(struct bh_server *server, const struct bh_volume_facts *slot,
     swap->state = BH_SWAP_HOLDING;
     swap->again_ms = server->now + LOOK_AGAIN_MS;
     swap->job.name = image;
-    BH_MEDIUM_EACH (at, server, &swap->from) {
-        if (!is_of(at, &swap->from))
-            continue;
-        at->held |= BH_HELD_BY_SLOT;
-        bh_volume_unsettle(server, at);
+    for (uint32_t i = 0; i < server->volumes_used; i++) {
+        struct bh_volume *volume = &server->volumes[i];
+
+        if (is_of(volume, slot) &&
+            (bh_list_empty(&volume->idle) || volume->unsure))
+            bh_slot_hold(server, volume);
     }
     server->due = true;
 }
@@ -222,7 +288,7 @@ static void begin_order(struct bh_server *server)
     struct bh_swap_order *order = &swap->order;
 
     order->slot = facts_now(server, &order->slot);
-    if (!order->force && bh_slot_is_locked(server, &order->slot)) {
+    if (!order->force && is_locked(server, &order->slot, NULL)) {
         order->status = BH_ERR_IN_USE;
         order->wanted = false;
         server->due = true;
@@ -245,19 +311,32 @@ static void begin_next(struct bh_server *server)
     }
 }
 
+static void release(struct bh_server *server, struct bh_volume *volume)
+{
+    volume->held &= (uint8_t)~BH_HELD_BY_SLOT;
+    server->swap.unsure -= volume->unsure;
+    volume->unsure = false;
+    bh_volume_unpark(server, volume);
+    bh_volume_unsettle(server, volume);
+}
+
+static struct bh_volume *take(struct bh_link *volumes)
+{
+    return BH_OWNER(bh_list_take(volumes), struct bh_volume, swapped);
+}
+
 static void release_volumes(struct bh_server *server)
 {
     struct bh_swap *swap = &server->swap;
 
-    BH_MEDIUM_EACH (at, server, &swap->from) {
-        if (!is_of(at, &swap->from))
-            continue;
-        at->held &= (uint8_t)~BH_HELD_BY_SLOT;
-        swap->unsure -= at->unsure;
-        at->unsure = false;
-        bh_volume_unpark(server, at);
-        bh_volume_unsettle(server, at);
+    while (!bh_list_empty(&swap->left)) {
+        struct bh_volume *volume = take(&swap->left);
+
+        move_parked(server, volume);
+        release(server, volume);
     }
+    while (!bh_list_empty(&swap->volumes))
+        release(server, take(&swap->volumes));
 }
 
 /* One that a stopping server leaves undone is the next one's. */
@@ -271,22 +350,23 @@ static void finish_eject(struct bh_server *server, struct bh_request *eject,
                           server->stopping ? BH_ERR_SESSION : status);
 }
 
+/* An EJECT is answered first: a DISCON that waits for it is not to ask for the
+ * medium that has gone. */
 static void over(struct bh_server *server, uint8_t status)
 {
     struct bh_swap *swap = &server->swap;
-    struct bh_request *eject = swap->eject;
 
+    if (swap->eject != NULL)
+        finish_eject(server, swap->eject, status);
+    swap->eject = NULL;
     release_volumes(server);
     swap->state = BH_SWAP_NONE;
     swap->again_ms = UINT64_MAX;
     swap->count++;
-    swap->eject = NULL;
     if (swap->ordered) {
         swap->order.status = status;
         swap->order.wanted = swap->ordered = false;
     }
-    if (eject != NULL)
-        finish_eject(server, eject, status);
     while (!bh_list_empty(&swap->lookups))
         bh_connect_look_up(server, BH_OWNER(bh_list_take(&swap->lookups),
                                             struct bh_lookup, link));
@@ -300,9 +380,15 @@ static bool is_stuck(const struct bh_server *server)
 
     if (swap->job.name == NULL || (swap->ordered && swap->order.force))
         return false;
-    BH_MEDIUM_EACH (at, server, &swap->from)
-        if (at->poisoned)
+    BH_LIST_EACH (link, &swap->volumes) {
+        const struct bh_volume *volume =
+            BH_OWNER(link, struct bh_volume, swapped);
+
+        if (volume->poisoned &&
+            (is_named(volume) ||
+             bh_facts_same_medium(&volume->facts, &swap->from)))
             return true;
+    }
     return false;
 }
 
@@ -310,9 +396,13 @@ static bool is_still(const struct bh_server *server)
 {
     const struct bh_swap *swap = &server->swap;
 
-    BH_MEDIUM_EACH (at, server, &swap->from)
-        if (is_of(at, &swap->from) && (at->attached || at->service_runs))
+    BH_LIST_EACH (link, &swap->volumes) {
+        const struct bh_volume *volume =
+            BH_OWNER(link, struct bh_volume, swapped);
+
+        if (volume->attached || volume->service_runs)
             return false;
+    }
     return true;
 }
 
@@ -369,11 +459,8 @@ void bh_slot_asked(struct bh_server *server, uint8_t status)
 
     if (server->stopping)
         status = BH_ERR_SESSION;
-    else if (status == BH_OK &&
-             !(asked && bh_facts_same(&swap->from, &swap->to)))
-        move_all(server, bh_volume_find(server, &swap->to));
-    else if (status != BH_OK && asked)
-        move_all(server, NULL);
+    else if (status == BH_OK || asked)
+        change(server, status != BH_OK);
     over(server, status);
 }
 
@@ -384,8 +471,8 @@ void bh_swaps_expire(struct bh_server *server)
     if (server->now < swap->again_ms)
         return;
     swap->again_ms = server->now + LOOK_AGAIN_MS;
-    BH_MEDIUM_EACH (at, server, &swap->from)
-        bh_volume_unsettle(server, at);
+    BH_LIST_EACH (link, &swap->volumes)
+        bh_volume_unsettle(server, BH_OWNER(link, struct bh_volume, swapped));
     server->due = true;
 }
 

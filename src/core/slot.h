@@ -49,6 +49,8 @@ struct bh_swap_order {
 struct bh_swap {
     struct bh_job job;
     struct bh_volume_facts from, to;
+    struct bh_link volumes;   /* the slot's, which are held meanwhile ... */
+    struct bh_link left;      /* ... of which these have sessions no more */
     struct bh_request *eject; /* who wants it, if it is a client */
     struct bh_link ejects;    /* EJECTs that wait for their turn */
     struct bh_link lookups;   /* until it is over: they look again */
@@ -93,6 +95,9 @@ void bh_slot_restored(struct bh_server *server, struct bh_volume *volume);
 
 /* Whether what a LOOKUP has found is so still; false: it looks again. */
 bool bh_slot_knows(struct bh_server *server, struct bh_lookup *lookup);
+
+/* One volume more of the slot whose medium is on its way out. */
+void bh_slot_hold(struct bh_server *server, struct bh_volume *volume);
 
 /* Whether a session other than this one has locked its medium. */
 bool bh_slot_is_locked_to(const struct bh_server *server,

@@ -113,6 +113,7 @@ static struct bh_volume *place(struct bh_server *server)
         return NULL;
     bh_list_remove(&idle->idle);
     bh_list_remove(&idle->unsettled);
+    bh_list_remove(&idle->swapped);
     server->swap.unsure -= idle->unsure;
     unchain(server, idle);
     return idle;
@@ -128,6 +129,7 @@ void bh_volume_init(struct bh_server *server, struct bh_volume *volume,
     volume->change_counter = counter;
     bh_list_init(&volume->unstable);
     bh_list_init(&volume->unsettled);
+    bh_list_init(&volume->swapped);
     bh_list_init(&volume->sessions);
     bh_list_init(&volume->parked);
     bh_list_init(&volume->queue);
@@ -148,6 +150,18 @@ static bool medium_is_poisoned(const struct bh_server *server,
     return false;
 }
 
+/* Drawn at random, so that it is not taken for that of another time. */
+static bool first_counter(struct bh_server *server,
+                          const struct bh_volume_facts *facts,
+                          uint64_t *counter)
+{
+    if (facts->layer == 0)
+        return bh_random_take(&server->random, counter, sizeof *counter);
+    *counter =
+        bh_hash(server->config.hash_key, &facts->layer, sizeof facts->layer);
+    return true;
+}
+
 static struct bh_volume *add(struct bh_server *server,
                              const struct bh_volume_facts *facts)
 {
@@ -155,7 +169,7 @@ static struct bh_volume *add(struct bh_server *server,
     struct bh_volume *volume;
     uint64_t counter;
 
-    if (!bh_random_take(&server->random, &counter, sizeof counter))
+    if (!first_counter(server, facts, &counter))
         return NULL;
     volume = place(server);
     if (volume == NULL)

@@ -52,6 +52,7 @@ struct bh_volume {
     struct bh_link idle;      /* in bh_server.idle_volumes while unused */
     struct bh_link unstable;  /* in bh_server.unstable while dirty */
     struct bh_link unsettled; /* in bh_server.unsettled: see below */
+    struct bh_link swapped;   /* in bh_swap.volumes or .left during a swap */
     struct bh_link sessions;  /* ring of bh_session.of_volume */
     uint32_t holders[BH_ACCESS_WRITER + 1]; /* sessions by access */
     uint32_t pendings;                      /* pending sessions that name it */

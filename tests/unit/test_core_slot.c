@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include "core/admin.h"
+#include "core/limits.h"
 #include "core/slot.h"
 
 #include <setjmp.h>
@@ -228,6 +229,32 @@ static void an_empty_slot_can_be_connected_to(void **state)
     assert_int_equal(ask(fx, fx_host(fx, 2), strict, 2, BH_OP_READ),
                      BH_ERR_CHANGED);
     assert_int_equal(fx_discon(fx, it.peer, id), BH_OK);
+}
+
+/* Another file has got the image's name since: each session has the one that
+ * it found. */
+static void sessions_on_two_media_move_together(void **state)
+{
+    struct two it = two(state);
+    struct fx *fx = it.fx;
+    const struct bh_path *other = fx_host(fx, 2);
+    uint16_t id = fx_strict_open(fx, it.peer, STRICT_READER, FX_SLOT), second;
+    struct bh_volume_facts facts;
+
+    assert_int_equal(ask(fx, it.peer, id, 2, BH_OP_LOCK), BH_OK);
+    fx_slot(fx, fx_disk(fx, "a2", 8 * FX_SECTOR));
+    second = fx_strict_open(fx, other, STRICT_READER, FX_SLOT);
+    assert_int_equal(ask(fx, other, second, 2, BH_OP_EJECT), BH_ERR_IN_USE);
+    facts = present(fx);
+    assert_true(bh_slot_order(fx->server, fx->now, &facts, "b", true));
+    fx_pump(fx);
+    fx_pass(fx, 10);
+    assert_int_equal(order_status(fx), BH_OK);
+    assert_int_equal(ask(fx, it.peer, id, 3, BH_OP_READ), BH_ERR_CHANGED);
+    assert_int_equal(ask(fx, other, second, 3, BH_OP_READ), BH_ERR_CHANGED);
+    assert_int_equal(ask(fx, it.peer, id, 4, BH_OP_IDENTIFY), BH_OK);
+    assert_int_equal(ask(fx, it.peer, id, 5, BH_OP_READ), BH_OK);
+    assert_int_equal(fx->data[0], 'b');
 }
 
 /* A CD with many readers: none of them is to be missed. */
@@ -606,6 +633,26 @@ static void one_after_the_other(void **state)
     assert_null(fx->slotted);
 }
 
+/* What it waits for is the EJECT alone; the medium has gone. */
+static void a_discon_after_an_eject_is_answered(void **state)
+{
+    struct two it = two(state);
+    struct fx *fx = it.fx;
+    uint16_t id = fx_strict_open(fx, it.peer, STRICT, FX_SLOT);
+
+    assert_int_equal(flags_of(fx, it.peer, id, 2), BH_VOLUME_REMOVABLE);
+    fx->slot.holds[BH_JOB_SWAP] = true;
+    fx_strict_send(fx, it.peer, id, 3, BH_OP_EJECT, 0, NULL, 0);
+    fx_pass(fx, 10);
+    fx_strict_send_five(fx, it.peer, BH_PACKET_DISCON, id, 4);
+    fx->slot.holds[BH_JOB_SWAP] = false;
+    fx_release_all(fx);
+    fx_pass(fx, 10);
+    assert_int_equal(fx_strict_answer(fx, it.peer, id, 3), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, it.peer, id, 4), BH_OK);
+    assert_null(fx->slotted);
+}
+
 /* Of two that eject one medium the second must not eject the next one. */
 static void an_eject_that_has_waited_meets_no_other_medium(void **state)
 {
@@ -783,6 +830,33 @@ static void a_layer_goes_with_its_medium(void **state)
     assert_int_equal(it.b->bytes[0], 'b');
 }
 
+/* More layers than there is room for a second time: some sessions end, and
+ * the new medium's own volume is not forgotten for their sake. */
+static void many_layers_move_at_once(void **state)
+{
+    enum { SESSIONS = BH_PENDING_MAX + BH_VOLUMES_SPARE + 50 };
+    struct fx *fx = fx_new(SESSIONS, 64, 16);
+    struct two it;
+    void *own = fx;
+    struct bh_path peer[SESSIONS];
+    uint16_t id[SESSIONS];
+    size_t moved = 0;
+
+    (void)state;
+    it = two_scratch(&own);
+    for (uint32_t i = 0; i < SESSIONS; i++) {
+        peer[i] = fx_peer(i + 1, 10);
+        id[i] = fx_strict_open(fx, &peer[i], STRICT, FX_SLOT);
+    }
+    insert(fx, "b");
+    for (uint32_t i = 0; i < SESSIONS; i++)
+        moved += ask(fx, &peer[i], id[i], 2, BH_OP_READ) == BH_ERR_CHANGED;
+    assert_in_range(moved, BH_PENDING_MAX, SESSIONS - 1);
+    assert_int_equal(fx_layers(fx), moved);
+    assert_int_equal(it.b->written, 0);
+    fx_free(fx);
+}
+
 /* A session that is proven while the medium is on its way out, by the last
  * WRITE of another or in the storage's hands, does nothing on it. */
 static void a_layer_that_begins_during_a_change_waits(void **state)
@@ -857,6 +931,7 @@ int main(void)
         TEST(without_a_medium_there_is_error_10),
         TEST(an_empty_slot_can_be_connected_to),
         TEST(all_sessions_stay_on_an_empty_slot),
+        TEST(sessions_on_two_media_move_together),
         TEST(a_part_of_the_same_medium_can_be_inserted),
         TEST(a_discon_needs_no_medium),
         TEST(an_identify_from_before_ends_nothing),
@@ -877,6 +952,7 @@ int main(void)
         TEST(a_lock_keeps_others_from_ejecting),
         TEST(so_does_one_on_a_layer),
         TEST(one_after_the_other),
+        TEST(a_discon_after_an_eject_is_answered),
         TEST(an_eject_that_has_waited_meets_no_other_medium),
         TEST(an_order_of_before_an_eject_finds_the_slot),
         KEPT(a_killed_server_leaves_the_change_to_the_next),
@@ -886,6 +962,7 @@ int main(void)
         KEPT(a_stopping_server_leaves_an_eject_undone),
         TEST(a_layer_goes_with_its_medium),
         TEST(a_layer_that_begins_during_a_change_waits),
+        TEST(many_layers_move_at_once),
         KEPT(a_layer_outlives_a_kill_and_not_another_medium),
         KEPT(a_place_is_taken_before_its_slot_is_known),
     };
