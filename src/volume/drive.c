@@ -64,12 +64,23 @@ static int take_line(struct bh_drives *drives, char *line)
     return set_text(&drive->inserted, inserted);
 }
 
+/* NULL: errno says why. */
+static FILE *open_at(int dir, const char *name, int flags, const char *mode)
+{
+    int fd = openat(dir, name, flags | O_CLOEXEC, 0600);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, mode);
+
+    if (fd >= 0 && file == NULL)
+        close(fd);
+    return file;
+}
+
 static int read_file(struct bh_drives *drives, int dir)
 {
-    int fd = openat(dir, FILE_NAME, O_RDONLY | O_CLOEXEC), error = 0;
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+    FILE *file = open_at(dir, FILE_NAME, O_RDONLY, "r");
     char *line = NULL;
     size_t room = 0;
+    int error = 0;
 
     if (file == NULL)
         return errno == ENOENT ? 0 : -errno;
@@ -117,11 +128,11 @@ static int write_all(const struct bh_drives *drives, FILE *file)
     return 0;
 }
 
+/* From the renaming on it is so, in the file as in memory, whatever becomes of
+ * the directory: no session outlives a power failure that would notice. */
 int bh_drives_store(const struct bh_drives *drives, int dir)
 {
-    int fd =
-        openat(dir, NEW_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    FILE *file = open_at(dir, NEW_NAME, O_WRONLY | O_CREAT | O_TRUNC, "w");
     int error;
 
     if (file == NULL)
@@ -131,7 +142,7 @@ int bh_drives_store(const struct bh_drives *drives, int dir)
         error = -errno;
     if (error == 0 && renameat(dir, NEW_NAME, dir, FILE_NAME) != 0)
         error = -errno;
-    if (error == 0 && fsync(dir) != 0)
-        error = -errno;
+    if (error == 0)
+        (void)fsync(dir);
     return error;
 }
