@@ -5,6 +5,7 @@
  */
 #include "daemon/order_internal.h"
 #include "volume/create.h"
+#include "volume/images.h"
 
 #include <errno.h>
 #include <stdlib.h>

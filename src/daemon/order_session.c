@@ -4,6 +4,7 @@
 #include "core/limits.h"
 #include "daemon/order_internal.h"
 #include "daemon/peer.h"
+#include "volume/images.h"
 
 /* A longer list is asked for in parts, so that no client waits for it. */
 #define PART 128u

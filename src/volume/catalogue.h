@@ -25,9 +25,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BH_IMAGES_MAX 16384u    /* names that get a number */
-#define BH_NO_NUMBER UINT32_MAX /* of one that no scan has found */
-
 struct bh_catalogue;
 
 /* How a volume is served: one section of the configuration, or the defaults

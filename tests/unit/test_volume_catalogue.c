@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "volume/catalogue.h"
+#include "volume/images.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 
