@@ -81,6 +81,11 @@ bench-nbdkit: all
 	tools/install-packages build bench
 	/usr/bin/python3 tests/bench/nbdkit.py --build $(BUILD) $(ARGS)
 
+# Damaged frames of a serial line: some 40 s for ten million.
+FRAMES = 10000000
+damage: all
+	$(BUILD)/tests/unit/damage_long $(FRAMES) $(SEED)
+
 lint: all
 	tools/install-packages build test
 	tools/lint $(BUILD)
@@ -95,4 +100,4 @@ clean:
 	rm -rf $(BUILD) build-*
 
 .PHONY: all run test test-long torture sim sim-bugs model instructions bench \
-    bench-quick bench-sync bench-nbdkit ceph lint format install clean
+    bench-quick bench-sync bench-nbdkit ceph damage lint format install clean
