@@ -34,5 +34,6 @@ void bh_driver_about(void *context, struct bh_lines *lines)
     gethostname(name, sizeof name - 1);
     bh_lines_add(lines, "ON %s", name);
     for (size_t i = 0; i < driver->listener_count; i++)
-        bh_reach_each(&driver->udp[i], add_some, &some);
+        if (driver->listeners[i].place.transport == BH_TRANSPORT_UDP)
+            bh_reach_each(&driver->listeners[i].place.address, add_some, &some);
 }

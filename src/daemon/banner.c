@@ -22,13 +22,15 @@ static void print_reachable(void *context, const struct bh_address *address)
            (unsigned)bh_address_port(address));
 }
 
-static void print_listener(const struct bh_udp *udp)
+static void print_listener(const struct bh_place *place)
 {
-    char text[BH_ADDRESS_TEXT_LEN];
+    char text[BH_PLACE_TEXT_LEN];
 
-    printf("blockheadd %s listens on udp:%s\n", BH_VERSION,
-           bh_address_print(&udp->local, text));
-    if (bh_reach_each(udp, print_reachable, NULL) == 0)
+    printf("blockheadd %s listens on %s\n", BH_VERSION,
+           bh_place_print(place, text));
+    if (place->transport != BH_TRANSPORT_UDP)
+        return;
+    if (bh_reach_each(&place->address, print_reachable, NULL) == 0)
         printf("  this machine has no network address; only programs on it "
                "reach the server\n");
 }
@@ -70,31 +72,43 @@ static void print_images(struct bh_driver *driver, struct images *images)
 }
 
 /* The host part of a URL that reaches the listener from this machine. */
-static void print_example(const struct bh_udp *udp, const char *image)
+static void print_udp_example(const struct bh_place *place, const char *image)
 {
-    struct bh_address address = udp->local;
+    struct bh_address address = place->address;
     char text[BH_ADDRESS_TEXT_LEN];
 
-    if (bh_reach_is_any(udp)) {
+    if (bh_reach_is_any(&place->address)) {
         address = (struct bh_address){.len = sizeof address.u.v4};
         address.u.v4.sin_family = AF_INET;
         address.u.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        bh_address_set_port(&address, bh_address_port(&udp->local));
+        bh_address_set_port(&address, bh_address_port(&place->address));
     }
     printf("try:\n  blockhead ls %s\n", bh_address_print(&address, text));
     if (image[0] != '\0')
         printf("  blockhead get 'blockhead://%s/%s' copy.img\n", text, image);
 }
 
+static void print_unix_example(const struct bh_place *place, const char *image)
+{
+    printf("try:\n  blockhead ls 'blockhead+unix:///?socket=%s'\n",
+           place->path);
+    if (image[0] != '\0')
+        printf("  blockhead get 'blockhead+unix:///%s?socket=%s' copy.img\n",
+               image, place->path);
+}
+
 void bh_banner_print(struct bh_driver *driver)
 {
-    size_t count;
-    const struct bh_udp *listeners = bh_driver_listeners(driver, &count);
+    const struct bh_place *place;
     struct images images = {0};
 
-    for (size_t i = 0; i < count; i++)
-        print_listener(&listeners[i]);
+    for (size_t i = 0; (place = bh_driver_place(driver, i)) != NULL; i++)
+        print_listener(place);
     print_images(driver, &images);
-    print_example(&listeners[0], images.first);
+    place = bh_driver_place(driver, 0);
+    if (place->transport == BH_TRANSPORT_UDP)
+        print_udp_example(place, images.first);
+    else if (place->transport == BH_TRANSPORT_UNIX)
+        print_unix_example(place, images.first);
     fflush(stdout);
 }

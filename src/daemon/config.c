@@ -93,8 +93,6 @@ void bh_config_init(struct bh_config *config)
 
 void bh_config_free(struct bh_config *config)
 {
-    for (size_t i = 0; i < config->listen_count; i++)
-        free(config->listen[i]);
     for (size_t i = 0; i < config->host_count; i++) {
         free(config->hosts[i].host);
         free(config->hosts[i].image);
@@ -207,19 +205,15 @@ int bh_config_serve(struct bh_config *config, const char *path,
 int bh_config_listen(struct bh_config *config, const char *address,
                      char problem[BH_PROBLEM_LEN])
 {
-    struct bh_address parsed;
+    struct bh_place place;
+    const char *why;
 
-    if (strncmp(address, "udp:", 4) != 0 ||
-        bh_address_parse(address + 4, BH_PORT, &parsed) != 0)
-        return complain(problem,
-                        "cannot listen on '%s': write udp:ADDRESS:PORT, for "
-                        "example udp:192.168.1.10:4444, udp:[::1]:4444 or "
-                        "udp:*:4444",
-                        address);
+    if (bh_place_parse(address, BH_PORT, &place, &why) != 0)
+        return complain(problem, "cannot listen on '%.80s': %s", address, why);
     if (config->listen_count == BH_LISTEN_MAX)
         return complain(problem, "cannot listen on more than %u addresses",
                         BH_LISTEN_MAX);
-    config->listen[config->listen_count++] = check(strdup(address));
+    config->listen[config->listen_count++] = place;
     return 0;
 }
 
@@ -332,18 +326,23 @@ static int host_key(const struct reader *reader, const char *section,
     struct bh_config *config = reader->config;
     const char *text = strchr(section, ' ') + 1;
     struct bh_address address;
-    char host[BH_ADDRESS_TEXT_LEN];
+    char host[BH_PLACE_TEXT_LEN];
 
     if (strcmp(key, "default") != 0)
         return unknown_key(reader, section, key);
-    if (strcmp(text, "*") == 0 || bh_address_parse(text, 0, &address) != 0)
-        return complain(reader->problem, "%s: [%s]: '%s' is no numeric address",
+    if (strncmp(text, "unix:", 5) == 0 || strncmp(text, "serial:", 7) == 0)
+        snprintf(host, sizeof host, "%s", text);
+    else if (strcmp(text, "*") != 0 && bh_address_parse(text, 0, &address) == 0)
+        bh_address_print_host(&address, host);
+    else
+        return complain(reader->problem,
+                        "%s: [%s]: '%s' is no numeric address, nor unix:PATH "
+                        "or serial:DEVICE",
                         reader->path, section, text);
     config->hosts = check(realloc(config->hosts, (config->host_count + 1) *
                                                      sizeof *config->hosts));
-    config->hosts[config->host_count++] = (struct bh_host_default){
-        check(strdup(bh_address_print_host(&address, host))),
-        check(strdup(value))};
+    config->hosts[config->host_count++] =
+        (struct bh_host_default){check(strdup(host)), check(strdup(value))};
     return 0;
 }
 
@@ -652,7 +651,7 @@ void bh_config_settle(struct bh_config *config)
         contents->drives.of[i].idle_ms = config->defaults.idle_ms;
     }
     if (config->listen_count == 0)
-        config->listen[config->listen_count++] = check(strdup("udp:*:4444"));
+        (void)bh_config_listen(config, "udp:*:4444", NULL);
 }
 
 const char *bh_config_default_image(const struct bh_config *config,

@@ -6,6 +6,7 @@
 #ifndef BH_DAEMON_CONFIG_H
 #define BH_DAEMON_CONFIG_H
 
+#include "net/place.h"
 #include "volume/catalogue.h"
 
 #include <stdbool.h>
@@ -18,12 +19,12 @@
 
 /* The default image of one client host. */
 struct bh_host_default {
-    char *host; /* a numeric address, as bh_address_print_host() prints it */
+    char *host; /* as bh_place_print_host() prints it */
     char *image;
 };
 
 struct bh_config {
-    char *listen[BH_LISTEN_MAX]; /* "udp:ADDRESS:PORT" */
+    struct bh_place listen[BH_LISTEN_MAX];
     size_t listen_count;
     char *default_image; /* or NULL */
     char *state;         /* its directory; "none"; NULL: the default one */
@@ -50,7 +51,7 @@ int bh_config_read(struct bh_config *config, const char *path,
 int bh_config_serve(struct bh_config *config, const char *path,
                     char problem[BH_PROBLEM_LEN]);
 
-/* One address to listen on. */
+/* One place to listen at, as bh_place_parse() takes it. */
 int bh_config_listen(struct bh_config *config, const char *address,
                      char problem[BH_PROBLEM_LEN]);
 

@@ -144,8 +144,8 @@ void bh_control_place_free(struct bh_control *control)
 /* The next connection gets this place. False: there is none now. */
 static bool accept_one(struct bh_control *control, struct bh_caller *caller)
 {
-    int fd =
-        accept4(control->door.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(control->door.file.fd, NULL, NULL,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd >= 0) {
         bh_caller_begin(caller, fd);
@@ -179,13 +179,11 @@ static void knocked(uv_poll_t *uv, int status, int events)
  * find one whose port was any free one. */
 static char *default_path(const struct bh_driver *driver)
 {
-    struct bh_address wanted;
+    const struct bh_place *wanted = &driver->config->listen[0];
 
-    bh_address_parse(driver->config->listen[0] + strlen("udp:"), BH_PORT,
-                     &wanted);
-    if (bh_address_port(&wanted) == 0)
+    if (!bh_place_lasts(wanted))
         return NULL;
-    return bh_where_server(bh_where_controls(), &wanted, BH_CONTROL_SUFFIX);
+    return bh_where_server(bh_where_controls(), wanted, BH_CONTROL_SUFFIX);
 }
 
 static int open_default(struct bh_control *control, char *problem)
@@ -238,7 +236,7 @@ void bh_control_start(struct bh_control *control)
     for (size_t i = 0; i < BH_CONTROL_CALLERS; i++)
         control->callers[i].control = control;
     uv_timer_init(loop, &control->rest);
-    uv_poll_init(loop, &control->uv, control->door.fd);
+    uv_poll_init(loop, &control->uv, control->door.file.fd);
     uv_timer_init(loop, &control->calm);
     control->rest.data = control->uv.data = control->calm.data = control;
     listen_again(control);

@@ -9,12 +9,10 @@
 
 #include "daemon/config.h"
 
-#include <stdint.h>
+#include "net/socket_file.h"
 
 struct bh_door {
-    char *path;
-    int fd; /* listens, and does not block; -1 */
-    uint64_t device, inode;
+    struct bh_socket_file file; /* listens */
 };
 
 /* Listens at `path`. What a killed server has left there is replaced; another

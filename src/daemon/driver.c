@@ -183,11 +183,11 @@ struct bh_catalogue *bh_driver_catalogue(struct bh_driver *driver)
     return driver->catalogue;
 }
 
-const struct bh_udp *bh_driver_listeners(const struct bh_driver *driver,
-                                         size_t *count)
+const struct bh_place *bh_driver_place(const struct bh_driver *driver,
+                                       size_t index)
 {
-    *count = driver->listener_count;
-    return driver->udp;
+    return index < driver->listener_count ? &driver->listeners[index].place
+                                          : NULL;
 }
 
 bool bh_driver_run(struct bh_driver *driver)

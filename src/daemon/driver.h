@@ -7,7 +7,7 @@
 #define BH_DAEMON_DRIVER_H
 
 #include "daemon/config.h"
-#include "net/udp.h"
+#include "net/place.h"
 
 #include <stdbool.h>
 
@@ -25,8 +25,8 @@ struct bh_driver *bh_driver_new(struct bh_config *config, bh_reload *reload,
 
 /* What the driver serves and where, for the banner. */
 struct bh_catalogue *bh_driver_catalogue(struct bh_driver *driver);
-const struct bh_udp *bh_driver_listeners(const struct bh_driver *driver,
-                                         size_t *count);
+const struct bh_place *bh_driver_place(const struct bh_driver *driver,
+                                       size_t index); /* NULL: no more */
 
 /* Serves until SIGINT or SIGTERM, then finishes what runs, makes all stable,
  * and returns whether it is. A second such signal ends the process at once. */

@@ -9,6 +9,9 @@
 #include "daemon/log.h"
 #include "daemon/pool.h"
 #include "daemon/state.h"
+#include "net/local.h"
+#include "net/place.h"
+#include "net/udp.h"
 
 #include <time.h>
 #include <uv.h>
@@ -25,6 +28,12 @@ struct bh_reloading {
 struct bh_listener {
     uv_poll_t uv;
     struct bh_driver *driver;
+    struct bh_place place; /* as opened: with its real port */
+    union {
+        struct bh_udp udp;
+        struct bh_local local;
+    } via;
+    bool unheard; /* somebody who cannot be answered: it has been said */
 };
 
 struct bh_driver {
@@ -51,7 +60,6 @@ struct bh_driver {
     bool brisk;       /* the one before them came soon after an answer */
     bool can_look;    /* there is another processor for whoever sends */
 
-    struct bh_udp udp[BH_LISTEN_MAX];
     struct bh_listener listeners[BH_LISTEN_MAX];
     size_t listener_count;
     struct bh_udp_batch batch;
@@ -70,6 +78,23 @@ void bh_driver_bring_time(struct bh_driver *driver);
  * has done. */
 void bh_jobs_begin(struct bh_driver *driver);
 bh_pool_finished bh_jobs_finished;
+
+/* A datagram that came this way: what the page cache has needs no queue, and
+ * a long batch is answered in parts. */
+void bh_traffic_receive(struct bh_driver *driver, const struct bh_path *path,
+                        const uint8_t *bytes, size_t len);
+
+/* The longest datagram that this way carries; how [host ...] of the
+ * configuration calls whoever is there. */
+uint32_t bh_traffic_path_len(const struct bh_driver *driver,
+                             const uint8_t route[BH_ROUTE_LEN]);
+const char *bh_traffic_host(const struct bh_driver *driver,
+                            const uint8_t route[BH_ROUTE_LEN],
+                            char text[BH_PLACE_TEXT_LEN]);
+
+/* local.c: datagrams of a Unix socket. */
+void bh_local_start(struct bh_listener *listener);
+void bh_local_reply(struct bh_listener *listener, const struct bh_send *send);
 
 /* traffic.c: opens the sockets, or says the problem; looks at them from then
  * on, or no more; sends what the core wants sent. */

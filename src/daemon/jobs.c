@@ -24,9 +24,7 @@ static void complete(struct bh_driver *driver, struct bh_job *job,
     if (status != BH_OK)
         return;
     if (job->kind == BH_JOB_LOOKUP && job->len > MTU_DATAGRAM_LEN) {
-        struct bh_route route = bh_path_route(job->route);
-
-        job->facts->datagram_len = bh_udp_path_len(&route.udp);
+        job->facts->datagram_len = bh_traffic_path_len(driver, job->route);
     } else if (job->kind == BH_JOB_ATTACH && bh_list_is(job->facts)) {
         bh_list_mark(job->medium, in_use, driver->server);
     }
@@ -49,16 +47,12 @@ void bh_jobs_finished(void *context, struct bh_job *job, uint8_t status,
 static const char *default_image_of(const struct bh_driver *driver,
                                     const struct bh_job *job)
 {
-    struct bh_route route;
-    struct bh_address address;
-    char host[BH_ADDRESS_TEXT_LEN];
+    char host[BH_PLACE_TEXT_LEN];
 
     if (job->kind != BH_JOB_LOOKUP)
         return NULL;
-    route = bh_path_route(job->route);
-    bh_udp_route_address(&route.udp, &address);
     return bh_config_default_image(driver->config,
-                                   bh_address_print_host(&address, host));
+                                   bh_traffic_host(driver, job->route, host));
 }
 
 void bh_jobs_begin(struct bh_driver *driver)

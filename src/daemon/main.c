@@ -11,14 +11,15 @@
 #include <sysexits.h>
 
 static const char usage[] =
-    "usage: blockheadd [-c FILE] [-l udp:ADDRESS:PORT]... [-x DEFAULT-IMAGE]\n"
+    "usage: blockheadd [-c FILE] [-l PLACE]... [-x DEFAULT-IMAGE]\n"
     "                  [-s DIR] [-C PATH] [-r] [DIR-or-IMAGE]...\n"
     "\n"
     "Serves disk images to machines that can barely do networking.\n"
     "\n"
     "  -c, --config FILE       read FILE; its keys are in blockheadd.conf(5)\n"
-    "  -l, --listen ADDRESS    listen on udp:ADDRESS:PORT; may be repeated\n"
-    "                          (default udp:*:4444, all addresses)\n"
+    "  -l, --listen PLACE      listen on udp:ADDRESS:PORT or unix:PATH; may "
+    "be\n"
+    "                          repeated (default udp:*:4444, all addresses)\n"
     "  -x, --default IMAGE     what a client gets that names no image\n"
     "  -s, --state DIR         keep sessions there, so that clients do not "
     "notice\n"

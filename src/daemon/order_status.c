@@ -12,10 +12,9 @@ static json_t *listeners_of(const struct bh_driver *driver)
     json_t *list = json_array();
 
     for (size_t i = 0; i < driver->listener_count; i++) {
-        char address[BH_ADDRESS_TEXT_LEN], text[BH_ADDRESS_TEXT_LEN + 8];
+        char text[BH_PLACE_TEXT_LEN];
 
-        snprintf(text, sizeof text, "udp:%s",
-                 bh_address_print(&driver->udp[i].local, address));
+        bh_place_print(&driver->listeners[i].place, text);
         json_array_append_new(list, json_string(text));
     }
     return list;

@@ -3,14 +3,16 @@
 
 #include "wire/bytes.h"
 
+#include <stdio.h>
 #include <string.h>
 
 _Static_assert(sizeof(struct bh_route) <= BH_ROUTE_LEN, "a route must fit");
 
 /* bh_peer.host: the kind of transport and its address. */
-enum { KIND_IPV4 = 1, KIND_IPV6 = 2 };
+enum { KIND_IPV4 = 1, KIND_IPV6 = 2, KIND_USER = 3 };
 #define AT_ADDRESS 1 /* IPv4: 4 bytes; IPv6: 16, of which 8 are the network */
 #define AT_SCOPE 17  /* IPv6: low 24 bits of the interface's index */
+#define AT_USER 1    /* 4 bytes */
 
 static void put_host(uint8_t *host, const struct bh_udp_route *udp)
 {
@@ -32,10 +34,40 @@ struct bh_path bh_path_make(uint8_t listener, const struct bh_udp_route *udp)
 
     memset(&route, 0, sizeof route); /* the padding too: it is copied */
     route.listener = listener;
-    route.udp = *udp;
+    route.to.udp = *udp;
     memset(&path, 0, sizeof path);
     put_host(path.peer.host, udp);
     bh_put16(path.peer.port, udp->port);
+    memcpy(path.route, &route, sizeof route);
+    return path;
+}
+
+/* FNV-1a (Fowler, Noll, Vo). Whoever finds two names with one hash has deceived
+ * himself: the user is another matter. */
+static uint32_t hash_name(const struct bh_local_name *name)
+{
+    uint32_t hash = 2166136261u;
+
+    for (unsigned i = 0; i < name->len; i++)
+        hash = (hash ^ name->bytes[i]) * 16777619u;
+    return hash;
+}
+
+struct bh_path bh_path_make_local(uint8_t listener,
+                                  const struct bh_local_name *name,
+                                  uint32_t user)
+{
+    struct bh_route route;
+    struct bh_path path;
+
+    memset(&route, 0, sizeof route);
+    route.listener = listener;
+    route.to.local.len = name->len;
+    memcpy(route.to.local.bytes, name->bytes, name->len);
+    memset(&path, 0, sizeof path);
+    path.peer.host[0] = KIND_USER;
+    bh_put32(path.peer.host + AT_USER, user);
+    bh_put32(path.peer.port, hash_name(name));
     memcpy(path.route, &route, sizeof route);
     return path;
 }
@@ -48,13 +80,24 @@ struct bh_route bh_path_route(const uint8_t bytes[BH_ROUTE_LEN])
     return route;
 }
 
+static const char *print_user(const struct bh_peer *peer,
+                              char text[BH_PEER_TEXT_LEN])
+{
+    snprintf(text, BH_PEER_TEXT_LEN, "user %lu (%08lx)",
+             (unsigned long)BH_GET32(peer->host + AT_USER),
+             (unsigned long)BH_GET32(peer->port));
+    return text;
+}
+
 const char *bh_peer_print(const struct bh_peer *peer,
-                          char text[BH_ADDRESS_TEXT_LEN])
+                          char text[BH_PEER_TEXT_LEN])
 {
     const uint8_t *at = peer->host + AT_ADDRESS;
     struct bh_udp_route route = {.port = BH_GET16(peer->port)};
     struct bh_address address;
 
+    if (peer->host[0] == KIND_USER)
+        return print_user(peer, text);
     if (peer->host[0] == KIND_IPV4) {
         memset(&route.peer.s6_addr[10], 0xFF, 2);
         memcpy(&route.peer.s6_addr[12], at, 4);

@@ -1,21 +1,44 @@
 /* SPDX-License-Identifier: MIT */
-/* Between the transports' addresses and the core's opaque peers. */
+/*
+ * Between the transports' addresses and the core's opaque peers. A host is an
+ * IP address for UDP and TCP, each a kind of its own; a user of this machine
+ * for Unix sockets, because the kernel vouches for that and for nothing more;
+ * and a serial line, whoever is at its other end.
+ */
 #ifndef BH_DAEMON_PEER_H
 #define BH_DAEMON_PEER_H
 
 #include "core/peer.h"
+#include "net/local.h"
 #include "net/udp.h"
+
+/* One of the lines of a listener. */
+struct bh_line_route {
+    uint16_t index;
+    uint32_t life; /* a line that was closed and opened is another one */
+};
 
 /* What the driver keeps in bh_path.route. */
 struct bh_route {
-    uint8_t listener; /* index of the socket */
-    struct bh_udp_route udp;
+    uint8_t listener; /* index of the listener */
+    union {           /* as its transport is */
+        struct bh_udp_route udp;
+        struct bh_local_name local;
+        struct bh_line_route line;
+    } to;
 };
 
+#define BH_PEER_TEXT_LEN BH_ADDRESS_TEXT_LEN
+
 struct bh_path bh_path_make(uint8_t listener, const struct bh_udp_route *udp);
+struct bh_path bh_path_make_local(uint8_t listener,
+                                  const struct bh_local_name *name,
+                                  uint32_t user);
 struct bh_route bh_path_route(const uint8_t route[BH_ROUTE_LEN]);
 
+/* "192.168.1.9:4444", "user 1000 (1a2b3c4d)", the latter for
+ * the name of its socket. */
 const char *bh_peer_print(const struct bh_peer *peer,
-                          char text[BH_ADDRESS_TEXT_LEN]);
+                          char text[BH_PEER_TEXT_LEN]);
 
 #endif

@@ -6,10 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-bool bh_reach_is_any(const struct bh_udp *udp)
+bool bh_reach_is_any(const struct bh_address *address)
 {
-    const struct bh_address *address = &udp->local;
-
     return address->u.any.sa_family == AF_INET
                ? address->u.v4.sin_addr.s_addr == INADDR_ANY
                : IN6_IS_ADDR_UNSPECIFIED(&address->u.v6.sin6_addr);
@@ -38,11 +36,11 @@ static unsigned each_interface(uint16_t port, bh_reach_visitor *visit,
     return count;
 }
 
-unsigned bh_reach_each(const struct bh_udp *udp, bh_reach_visitor *visit,
-                       void *context)
+unsigned bh_reach_each(const struct bh_address *address,
+                       bh_reach_visitor *visit, void *context)
 {
-    if (bh_reach_is_any(udp))
-        return each_interface(bh_address_port(&udp->local), visit, context);
-    visit(context, &udp->local);
+    if (bh_reach_is_any(address))
+        return each_interface(bh_address_port(address), visit, context);
+    visit(context, address);
     return 1;
 }

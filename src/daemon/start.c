@@ -28,14 +28,12 @@ static int say_no_memory(const struct bh_driver *driver, char *problem)
  * clients do not find a port again that was any free one. */
 static char *default_state(const struct bh_driver *driver)
 {
-    struct bh_address wanted;
+    const struct bh_place *wanted = &driver->config->listen[0];
     char *path;
 
-    bh_address_parse(driver->config->listen[0] + strlen("udp:"), BH_PORT,
-                     &wanted);
-    if (bh_address_port(&wanted) == 0)
+    if (!bh_place_lasts(wanted))
         return NULL;
-    path = bh_state_default(&wanted);
+    path = bh_state_default(wanted);
     if (path == NULL)
         bh_log_say("sessions will not outlive a restart: there is no home "
                    "directory to keep them in; name one with --state DIR");

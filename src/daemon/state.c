@@ -54,7 +54,7 @@ static uint64_t check_of(const struct head *head)
  * Where.
  */
 
-char *bh_state_default(const struct bh_address *listens)
+char *bh_state_default(const struct bh_place *listens)
 {
     return bh_where_server(bh_where_states(), listens, "");
 }

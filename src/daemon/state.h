@@ -23,7 +23,7 @@
 
 #include "core/server.h"
 #include "daemon/config.h"
-#include "net/address.h"
+#include "net/place.h"
 
 struct bh_state {
     char *path;          /* of the directory */
@@ -35,7 +35,7 @@ struct bh_state {
 /* The directory to use when nobody names one: that of the user, or of the
  * system for root, and in it one for each address that servers listen on. NULL
  * if there is none to be had; else to be freed. */
-char *bh_state_default(const struct bh_address *listens);
+char *bh_state_default(const struct bh_place *listens);
 
 /* Opens the directory `path`, which is made if it is missing, and the table in
  * it. What cannot be used there is set aside and logged. A negative errno value

@@ -13,24 +13,45 @@
  * Replies.
  */
 
-static void send_through(struct bh_driver *driver, size_t listener,
-                         const struct bh_send *sends, unsigned count)
+static void send_udp(struct bh_listener *listener, const struct bh_send *sends,
+                     unsigned count)
 {
+    const uint8_t index = (uint8_t)(listener - listener->driver->listeners);
     struct bh_datagrams datagrams[BH_UDP_BATCH];
+    char text[BH_PLACE_TEXT_LEN];
     unsigned mine = 0;
 
     for (unsigned i = 0; i < count; i++) {
         struct bh_route route = bh_path_route(sends[i].path->route);
 
-        if (route.listener == listener)
+        if (route.listener == index)
             datagrams[mine++] = (struct bh_datagrams){
-                route.udp, sends[i].bytes, sends[i].len * sends[i].count,
+                route.to.udp, sends[i].bytes, sends[i].len * sends[i].count,
                 sends[i].len};
     }
-    if (mine > 0 && !bh_udp_send(&driver->udp[listener], datagrams, mine))
+    if (mine > 0 && !bh_udp_send(&listener->via.udp, datagrams, mine))
         bh_log_say("the kernel does not cut datagrams on the way of %s; they "
                    "are sent one by one from now on",
-                   driver->config->listen[listener]);
+                   bh_place_print(&listener->place, text));
+}
+
+static void send_others(struct bh_listener *listener,
+                        const struct bh_send *sends, unsigned count)
+{
+    const uint8_t index = (uint8_t)(listener - listener->driver->listeners);
+
+    for (unsigned i = 0; i < count; i++)
+        if (sends[i].path->route[0] == index)
+            bh_local_reply(listener, &sends[i]);
+}
+
+static void send_through(struct bh_listener *listener,
+                         const struct bh_send *sends, unsigned count)
+{
+    if (listener->place.transport == BH_TRANSPORT_UDP)
+        send_udp(listener, sends, count);
+    else
+        send_others(listener, sends, count);
 }
 
 void bh_traffic_send(struct bh_driver *driver)
@@ -45,7 +66,7 @@ void bh_traffic_send(struct bh_driver *driver)
                bh_server_next_send(driver->server, &sends[count]))
             count++;
         for (size_t i = 0; i < driver->listener_count; i++)
-            send_through(driver, i, sends, count);
+            send_through(&driver->listeners[i], sends, count);
         for (unsigned i = 0; i < count; i++)
             bh_server_sent(driver->server, &sends[i]);
     } while (count == BH_UDP_BATCH);
@@ -58,6 +79,15 @@ void bh_traffic_send(struct bh_driver *driver)
 /* A long batch is answered in parts, so that its client can go on meanwhile. */
 #define SEND_EVERY 32u
 
+void bh_traffic_receive(struct bh_driver *driver, const struct bh_path *path,
+                        const uint8_t *bytes, size_t len)
+{
+    bh_server_receive(driver->server, driver->now, path, bytes, len);
+    bh_jobs_begin(driver); /* what the page cache has needs no queue */
+    if (++driver->unanswered == SEND_EVERY)
+        bh_traffic_send(driver);
+}
+
 static void receive_each(struct bh_driver *driver, size_t index,
                          const struct bh_datagrams *datagrams)
 {
@@ -68,10 +98,7 @@ static void receive_each(struct bh_driver *driver, size_t index,
         size_t left = (size_t)(end - at);
         size_t len = left < datagrams->piece ? left : datagrams->piece;
 
-        bh_server_receive(driver->server, driver->now, &path, at, len);
-        bh_jobs_begin(driver); /* what the page cache has needs no queue */
-        if (++driver->unanswered == SEND_EVERY)
-            bh_traffic_send(driver);
+        bh_traffic_receive(driver, &path, at, len);
         at += len;
     } while (at < end);
 }
@@ -91,7 +118,7 @@ static void receive_batch(struct bh_driver *driver, size_t index)
  * what arrives soon. */
 static int receive(struct bh_driver *driver, size_t index)
 {
-    struct bh_udp *udp = &driver->udp[index];
+    struct bh_udp *udp = &driver->listeners[index].via.udp;
     int taken = bh_udp_receive(udp, &driver->batch);
 
     while (taken == 0 && driver->brisk) {
@@ -126,6 +153,34 @@ static void readable(uv_poll_t *uv, int status, int events)
 }
 
 /*
+ * Ways.
+ */
+
+uint32_t bh_traffic_path_len(const struct bh_driver *driver,
+                             const uint8_t bytes[BH_ROUTE_LEN])
+{
+    struct bh_route route = bh_path_route(bytes);
+
+    if (driver->listeners[route.listener].place.transport == BH_TRANSPORT_UDP)
+        return bh_udp_path_len(&route.to.udp);
+    return BH_DATAGRAM_MAX_LEN;
+}
+
+const char *bh_traffic_host(const struct bh_driver *driver,
+                            const uint8_t bytes[BH_ROUTE_LEN],
+                            char text[BH_PLACE_TEXT_LEN])
+{
+    struct bh_route route = bh_path_route(bytes);
+    const struct bh_place *place = &driver->listeners[route.listener].place;
+    struct bh_address address;
+
+    if (place->transport != BH_TRANSPORT_UDP)
+        return bh_place_print_host(place, text);
+    bh_udp_route_address(&route.to.udp, &address);
+    return bh_address_print_host(&address, text);
+}
+
+/*
  * Beginning and end.
  */
 
@@ -146,23 +201,53 @@ static int open_patiently(const struct bh_address *address, struct bh_udp *udp)
     return error;
 }
 
+static int open_udp(struct bh_listener *listener)
+{
+    int error = open_patiently(&listener->place.address, &listener->via.udp);
+
+    if (error == 0)
+        listener->place.address = listener->via.udp.local;
+    return error;
+}
+
+static int open_one(struct bh_listener *listener)
+{
+    if (listener->place.transport == BH_TRANSPORT_UDP)
+        return open_udp(listener);
+    return bh_local_open(&listener->via.local, listener->place.path,
+                         listener->place.mode);
+}
+
+static const char *explain(const struct bh_place *place, int error)
+{
+    const char *why = place->transport == BH_TRANSPORT_UNIX
+                          ? bh_socket_file_explain(error)
+                          : NULL;
+
+    if (error == -EADDRINUSE && place->transport == BH_TRANSPORT_UNIX)
+        return "another server has it; choose another one with -l unix:PATH";
+    if (error == -EADDRINUSE)
+        return "Address already in use; another server runs there, or choose "
+               "another port with -l udp:ADDRESS:PORT";
+    return why == NULL ? strerror(-error) : why;
+}
+
 int bh_traffic_open(struct bh_driver *driver, char problem[BH_PROBLEM_LEN])
 {
     const struct bh_config *config = driver->config;
 
     for (size_t i = 0; i < config->listen_count; i++) {
-        struct bh_address address;
+        struct bh_listener *listener = &driver->listeners[i];
+        char text[BH_PLACE_TEXT_LEN];
         int error;
 
-        bh_address_parse(config->listen[i] + strlen("udp:"), BH_PORT, &address);
-        error = open_patiently(&address, &driver->udp[i]);
+        listener->driver = driver;
+        listener->place = config->listen[i];
+        error = open_one(listener);
         if (error != 0) {
-            snprintf(problem, BH_PROBLEM_LEN, "cannot listen on %s: %s%s",
-                     config->listen[i], strerror(-error),
-                     error == -EADDRINUSE
-                         ? "; another server runs there, or choose another "
-                           "port with -l udp:ADDRESS:PORT"
-                         : "");
+            snprintf(problem, BH_PROBLEM_LEN, "cannot listen on %s: %s",
+                     bh_place_print(&listener->place, text),
+                     explain(&listener->place, error));
             return error;
         }
         driver->listener_count++;
@@ -170,15 +255,22 @@ int bh_traffic_open(struct bh_driver *driver, char problem[BH_PROBLEM_LEN])
     return 0;
 }
 
+static void start_udp(struct bh_listener *listener)
+{
+    uv_poll_init(&listener->driver->loop, &listener->uv, listener->via.udp.fd);
+    listener->uv.data = listener;
+    uv_poll_start(&listener->uv, UV_READABLE, readable);
+}
+
 void bh_traffic_start(struct bh_driver *driver)
 {
     for (size_t i = 0; i < driver->listener_count; i++) {
         struct bh_listener *listener = &driver->listeners[i];
 
-        listener->driver = driver;
-        uv_poll_init(&driver->loop, &listener->uv, driver->udp[i].fd);
-        listener->uv.data = listener;
-        uv_poll_start(&listener->uv, UV_READABLE, readable);
+        if (listener->place.transport == BH_TRANSPORT_UDP)
+            start_udp(listener);
+        else
+            bh_local_start(listener);
     }
     driver->can_look = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 }
@@ -191,6 +283,12 @@ void bh_traffic_stop(struct bh_driver *driver)
 
 void bh_traffic_close(struct bh_driver *driver)
 {
-    for (size_t i = 0; i < driver->listener_count; i++)
-        bh_udp_close(&driver->udp[i]);
+    for (size_t i = 0; i < driver->listener_count; i++) {
+        struct bh_listener *listener = &driver->listeners[i];
+
+        if (listener->place.transport == BH_TRANSPORT_UDP)
+            bh_udp_close(&listener->via.udp);
+        else
+            bh_local_close(&listener->via.local);
+    }
 }

@@ -61,14 +61,17 @@ char *bh_where_controls(void)
     return bh_where_states();
 }
 
-char *bh_where_server(char *directory, const struct bh_address *listens,
+char *bh_where_server(char *directory, const struct bh_place *listens,
                       const char *suffix)
 {
-    char address[BH_ADDRESS_TEXT_LEN], *path = NULL;
+    char name[BH_PLACE_TEXT_LEN], *path = NULL;
 
+    bh_place_print(listens, name);
+    for (char *at = name; *at != '\0'; at++)
+        if (*at == '/')
+            *at = '_';
     if (directory != NULL &&
-        asprintf(&path, "%s/udp:%s%s", directory,
-                 bh_address_print(listens, address), suffix) < 0)
+        asprintf(&path, "%s/%s%s", directory, name, suffix) < 0)
         path = NULL;
     free(directory);
     return path;

@@ -3,7 +3,7 @@
 #ifndef BH_DAEMON_WHERE_H
 #define BH_DAEMON_WHERE_H
 
-#include "net/address.h"
+#include "net/place.h"
 
 /* The directories in which each server has one for its state, and those in
  * which each has its control socket: that of the user, or of the system for
@@ -11,9 +11,9 @@
 char *bh_where_states(void);
 char *bh_where_controls(void);
 
-/* The place of the server that listens on this address, with `suffix` behind
- * it; `directory`, which may be NULL, is freed. */
-char *bh_where_server(char *directory, const struct bh_address *listens,
+/* What belongs to the server that listens there, in `directory`, with `suffix`
+ * behind its name; `directory`, which may be NULL, is freed. */
+char *bh_where_server(char *directory, const struct bh_place *listens,
                       const char *suffix);
 
 /* mkdir -p: what is missing is for nobody else. A negative errno value if that

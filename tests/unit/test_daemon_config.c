@@ -89,7 +89,7 @@ static const struct bh_volume_spec *volume(const struct rig *rig,
 static void without_a_file_there_are_defaults(void **state)
 {
     struct rig *rig = *state;
-    char path[200];
+    char path[200], text[BH_PLACE_TEXT_LEN];
 
     snprintf(path, sizeof path, "%s/disks", rig->root);
     assert_int_equal(bh_config_serve(&rig->config, path, rig->problem), 0);
@@ -98,7 +98,8 @@ static void without_a_file_there_are_defaults(void **state)
     assert_false(rig->config.read_only);
     assert_null(bh_config_default_image(&rig->config, "10.0.0.1"));
     assert_int_equal(rig->config.listen_count, 1);
-    assert_string_equal(rig->config.listen[0], "udp:*:4444");
+    assert_string_equal(bh_place_print(&rig->config.listen[0], text),
+                        "udp:[::]:4444");
     assert_int_equal(rig->config.contents.directory_count, 1);
     assert_int_equal(rig->config.contents.directories[0].idle_ms, 1800000);
     assert_int_equal(rig->config.contents.directories[0].mode,
@@ -292,8 +293,8 @@ static void a_mistake_is_told_with_place_and_expectation(void **state)
         {"[server]\nidle = 0\n", {"[server]", "idle", "never"}},
         {"[server]\ncolour = red\n", {"[server]", "colour", "blockheadd.conf"}},
         {"[server]\nmode = shared\n", {"[server]", "mode"}},
-        {"[server]\nlisten = tcp:1.2.3.4:5\n", {"tcp:1.2.3.4:5", "udp:"}},
-        {"[server]\nlisten = udp:name:5\n", {"udp:name:5", "udp:ADDRESS"}},
+        {"[server]\nlisten = ipx:1.2.3.4:5\n", {"ipx:1.2.3.4:5", "udp:"}},
+        {"[server]\nlisten = udp:name:5\n", {"udp:name:5", "numbers"}},
         {"[server]\nserve = nowhere\n", {"nowhere", "No such file"}},
         {"[server]\nserve = disks/a.img\nserve = disks/a.img\n",
          {"a.img", "taken"}},

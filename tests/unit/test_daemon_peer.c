@@ -71,7 +71,37 @@ static void the_route_comes_back(void **state)
     path = bh_path_make(5, &udp);
     route = bh_path_route(path.route);
     assert_int_equal(route.listener, 5);
-    assert_memory_equal(&route.udp, &udp, sizeof udp);
+    assert_memory_equal(&route.to.udp, &udp, sizeof udp);
+}
+
+static struct bh_local_name name_of(const char *text)
+{
+    struct bh_local_name name = {.len = (uint8_t)strlen(text)};
+
+    memcpy(name.bytes, text, name.len);
+    return name;
+}
+
+static void a_user_of_this_machine_is_a_host(void **state)
+{
+    const struct bh_local_name one = name_of("/run/one"),
+                               two = name_of("/run/two");
+    struct bh_path a = bh_path_make_local(2, &one, 1000),
+                   b = bh_path_make_local(2, &two, 1000),
+                   c = bh_path_make_local(2, &one, 1001),
+                   ip = path_of("::ffff:0.0.3.232", 0, 0);
+    struct bh_route route = bh_path_route(a.route);
+    char text[BH_PEER_TEXT_LEN];
+
+    (void)state;
+    assert_true(bh_peer_same_host(&a.peer, &b.peer));
+    assert_false(bh_peer_same(&a.peer, &b.peer));
+    assert_false(bh_peer_same_host(&a.peer, &c.peer));
+    assert_false(bh_peer_same_host(&a.peer, &ip.peer));
+    assert_int_equal(route.listener, 2);
+    assert_int_equal(route.to.local.len, one.len);
+    assert_memory_equal(route.to.local.bytes, one.bytes, one.len);
+    assert_non_null(strstr(bh_peer_print(&a.peer, text), "user 1000 ("));
 }
 
 static void peers_are_printed_as_people_write_them(void **state)
@@ -135,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hosts_are_addresses_and_peers_have_ports),
         cmocka_unit_test(the_route_comes_back),
+        cmocka_unit_test(a_user_of_this_machine_is_a_host),
         cmocka_unit_test(peers_are_printed_as_people_write_them),
         cmocka_unit_test(an_ipv6_network_has_one_ration),
     };

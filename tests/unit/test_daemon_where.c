@@ -71,15 +71,20 @@ static void the_environment_says_where(void **state)
 
 static void each_address_has_its_own_place(void **state)
 {
-    struct bh_address address;
+    struct bh_place place;
+    const char *why;
     char *path;
 
     (void)state;
-    assert_int_equal(bh_address_parse("[::1]:5000", 0, &address), 0);
-    path = bh_where_server(strdup("/x"), &address, BH_CONTROL_SUFFIX);
+    assert_int_equal(bh_place_parse("udp:[::1]:5000", 0, &place, &why), 0);
+    path = bh_where_server(strdup("/x"), &place, BH_CONTROL_SUFFIX);
     assert_string_equal(path, "/x/udp:[::1]:5000.control");
     free(path);
-    assert_null(bh_where_server(NULL, &address, ""));
+    assert_int_equal(bh_place_parse("unix:/run/a/b", 0, &place, &why), 0);
+    path = bh_where_server(strdup("/x"), &place, "");
+    assert_string_equal(path, "/x/unix:_run_a_b");
+    free(path);
+    assert_null(bh_where_server(NULL, &place, ""));
 }
 
 static void directories_are_made_for_their_owner_alone(void **state)
