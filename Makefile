@@ -86,6 +86,13 @@ FRAMES = 10000000
 damage: all
 	$(BUILD)/tests/unit/damage_long $(FRAMES) $(SEED)
 
+# The client on a 6502, a Z80, an AVR and a 68000, against the daemon, and what
+# it costs there.
+retro: all
+	tools/install-packages build test retro
+	BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider \
+	    --timeout 300 tests/retro $(ARGS)
+
 lint: all
 	tools/install-packages build test
 	tools/lint $(BUILD)
@@ -100,4 +107,4 @@ clean:
 	rm -rf $(BUILD) build-*
 
 .PHONY: all run test test-long torture sim sim-bugs model instructions bench \
-    bench-quick bench-sync bench-nbdkit ceph damage lint format install clean
+    bench-quick bench-sync bench-nbdkit ceph damage retro lint format install clean

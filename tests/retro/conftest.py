@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""The same servers as in tests/e2e, for clients that are other machines."""
+import importlib.util
+import pathlib
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+spec = importlib.util.spec_from_file_location("e2e", HERE.parent / "e2e" / "conftest.py")
+e2e = importlib.util.module_from_spec(spec)
+sys.modules["e2e"] = e2e
+spec.loader.exec_module(e2e)
+
+from e2e import (images, pytest_collection_modifyitems, pytest_configure,  # noqa: E402, F401
+                 pytest_sessionstart, serve, serve_module)
+import processors  # noqa: E402
+
+
+@pytest.fixture(params=processors.ALL, ids=lambda processor: type(processor).__name__.lower())
+def processor(request):
+    """Each whose compiler is there."""
+    missing = request.param.missing()
+    if missing:
+        pytest.skip(missing)
+    return request.param
