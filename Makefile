@@ -17,12 +17,12 @@ run: all
 	$(BUILD)/blockheadd -l '$(LISTEN)' -x demo.img $(IMAGES)
 
 test:
-	tools/install-packages build test
+	tools/install-packages build test retro
 	tools/run-tests
 
 # Also what takes minutes: 64 MiB in small sectors over the damaging path.
 test-long:
-	tools/install-packages build test
+	tools/install-packages build test retro
 	tools/run-tests --long
 
 # The daemon killed and started again under load, KILLS times; SEED repeats one.
@@ -89,9 +89,10 @@ damage: all
 # The client on a 6502, a Z80, an AVR and a 68000, against the daemon, and what
 # it costs there.
 retro: all
-	tools/install-packages build test retro
+	tools/install-packages build retro
 	BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider \
 	    --timeout 300 tests/retro $(ARGS)
+	tests/retro/table.py
 
 lint: all
 	tools/install-packages build test

@@ -76,7 +76,8 @@ class Z80(Processor):
 class Avr(Processor):
     name = "AVR (avr-gcc)"
     compiler = "avr-gcc"
-    flags = ("-mmcu=atmega328p", "-std=c89", "-pedantic", "-ffreestanding", "-Os", "-Wall", "-Wextra", "-Werror")
+    flags = ("-mmcu=atmega328p", "-std=c89", "-pedantic", "-ffreestanding", "-fno-common", "-Os", "-Wall", "-Wextra",
+             "-Werror")
     code, ram, cycles = 540, 24, 2000
     code_now = 274
 
@@ -84,9 +85,11 @@ class Avr(Processor):
 class M68k(Processor):
     name = "68000 (gcc)"
     compiler = "m68k-linux-gnu-gcc"
-    flags = ("-m68000", "-std=c89", "-pedantic", "-ffreestanding", "-Os", "-Wall", "-Wextra", "-Werror")
+    # gcc 12 joins stores of bytes to a store of a word at an odd address, which a 68000 does not have.
+    flags = ("-m68000", "-std=c89", "-pedantic", "-ffreestanding", "-fno-store-merging", "-Os", "-Wall", "-Wextra",
+             "-Werror")
     code, ram, cycles = 420, 28, 3000
-    code_now = 340
+    code_now = 394
 
 
 ALL = [Mos6502(), Z80(), Avr(), M68k()]

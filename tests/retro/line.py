@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""A serial line between a simulated machine and a server on UDP: a terminal, frames, and what goes wrong on it."""
+import fcntl
+import os
+import pty
+import random
+import select
+import socket
+import struct
+import termios
+import threading
+import tty
+
+FLAG, ESCAPE = 0x7E, 0x7D
+
+
+def fcs(data):
+    """FCS-16 of RFC 1662, bit by bit."""
+    value = 0xFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x8408 if value & 1 else 0)
+    return value ^ 0xFFFF
+
+
+def frame(datagram):
+    body = datagram + struct.pack("<H", fcs(datagram))
+    for byte in (ESCAPE, FLAG):
+        body = body.replace(bytes([byte]), bytes([ESCAPE, byte ^ 0x20]))
+    return bytes([FLAG]) + body + bytes([FLAG])
+
+
+class Frames:
+    """Takes bytes, and gives the datagrams that were whole."""
+
+    def __init__(self):
+        self.bytes = b""
+        self.damaged = 0
+
+    def take(self, data):
+        *whole, self.bytes = (self.bytes + data).split(bytes([FLAG]))
+        return [datagram for body in whole if body and (datagram := self.undo(body))]
+
+    def undo(self, body):
+        out, escaped = bytearray(), False
+        for byte in body:
+            if byte == ESCAPE:
+                escaped = True
+            else:
+                out.append(byte ^ 0x20 if escaped else byte)
+                escaped = False
+        if escaped or len(out) < 3 or struct.pack("<H", fcs(out[:-2])) != bytes(out[-2:]):
+            self.damaged += 1
+            return None
+        return bytes(out[:-2])
+
+
+class Noise:
+    """One byte of so many is lost, flipped, or has another put in before it."""
+
+    def __init__(self, seed, one_of):
+        self.random = random.Random(seed)
+        self.one_of = one_of
+        self.count = 0
+
+    def __call__(self, data):
+        out = bytearray()
+        for byte in data:
+            if self.random.randrange(self.one_of) == 0:
+                self.count += 1
+                out += self.random.choice((b"", bytes([byte ^ 1 << self.random.randrange(8)]),
+                                           bytes([self.random.randrange(256), byte])))
+            else:
+                out.append(byte)
+        return bytes(out)
+
+
+class Line:
+    """Frames on the terminal `slave` are datagrams to `server`, and back. `at_request(number)` is called before the
+    client's frame of that number is handed on; the first is 1."""
+
+    def __init__(self, server, noise=None, at_request=None):
+        self.master, self.slave = pty.openpty()
+        tty.setraw(self.slave)
+        mode = termios.tcgetattr(self.slave)
+        mode[6][termios.VMIN], mode[6][termios.VTIME] = 0, 1
+        termios.tcsetattr(self.slave, termios.TCSANOW, mode)
+        fcntl.fcntl(self.master, fcntl.F_SETFL, os.O_NONBLOCK)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.connect(server)
+        self.noise = noise or (lambda data: data)
+        self.at_request = at_request or (lambda number: None)
+        self.requests = 0
+        self.frames = Frames()
+        self.fault = None
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join(10)
+        for handle in (self.master, self.slave):
+            os.close(handle)
+        self.socket.close()
+        if self.fault:
+            raise self.fault
+
+    def run(self):
+        try:
+            while not self.over.is_set():
+                for ready in select.select([self.master, self.socket], [], [], 0.1)[0]:
+                    self.from_client() if ready is self.master else self.from_server()
+        except Exception as fault:  # the thread's; the test's when it leaves
+            self.fault = fault
+
+    def from_client(self):
+        for datagram in self.frames.take(self.noise(os.read(self.master, 4096))):
+            self.requests += 1
+            self.at_request(self.requests)
+            try:
+                self.socket.send(datagram)
+            except ConnectionRefusedError:  # an answer to the one before
+                self.socket.send(datagram)
+
+    def from_server(self):
+        try:
+            data = self.noise(frame(self.socket.recv(65536)))
+        except ConnectionRefusedError:
+            return  # the server is away
+        while data:
+            select.select([], [self.master], [], 1)
+            try:
+                data = data[os.write(self.master, data):]
+            except BlockingIOError:
+                if self.over.is_set():
+                    return

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""The client as real machine code on small processors, against the running daemon, over a serial line."""
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+
+import machines
+import pytest
+from line import Line, Noise
+from machines import Running
+
+os.environ["PATH"] += ":/usr/sbin:/sbin"
+pytestmark = pytest.mark.skipif(not all(map(shutil.which, ("mkfs.fat", "fsck.fat", "mcopy"))),
+                                reason="dosfstools and mtools are not installed")
+
+HELLO = random.Random(7).randbytes(2500)  # has bytes to escape
+FILES = {"README.TXT": b"A disk for small machines.\n", "HELLO.TXT": HELLO, "EMPTY.TXT": b""}
+
+
+def mtools(*command):
+    return subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=60,
+                          env=os.environ | {"MTOOLS_SKIP_CHECK": "1"}).stdout
+
+
+@pytest.fixture
+def disk(images, tmp_path):
+    """A FAT16 volume with a few files."""
+    path = images / "disk.img"
+    path.write_bytes(bytes(4 << 20))
+    mtools("mkfs.fat", "-F", "16", "-s", "1", "-n", "RETRO", path)
+    for name, data in FILES.items():
+        (tmp_path / name).write_bytes(data)
+        mtools("mcopy", "-i", path, tmp_path / name, "::")
+    return path
+
+
+@pytest.fixture(scope="module", params=machines.ALL, ids=lambda machine: type(machine).__name__.lower())
+def machine(request, tmp_path_factory):
+    """The command that runs the program."""
+    missing = request.param.missing()
+    if missing:
+        pytest.skip(missing)
+    return request.param.build(tmp_path_factory.mktemp("machine"))
+
+
+@pytest.fixture
+def place(serve, images, tmp_path):
+    return Place(serve, images, tmp_path / "state")
+
+
+class Place:
+    """A server that can be killed and started again on the same port."""
+
+    def __init__(self, serve, images, state):
+        self.serve, self.images, self.state = serve, images, state
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = free.getsockname()
+        self.server = None
+
+    def start(self):
+        self.server = self.serve("--state", self.state, self.images, listen=("udp:%s:%d" % self.address,))
+
+    def again(self):
+        self.server.kill(signal.SIGKILL)
+        self.server.end = lambda: None
+        self.start()
+
+
+def listing(*more):
+    return "".join(f"{name.split('.')[0]:8}TXT {len(data)}\n" for name, data in (*FILES.items(), *more))
+
+
+def assert_copied(disk):
+    """The volume is sound, and the copy is what it should be."""
+    assert mtools("mcopy", "-i", disk, "::COPY.TXT", "-") == HELLO
+    for name, data in FILES.items():
+        assert mtools("mcopy", "-i", disk, f"::{name}", "-") == data
+
+
+def test_lists_a_directory_and_copies_a_file(machine, place, disk, tmp_path):
+    place.start()
+    with Line(place.address) as line:
+        text = Running(machine, line, tmp_path / "console").end()
+    assert text.startswith(listing() + "same\nstatus 0\n"), text
+    assert line.frames.damaged == 0
+    assert_copied(disk)
+    mtools("fsck.fat", "-n", disk)
+
+
+def test_noise_on_the_line_costs_time_and_nothing_else(machine, place, disk, tmp_path):
+    """Bytes are lost, flipped and inserted, both ways."""
+    place.start()
+    noise = Noise(seed=3, one_of=4000)
+    with Line(place.address, noise) as line:
+        text = Running(machine, line, tmp_path / "console").end()
+    assert noise.count > 3
+    assert text.startswith(listing() + "same\nstatus 0\n"), text
+    assert_copied(disk)
+    mtools("fsck.fat", "-n", disk)
+
+
+def test_a_server_that_is_killed_is_not_noticed(machine, place, disk, tmp_path):
+    place.start()
+    kills = []
+
+    def kill(number):
+        if number in (5, 30, 60):
+            place.again()
+            kills.append(number)
+
+    with Line(place.address, at_request=kill) as line:
+        text = Running(machine, line, tmp_path / "console").end()
+    assert len(kills) == 3
+    assert text.startswith(listing() + "same\nstatus 0\n"), text
+    assert_copied(disk)
+    mtools("fsck.fat", "-n", disk)
+
+
+def test_a_machine_that_is_reset_gets_its_disk_back_at_once(machine, place, disk, tmp_path):
+    """In the midst of its copy, and not only once."""
+    place.start()
+    with Line(place.address) as line:
+        for turn in range(2):
+            requests = line.requests
+            running = Running(machine, line, tmp_path / f"console{turn}")
+            machines.wait_until(lambda: line.requests > requests + 25 + 20 * turn)
+            running.switch_off()
+        text = Running(machine, line, tmp_path / "console").end()
+    assert text.startswith(listing() + "same\nstatus 0\n"), text
+    assert_copied(disk)
