@@ -71,6 +71,14 @@ ceph: all
 	-tools/install-packages ceph
 	/usr/bin/python3 tests/ceph/run.py --build $(BUILD)
 
+# Other programs as clients and as stores, one row each, and a table at the end;
+# a Linux kernel and Ceph among them. ARGS="--only fio,linux" picks rows.
+interop: all
+	tools/install-packages build test
+	-tools/install-packages interop
+	-tools/install-packages ceph
+	/usr/bin/python3 tests/e2e/interop/run.py --build $(BUILD) $(ARGS)
+
 # How much faster than put sync is; wants -Dbuildtype=release and 2 GiB of disk.
 bench-sync: all
 	/usr/bin/python3 tests/bench/sync.py --build $(BUILD) \
@@ -108,4 +116,4 @@ clean:
 	rm -rf $(BUILD) build-*
 
 .PHONY: all run test test-long torture sim sim-bugs model instructions bench \
-    bench-quick bench-sync bench-nbdkit ceph damage retro lint format install clean
+    bench-quick bench-sync bench-nbdkit ceph damage retro interop lint format install clean
