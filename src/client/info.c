@@ -2,6 +2,7 @@
 #include "client/info.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "wire/protocol.h"
@@ -17,12 +18,20 @@ static void set_flags(struct bh_info *out, unsigned flags)
     out->keyed = (flags & BH_VOLUME_KEYED) != 0;
 }
 
+/* Files end at 2^63 bytes; above that, sizes would wrap. */
+static bool is_countable(const struct bh_identify *identify)
+{
+    return identify->sector_count <=
+           (uint64_t)INT64_MAX / BH_SECTOR_LEN(identify->sector_exponent);
+}
+
 int bh_info_decode(const uint8_t bytes[BH_IDENTIFY_LEN], struct bh_info *out)
 {
     struct bh_identify identify;
 
     if (bh_identify_decode(bytes, &identify) != BH_OK ||
-        identify.sector_exponent > BH_SECTOR_EXPONENT_MAX)
+        identify.sector_exponent > BH_SECTOR_EXPONENT_MAX ||
+        !is_countable(&identify))
         return -EPROTO;
     memset(out, 0, sizeof(*out));
     out->sector_len = BH_SECTOR_LEN(identify.sector_exponent);

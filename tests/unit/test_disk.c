@@ -196,6 +196,28 @@ static void description_that_does_not_fit_is_refused(void **state)
     assert_discon(rig, 5);
 }
 
+static void
+description_longer_than_bytes_can_be_counted_is_refused(void **state)
+{
+    static const uint64_t counts[] = {UINT64_C(1) << 62,
+                                      (UINT64_C(1) << 55) + 1,
+                                      UINT64_C(1) << 54, UINT64_MAX};
+    struct rig *rig = *state;
+    size_t i;
+
+    for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        rig->identify.sector_count = counts[i];
+        assert_int_equal(bh_disk_start_open(rig->disk, rig->url, 0, NULL), 0);
+        take_connect(rig);
+        answer_connect(rig, BH_OK, 5);
+        assert_goes_on(process(rig));
+        take_command(rig, BH_OP_IDENTIFY, 5);
+        answer_identify(rig);
+        assert_int_equal(process(rig), -EPROTO);
+        assert_discon(rig, 5);
+    }
+}
+
 static void wrong_url_and_flags_are_refused(void **state)
 {
     struct rig *rig = *state;
@@ -1378,6 +1400,7 @@ int main(void)
         CLAIM(long_sectors_that_are_refused_blame_the_path),
         CLAIM(server_without_identify_leaves_the_size_unknown),
         CLAIM(description_that_does_not_fit_is_refused),
+        CLAIM(description_longer_than_bytes_can_be_counted_is_refused),
         CLAIM(wrong_url_and_flags_are_refused),
         CLAIM(disk_that_is_not_open_refuses_requests),
         CLAIM(read_fills_the_callers_buffer),
