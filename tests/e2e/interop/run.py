@@ -39,6 +39,8 @@ PEERS = [
            "not (copies_both or last_bytes or list_of_exports or qemu_compares or patterns or trim_and_zero)")),
     ("libnbd", "what a client may do wrong, each error by name; 4 connections, 1,000 writes at once",
      tests(HERE / "test_libnbd.py")),
+    ("bad servers", "sizes and windows that are lies, answers late, twice, cut, of another request, or never",
+     tests(HERE / "test_liars.py")),
     ("nbdfuse", "mkfs.fat, mtools, fsck; random bytes, the server killed 20 times", tests(HERE / "test_nbdfuse.py")),
     ("fio", "verify=crc32c, 5 % of the datagrams lost, doubled, reordered",
      tests(HERE / "test_faulty_paths.py", "fio_over")),
