@@ -369,6 +369,10 @@ void bh_share_free(struct bh_share *share);
 /* As bh_disk_is_open(). */
 int bh_share_is_open(struct bh_share *share);
 
+/* As bh_disk_close(), once the calls that run have returned; all later ones
+ * fail with -ENOTCONN. The share is still to be freed. */
+int bh_share_close(struct bh_share *share, char *error, size_t error_len);
+
 int bh_share_pread(struct bh_share *share, uint64_t offset, size_t len,
                    void *data, char *error, size_t error_len);
 int bh_share_pwrite(struct bh_share *share, uint64_t offset, size_t len,

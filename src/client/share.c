@@ -12,7 +12,8 @@
  *   2. `jobs` are those that the disk has not handed back; each lives on the
  *      stack of the thread that waits for it.
  *   3. While there are jobs one of their threads leads, or has been woken to.
- *   4. The leader sleeps until `due_ms` at most; whoever makes the disk's next
+ *   4. A close runs alone, and whoever comes meanwhile waits until it is over.
+ *   5. The leader sleeps until `due_ms` at most; whoever makes the disk's next
  *      time-out an earlier one wakes it, or takes the answer that it waits for.
  */
 #include "client/share.h"
@@ -55,7 +56,8 @@ struct bh_share {
     unsigned count;           /* of them */
     const struct job *leader; /* NULL: nobody leads */
     bool asleep;              /* the leader is, in poll() */
-    uint64_t due_ms;          /* invariant 4 */
+    uint64_t due_ms;          /* invariant 5 */
+    unsigned closing;         /* threads that close it, or wait to */
     bool ending;
     int wake; /* an eventfd that wakes the leader */
     pthread_t keeper;
@@ -182,6 +184,11 @@ static void wait_for(struct bh_share *share, struct job *job)
         pthread_cond_signal(&share->jobs->over_or_leader);
 }
 
+static bool must_wait(const struct bh_share *share, const struct bh_wish *wish)
+{
+    return wish->alone ? share->count > 0 : share->closing > 0;
+}
+
 /* Starts it as soon as there is room for one more. */
 static int start(struct bh_share *share, const struct bh_wish *wish,
                  struct job *job)
@@ -189,6 +196,8 @@ static int start(struct bh_share *share, const struct bh_wish *wish,
     int rc;
 
     for (;;) {
+        while (must_wait(share, wish))
+            pthread_cond_wait(&share->room, &share->lock);
         rc = wish->start(share->disk, wish, job);
         if (rc != -EBUSY || share->count < bh_disk_info(share->disk)->window ||
             !bh_disk_is_open(share->disk))
@@ -216,6 +225,32 @@ int bh_share_grant(struct bh_share *share, const struct bh_wish *wish,
     }
     pthread_mutex_unlock(&share->lock);
     return job.result;
+}
+
+static int start_close(struct bh_disk *disk, const struct bh_wish *wish,
+                       void *tag)
+{
+    (void)wish;
+    return bh_disk_start_close(disk, tag);
+}
+
+static void note_closing(struct bh_share *share, unsigned more)
+{
+    pthread_mutex_lock(&share->lock);
+    share->closing += more;
+    pthread_cond_broadcast(&share->room);
+    pthread_mutex_unlock(&share->lock);
+}
+
+int bh_share_close(struct bh_share *share, char *error, size_t error_len)
+{
+    static const struct bh_wish wish = {.start = start_close, .alone = true};
+    int rc;
+
+    note_closing(share, 1);
+    rc = bh_share_grant(share, &wish, error, error_len);
+    note_closing(share, -1u);
+    return rc;
 }
 
 /*

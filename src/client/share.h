@@ -5,6 +5,7 @@
 #ifndef BH_CLIENT_SHARE_H
 #define BH_CLIENT_SHARE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ struct bh_wish {
     void *in;
     const void *out;
     uint32_t lsn, count;
+    bool alone; /* nothing else may run */
 };
 
 /* Has it carried out, and returns its result when it is over. */

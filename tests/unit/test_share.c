@@ -39,7 +39,7 @@ struct island {
     pthread_t thread;
     atomic_bool ending;
     atomic_uint lose; /* every so many datagrams; 0: none */
-    atomic_uint keeps, flushes;
+    atomic_uint keeps, flushes, discons;
     unsigned seen;
     uint16_t window, lease_seconds;
     uint8_t status[65536]; /* of each number, plus 1; at most once, as ever */
@@ -171,6 +171,7 @@ static void answer(struct visit *visit)
         head(visit, BH_OK);
         break;
     default:
+        island.discons++;
         head(visit, BH_OK);
     }
     send_reply(visit);
@@ -414,6 +415,40 @@ static void zero_clears_every_byte_and_no_other(void **state)
     }
 }
 
+static void *read_until_it_fails(void *context)
+{
+    struct worker *worker = context;
+    uint8_t in[4 * SECTOR_LEN];
+    int rc;
+
+    do
+        rc = bh_share_pread(share, 0, sizeof(in), in, NULL, 0);
+    while (rc == 0);
+    worker->good = rc == -ENOTCONN;
+    return NULL;
+}
+
+static void close_lets_what_runs_end_and_refuses_the_rest(void **state)
+{
+    struct worker workers[THREADS];
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < THREADS; i++)
+        pthread_create(&workers[i].thread, NULL, read_until_it_fails,
+                       &workers[i]);
+    usleep(1000);
+    assert_int_equal(bh_share_close(share, error, sizeof(error)), 0);
+    for (i = 0; i < THREADS; i++)
+        pthread_join(workers[i].thread, NULL);
+    for (i = 0; i < THREADS; i++)
+        assert_true(workers[i].good);
+    assert_int_equal(bh_share_is_open(share), 0);
+    assert_int_equal(island.discons, 1);
+    assert_int_equal(bh_share_close(share, NULL, 0), 0);
+    assert_int_equal(island.discons, 1);
+}
+
 /* Patience of ten seconds; never waited out when all is well. */
 static void lease_is_kept_while_nobody_asks(void **state)
 {
@@ -437,6 +472,7 @@ int main(void)
         SHARE(failure_says_so_to_its_own_thread),
         SHARE(trim_leaves_what_lies_in_sectors_that_are_not_whole),
         SHARE(zero_clears_every_byte_and_no_other),
+        SHARE(close_lets_what_runs_end_and_refuses_the_rest),
         SHARE(lease_is_kept_while_nobody_asks),
     };
 
