@@ -27,7 +27,7 @@ struct command {
 };
 
 struct option_row {
-    char letter;
+    char letter; /* its own; commands list it */
     const char *name;
     const char *value; /* NULL: takes none */
     const char *help;
@@ -40,6 +40,9 @@ struct program {
     size_t command_count;
     const struct option_row *rows; /* all options but -h */
     size_t row_count;
+    /* Pairs: an option's own letter, and the one that is typed for it because
+     * other commands have that for something else. May be NULL. */
+    const char *typed;
     struct options *options; /* not said as yet */
     /* Notes an option; false after a complaint. */
     bool (*apply)(const struct option_row *row, const char *value,

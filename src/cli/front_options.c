@@ -27,16 +27,27 @@ struct forms {
     struct option longs[ROWS_MAX + 3];
 };
 
-static void describe_row(const struct option_row *row, char **letters,
+static char typed(const struct program *program, const struct option_row *row)
+{
+    const char *at = program->typed;
+
+    for (; at != NULL && *at != '\0'; at += 2)
+        if (at[0] == row->letter)
+            return at[1];
+    return row->letter;
+}
+
+static void describe_row(const struct program *program,
+                         const struct option_row *row, char **letters,
                          struct option **longs)
 {
     const int value = row->value != NULL ? required_argument : no_argument;
 
-    *(*letters)++ = row->letter;
+    *(*letters)++ = typed(program, row);
     if (row->value != NULL)
         *(*letters)++ = ':';
     *(*longs)++ = (struct option){
-        .name = row->name, .has_arg = value, .val = row->letter};
+        .name = row->name, .has_arg = value, .val = typed(program, row)};
 }
 
 /* Without a command it ends at the first operand, which names one. */
@@ -51,8 +62,8 @@ static void describe(const struct program *program,
     *letters++ = ':'; /* report a missing value as ':' */
     for (size_t i = 0; i < program->row_count && i < ROWS_MAX; i++)
         if (takes(command, &program->rows[i]))
-            describe_row(&program->rows[i], &letters, &longs);
-    describe_row(&help, &letters, &longs);
+            describe_row(program, &program->rows[i], &letters, &longs);
+    describe_row(program, &help, &letters, &longs);
     if (command == NULL)
         *longs++ = (struct option){.name = "version", .val = VERSION};
     *letters = '\0';
@@ -61,13 +72,17 @@ static void describe(const struct program *program,
     opterr = 0;
 }
 
-static const struct option_row *row_of(const struct program *program,
-                                       int letter)
+/* The command's own, or else any. */
+static const struct option_row *
+row_of(const struct program *program, const struct command *command, int letter)
 {
+    const struct option_row *found = letter == help.letter ? &help : NULL;
+
     for (size_t i = 0; i < program->row_count; i++)
-        if (program->rows[i].letter == letter)
-            return &program->rows[i];
-    return letter == help.letter ? &help : NULL;
+        if (typed(program, &program->rows[i]) == letter &&
+            (found == NULL || takes(command, &program->rows[i])))
+            found = &program->rows[i];
+    return found;
 }
 
 /* getopt_long() says what is wrong in `letter` and, for a short option and for
@@ -76,7 +91,8 @@ static int complain_option(const struct program *program,
                            const struct command *command, int letter,
                            const char *word)
 {
-    const struct option_row *row = optopt == 0 ? NULL : row_of(program, optopt);
+    const struct option_row *row =
+        optopt == 0 ? NULL : row_of(program, command, optopt);
     const char *space = command == NULL ? "" : " ";
     const char *name = command == NULL ? "" : command->name;
     char text[3] = {'-', (char)optopt, '\0'};
@@ -123,7 +139,7 @@ int front_parse(const struct program *program, const struct command *command,
     describe(program, command, &forms);
     while ((letter = getopt_long(argc, argv, forms.letters, forms.longs,
                                  NULL)) != -1) {
-        const struct option_row *row = row_of(program, letter);
+        const struct option_row *row = row_of(program, command, letter);
 
         if (row == NULL)
             return complain_option(program, command, letter, argv[optind - 1]);
@@ -135,11 +151,12 @@ int front_parse(const struct program *program, const struct command *command,
     return wants_help ? FRONT_HELP : optind;
 }
 
-static void print_row(const struct option_row *row, FILE *out)
+static void print_row(const struct program *program,
+                      const struct option_row *row, FILE *out)
 {
     const bool has_value = row->value != NULL;
 
-    fprintf(out, "  -%c, --%s%s%-*s %s\n", row->letter, row->name,
+    fprintf(out, "  -%c, --%s%s%-*s %s\n", typed(program, row), row->name,
             has_value ? " " : "", 18 - (int)strlen(row->name) - has_value,
             has_value ? row->value : "", row->help);
 }
@@ -149,6 +166,6 @@ void front_print_options(const struct program *program,
 {
     for (size_t i = 0; i < program->row_count; i++)
         if (takes(command, &program->rows[i]))
-            print_row(&program->rows[i], out);
-    print_row(&help, out);
+            print_row(program, &program->rows[i], out);
+    print_row(program, &help, out);
 }
