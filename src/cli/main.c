@@ -11,6 +11,7 @@
 #include "cli/json.h"
 #include "cli/message.h"
 #include "cli/options.h"
+#include "mount/mount.h"
 
 static const struct command commands[] = {
     {"ping", "HOST", "cjqt", 1, 1, "see whether a server answers, and how fast",
@@ -77,6 +78,11 @@ static const struct command commands[] = {
      "is held as by a reader: others may read it, and unless it is a shared\n"
      "one nobody may write it.\n",
      run_lock},
+    {"mount", "URL DIR", "floOst", 2, 2, "show a volume as a file",
+     "DIR/image is the volume, DIR/p1 and so on are its MBR partitions. It\n"
+     "returns when they are there, and goes on in the background until\n"
+     "fusermount3 -u DIR, or SIGTERM.\n",
+     run_mount},
     {"bench", "URL", "djnqRsStwW", 1, 1, "measure how fast a volume answers",
      "Reads for five seconds, at random, without a lock. --writes puts back\n"
      "what is there, and changes nothing but the time of the last change;\n"
@@ -107,6 +113,7 @@ int main(int argc, char **argv)
         .command_count = sizeof(commands) / sizeof(commands[0]),
         .rows = option_rows,
         .row_count = option_count,
+        .typed = "Or",
         .options = &options,
         .apply = options_apply,
         .run = run,

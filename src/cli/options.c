@@ -12,8 +12,11 @@ const struct option_row option_rows[] = {
     {'c', "count", "N", "stop after N; 0: go on until interrupted"},
     {'d', "seconds", "SECONDS", "how long to go on"},
     {'j', "json", NULL, "print JSON on standard output"},
+    {'f', "foreground", NULL, "stay there, and complain on standard error"},
     {'l', "look", NULL, "read without a lock, also while a machine writes"},
     {'n', "run", "N", "sectors of one request: 1 to 64"},
+    {'o', "option", "OPTIONS", "options of mount(8): ro, allow_other, ..."},
+    {'O', "read-only", NULL, "do not write, and let others read, too"},
     {'P', "pad", NULL, "fill the last sector up with zeros"},
     {'p', "port", "PORT", "UDP port to ask (4444)"},
     {'q', "quiet", NULL, "no progress, no summary; errors only"},
@@ -43,6 +46,16 @@ static bool refuse(const struct option_row *row, const char *value)
     return false;
 }
 
+static bool add_mount_option(const char *text, struct options *out)
+{
+    if (out->mount_option_count == OPTIONS_MOUNT_MAX) {
+        complain("that is -o too often; put commas between its options");
+        return false;
+    }
+    out->mount_options[out->mount_option_count++] = text;
+    return true;
+}
+
 static bool apply_value(const struct option_row *row, const char *text,
                         struct options *out)
 {
@@ -54,6 +67,8 @@ static bool apply_value(const struct option_row *row, const char *text,
             return refuse(row, text);
         out->count = number == 0 ? UINT32_MAX : (uint32_t)number;
         return true;
+    case 'o':
+        return add_mount_option(text, out);
     case 'p':
         if (!number_parse(text, 1, UINT16_MAX, &number))
             return refuse(row, text);
@@ -88,8 +103,14 @@ static void apply_switch(char letter, struct options *out)
     case 'j':
         out->json = true;
         break;
+    case 'f':
+        out->foreground = true;
+        break;
     case 'l':
         out->look = true;
+        break;
+    case 'O':
+        out->read_only = true;
         break;
     case 'P':
         out->pad = true;

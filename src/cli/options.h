@@ -9,6 +9,8 @@
 
 #include "cli/front.h"
 
+#define OPTIONS_MOUNT_MAX 16u
+
 struct options {
     uint32_t sector_len;  /* bytes; 0: not said */
     uint32_t timeout_ms;  /* 0: not said, the command's own default */
@@ -26,6 +28,10 @@ struct options {
     bool verify;
     bool writes;
     bool sequential;
+    bool foreground;
+    bool read_only;
+    const char *mount_options[OPTIONS_MOUNT_MAX]; /* as in argv */
+    size_t mount_option_count;
 };
 
 /* All of them. */

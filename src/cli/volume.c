@@ -105,6 +105,22 @@ bool volume_open(struct volume *volume, const char *action, unsigned flags,
     return check_reach(volume, action);
 }
 
+bool volume_open_best(struct volume *volume, const char *action, unsigned flags)
+{
+    char url[TARGET_URL_LEN];
+    int result;
+
+    target_url(&volume->target.url, volume->target.url.image,
+               volume->target.url.sector_len, url);
+    result = bh_disk_open_best(volume->disk, url, flags);
+    if (result != 0) {
+        complain_open(volume, action, flags, result);
+        return false;
+    }
+    note_info(volume);
+    return check_reach(volume, action);
+}
+
 /* The length that :list gives, if the entry of that name has as many of the
  * session's sectors as the volume. */
 static void consult_list(struct volume *volume, const char *name)

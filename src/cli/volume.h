@@ -55,6 +55,10 @@ bool volume_begin(struct volume *volume, const char *text,
 bool volume_open(struct volume *volume, const char *action, unsigned flags,
                  uint32_t sector_len);
 
+/* Likewise in sectors as bh_disk_open_best() chooses them. */
+bool volume_open_best(struct volume *volume, const char *action,
+                      unsigned flags);
+
 /* Sets `bytes`, `exact`, `entry` and `may_grow`; the disk is closed again.
  */
 bool volume_measure(struct volume *volume, const char *action);
