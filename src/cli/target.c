@@ -8,6 +8,7 @@
 #include "cli/options.h"
 
 #define SCHEME "blockhead://"
+#define OTHER_SCHEMES "blockhead+" /* unix, serial, tcp */
 #define TEXT_LEN_MAX 1024
 
 /* A name or address with two colons and no bracket is a bare IPv6 address: no
@@ -20,13 +21,22 @@ static bool is_bare_ipv6(const char *host, size_t len)
            memchr(first + 1, ':', len - (size_t)(first + 1 - host)) != NULL;
 }
 
+static bool begins(const char *text, const char *with)
+{
+    return strncasecmp(text, with, strlen(with)) == 0;
+}
+
 /* `text` with its scheme and brackets, as bh_url_parse() wants it. */
 static void complete(const char *text, char *url, size_t url_len)
 {
     const char *host = text;
     size_t host_len;
 
-    if (strncasecmp(text, SCHEME, strlen(SCHEME)) == 0)
+    if (begins(text, OTHER_SCHEMES)) {
+        snprintf(url, url_len, "%s", text);
+        return;
+    }
+    if (begins(text, SCHEME))
         host += strlen(SCHEME);
     host_len = strcspn(host, "/?");
     if (is_bare_ipv6(host, host_len))
@@ -46,8 +56,8 @@ static bool parse(const char *text, struct target *out)
         complain("\"%.40s...\" is too long for a URL", text);
         return false;
     }
-    if (strstr(text, "://") != NULL &&
-        strncasecmp(text, SCHEME, strlen(SCHEME)) != 0) {
+    if (strstr(text, "://") != NULL && !begins(text, SCHEME) &&
+        !begins(text, OTHER_SCHEMES)) {
         complain("\"%s\" has another scheme than " SCHEME, text);
         return false;
     }
@@ -80,36 +90,14 @@ bool target_parse_volume(const char *text, const struct options *options,
     return true;
 }
 
-/* Appends `text`, percent-encoding all that a URL may not hold as it is. */
-static size_t append_encoded(char *out, size_t at, const char *text)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "abcdefghijklmnopqrstuvwxyz"
-                                "0123456789-._~!$&'()*+,;=:@/";
-
-    for (; *text != '\0'; text++) {
-        if (strchr(plain, *text) != NULL)
-            out[at++] = *text;
-        else
-            at += (size_t)snprintf(out + at, 4, "%%%02X",
-                                   (unsigned)(unsigned char)*text);
-    }
-    out[at] = '\0';
-    return at;
-}
-
 void target_url(const struct bh_url *url, const char *image,
                 uint32_t sector_len, char out[TARGET_URL_LEN])
 {
-    const bool ipv6 = strchr(url->host, ':') != NULL;
-    size_t at = (size_t)snprintf(out, TARGET_URL_LEN, SCHEME "%s%s%s:%u/",
-                                 ipv6 ? "[" : "", url->host, ipv6 ? "]" : "",
-                                 (unsigned)url->port);
+    struct bh_url other = *url;
 
-    at = append_encoded(out, at, image);
-    if (sector_len != 0)
-        snprintf(out + at, TARGET_URL_LEN - at, "?sector=%u",
-                 (unsigned)sector_len);
+    snprintf(other.image, sizeof(other.image), "%s", image);
+    other.sector_len = sector_len;
+    bh_url_print(&other, out, TARGET_URL_LEN);
 }
 
 void target_host(const char *host, uint16_t port, char *out, size_t out_len)

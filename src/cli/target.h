@@ -15,9 +15,7 @@
 
 struct options;
 
-/* Holds any URL that target_url() makes: 255 bytes of host, 255 of image in
- * three characters each. */
-#define TARGET_URL_LEN 1152
+#define TARGET_URL_LEN BH_URL_LEN
 
 struct target {
     struct bh_url url;

@@ -59,18 +59,33 @@ extern "C" {
 #define BH_DEFAULT_PORT 4444
 #define BH_DEFAULT_TIMEOUT_MS 30000
 
-/* A parsed `blockhead://host[:port]/image[?sector=N]`. */
+enum bh_url_kind { BH_URL_UDP, BH_URL_TCP, BH_URL_UNIX, BH_URL_SERIAL };
+
+/* A parsed URL; `?sector=N` may follow each of them:
+ *     blockhead://host[:port]/image
+ *     blockhead+tcp://host[:port]/image         a serial line over TCP
+ *     blockhead+unix:///image?socket=PATH       a Unix datagram socket
+ *     blockhead+serial://DEVICE:BAUD[:rtscts]/image */
 struct bh_url {
-    char host[256];  /* name or address; IPv6 without its brackets */
+    char host[256];  /* name or address; IPv6 without its brackets; the path of
+                        a socket or a device */
     uint16_t port;   /* 4444 unless the URL names one */
     char image[256]; /* percent-decoded; empty: the server's default image */
     uint32_t sector_len; /* bytes: 128 to 16384, a power of two; 0: not said */
+    enum bh_url_kind kind;
+    uint32_t baud; /* of a serial line */
+    int rtscts;    /* its flow control is by RTS and CTS */
 };
 
 /* Parses `text` into `out`. -EINVAL with a sentence in `error` (of `error_len`
  * bytes, may be NULL) that says what is wrong. */
 int bh_url_parse(const char *text, struct bh_url *out, char *error,
                  size_t error_len);
+
+/* Prints the URL, which comes back as `url` from bh_url_parse(): its length,
+ * which may be more than fits. BH_URL_LEN bytes are enough for any. */
+size_t bh_url_print(const struct bh_url *url, char *out, size_t out_len);
+#define BH_URL_LEN 1664u
 
 /* Bits of info->features, of what is not always there. */
 enum bh_feature {

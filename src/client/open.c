@@ -17,6 +17,10 @@ static void set_name(struct bh_disk *disk)
     bool bracketed = strchr(url->host, ':') != NULL;
     char port[8] = "";
 
+    if (url->kind != BH_URL_UDP) {
+        bh_url_print(url, disk->name, sizeof(disk->name));
+        return;
+    }
     if (url->port != BH_DEFAULT_PORT)
         snprintf(port, sizeof(port), ":%u", url->port);
     snprintf(disk->name, sizeof(disk->name), "blockhead://%s%s%s%s/%s",
@@ -78,7 +82,7 @@ int bh_disk_start_open(struct bh_disk *disk, const char *url, unsigned flags,
     if (flags & ~(unsigned)(BH_OPEN_READ_ONLY | BH_OPEN_LOOK))
         return bh_sentence_say(disk, &wanted, -EINVAL, BH_OK,
                                "unknown open flags");
-    rc = bh_path_open(&disk->path, parsed.host, parsed.port, &why);
+    rc = bh_path_open(&disk->path, &parsed, &why);
     if (rc < 0)
         return bh_sentence_say(disk, &wanted, rc, BH_OK, why);
     bh_start_take_on(

@@ -7,6 +7,7 @@
 
 #include "client/resolve.h"
 #include "client/socket.h"
+#include "net/local_client.h"
 
 void bh_path_init(struct bh_path *path)
 {
@@ -30,6 +31,13 @@ void bh_path_close(struct bh_path *path)
     path->inbox = NULL;
 }
 
+static int open_socket(const struct bh_path *path)
+{
+    if (path->kind == BH_URL_UNIX)
+        return bh_local_client_open(path->place);
+    return bh_socket_open(&path->peers[path->peer_at]);
+}
+
 int bh_path_move(struct bh_path *path)
 {
     size_t tried;
@@ -37,7 +45,7 @@ int bh_path_move(struct bh_path *path)
 
     for (tried = 0; tried < path->peer_count; tried++) {
         path->peer_at = (path->peer_at + 1) % path->peer_count;
-        fd = bh_socket_open(&path->peers[path->peer_at]);
+        fd = open_socket(path);
         if (fd >= 0) {
             close_socket(path);
             path->fd = fd;
@@ -50,11 +58,42 @@ int bh_path_move(struct bh_path *path)
     return fd;
 }
 
-int bh_path_open(struct bh_path *path, const char *host, uint16_t port,
+/* Where the server may be: in how many places, or a negative errno. */
+static int find_peers(struct bh_path *path, const struct bh_url *url,
+                      const char **why)
+{
+    if (url->kind == BH_URL_UDP)
+        return bh_resolve(url->host, url->port, path->peers, BH_PATH_PEERS_MAX,
+                          why);
+    *why = NULL;
+    if (strlen(url->host) >= sizeof(path->place))
+        return -ENAMETOOLONG;
+    strcpy(path->place, url->host);
+    return 1;
+}
+
+static const char *advice(const struct bh_path *path, int error)
+{
+    if (path->kind != BH_URL_UNIX)
+        return NULL;
+    if (error == -ENOENT)
+        return "there is no such socket; is the server running, with "
+               "-l unix:PATH?";
+    if (error == -ECONNREFUSED)
+        return "no server listens there any more; start it again";
+    if (error == -EACCES)
+        return "this user may not write to the socket; see -l unix:PATH:MODE "
+               "of blockheadd(8)";
+    return NULL;
+}
+
+int bh_path_open(struct bh_path *path, const struct bh_url *url,
                  const char **why)
 {
-    int count = bh_resolve(host, port, path->peers, BH_PATH_PEERS_MAX, why);
+    int count, rc;
 
+    path->kind = url->kind;
+    count = find_peers(path, url, why);
     if (count < 0)
         return count;
     *why = NULL;
@@ -65,7 +104,10 @@ int bh_path_open(struct bh_path *path, const char *host, uint16_t port,
     bh_rto_init(&path->rto);
     if (path->inbox == NULL)
         path->inbox = bh_inbox_new();
-    return path->inbox == NULL ? -ENOMEM : bh_path_move(path);
+    rc = path->inbox == NULL ? -ENOMEM : bh_path_move(path);
+    if (rc < 0)
+        *why = advice(path, rc);
+    return rc;
 }
 
 bool bh_path_may_move(const struct bh_path *path)
@@ -114,6 +156,8 @@ void bh_path_flush(struct bh_path *path)
     rc = bh_outbox_send(&path->outbox, path->fd);
     if (rc < 0)
         path->trouble = -rc;
+    if (rc < 0 && path->kind == BH_URL_UNIX) /* for what is sent again */
+        (void)bh_local_client_find(path->fd, path->place);
 }
 
 int bh_path_receive(struct bh_path *path)
@@ -132,6 +176,17 @@ int bh_path_receive(struct bh_path *path)
 bool bh_path_holds(const struct bh_path *path)
 {
     return path->inbox != NULL && bh_inbox_holds(path->inbox);
+}
+
+/* One who answers has to have room for the next request beside it. */
+unsigned bh_path_window(const struct bh_path *path, unsigned window)
+{
+    unsigned queue;
+
+    if (path->kind != BH_URL_UNIX)
+        return window;
+    queue = bh_local_client_queue();
+    return queue < window ? queue : window;
 }
 
 int bh_path_silence(const struct bh_path *path)

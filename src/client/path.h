@@ -21,16 +21,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/blockhead.h"
 #include "client/inbox.h"
 #include "client/outbox.h"
 #include "client/rto.h"
 #include "net/address.h"
+#include "net/place.h"
 #include "tiny/tiny.h"
 
 #define BH_PATH_PEERS_MAX 8u
 
 struct bh_path {
     int fd; /* owned; -1: none */
+    enum bh_url_kind kind;
+    char place[BH_PLACE_PATH_LEN]; /* of the socket, without a host */
     struct bh_rto rto;
     struct bh_address peers[BH_PATH_PEERS_MAX];
     size_t peer_count;
@@ -51,10 +55,11 @@ struct bh_path {
 /* Without a socket. Counters start at 0. */
 void bh_path_init(struct bh_path *path);
 
-/* Looks the host up and opens a socket to its first address. 0, or a negative
+/* Looks the host of `url` up and opens a socket to its first address, or to
+ * what else it names. 0, or a negative
  * errno with its reason in `*why` (static; NULL: strerror() knows). Blocks
  * while the resolver does. */
-int bh_path_open(struct bh_path *path, const char *host, uint16_t port,
+int bh_path_open(struct bh_path *path, const struct bh_url *url,
                  const char **why);
 
 /* What waits to leave does so. */
@@ -87,6 +92,9 @@ int bh_path_receive(struct bh_path *path);
 
 /* Whether one is there that makes the descriptor no more readable. */
 bool bh_path_holds(const struct bh_path *path);
+
+/* How many of `window` requests may be under way at most on such a path. */
+unsigned bh_path_window(const struct bh_path *path, unsigned window);
 
 /* What to tell of silence: what the network reported, else -ETIMEDOUT. */
 int bh_path_silence(const struct bh_path *path);

@@ -76,7 +76,7 @@ static int reach(struct call *call, const struct bh_url *url,
 
     memset(&call->exchange, 0, sizeof(call->exchange));
     bh_path_init(&call->path);
-    rc = bh_path_open(&call->path, url->host, url->port, &why);
+    rc = bh_path_open(&call->path, url, &why);
     if (rc >= 0)
         return 0;
     bh_path_close(&call->path);

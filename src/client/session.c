@@ -256,7 +256,7 @@ static void on_connected(struct bh_disk *disk, uint8_t status)
 static void opened(struct bh_disk *disk)
 {
     note_window(disk);
-    bh_pace_init(&disk->pace, disk->width);
+    bh_pace_init(&disk->pace, bh_path_window(&disk->path, disk->width));
     end_status(disk, only(disk), BH_OK);
 }
 
@@ -392,7 +392,7 @@ static void on_reproven(struct bh_disk *disk, uint8_t status)
     }
     disk->reconnections++;
     note_window(disk);
-    bh_pace_set_window(&disk->pace, disk->width);
+    bh_pace_set_window(&disk->pace, bh_path_window(&disk->path, disk->width));
 }
 
 /* Error 4 to one is error 4 to all: what runs has to wait for a new session. */

@@ -1,25 +1,51 @@
 /* SPDX-License-Identifier: MIT */
-/* blockhead://host[:port]/image[?sector=N], after RFC 3986's generic syntax. */
+/*
+ * blockhead://host[:port]/image[?sector=N], after RFC 3986's generic syntax,
+ * and its relatives for other transports.
+ */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "client/blockhead.h"
+#include "net/place.h"
 #include "wire/protocol.h"
 
-#define SCHEME "blockhead://"
+struct scheme {
+    const char *name;
+    enum bh_url_kind kind;
+    const char *look;
+};
+
+static const struct scheme schemes[] = {
+    {"blockhead://", BH_URL_UDP, "blockhead://host[:port]/image[?sector=512]"},
+    {"blockhead+tcp://", BH_URL_TCP,
+     "blockhead+tcp://host[:port]/image[?sector=512]"},
+    {"blockhead+unix://", BH_URL_UNIX,
+     "blockhead+unix:///image?socket=/path[&sector=512]"},
+    {"blockhead+serial://", BH_URL_SERIAL,
+     "blockhead+serial:///dev/ttyUSB0:115200/image[?sector=512]"}};
 
 /* Says what is wrong with which part of the URL. */
 static int refuse(char *error, size_t error_len, const char *text,
-                  const char *why)
+                  const struct scheme *scheme, const char *why)
 {
     if (error != NULL && error_len > 0)
         snprintf(error, error_len,
-                 "\"%s\" is not a disk's URL: %s; it looks like "
-                 "blockhead://host[:port]/image[?sector=512]",
-                 text, why);
+                 "\"%s\" is not a disk's URL: %s; it looks like %s", text, why,
+                 scheme->look);
     return -EINVAL;
+}
+
+static const struct scheme *find_scheme(const char *text)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+        if (strncasecmp(text, schemes[i].name, strlen(schemes[i].name)) == 0)
+            return &schemes[i];
+    return NULL;
 }
 
 /* A decimal number of `len` digits up to `max`; -1 for anything else. */
@@ -139,35 +165,84 @@ static const char *parse_authority(const char *text, size_t len,
     return NULL;
 }
 
-static const char *parse_query(const char *text, struct bh_url *out)
+/* A place in the file system has no host, so the authority is empty. */
+static const char *parse_device(const char *text, size_t *len,
+                                struct bh_url *out)
 {
-    long len;
+    const char *colon = strchr(text, ':'), *why = NULL;
+    struct bh_place place;
 
-    if (strncmp(text, "sector=", 7) != 0)
-        return "the only option after ? is sector=";
-    len = parse_number(text + 7, strlen(text + 7), BH_SECTOR_LEN_MAX);
+    *len = colon == NULL ? 0 : (size_t)(colon - text) + strcspn(colon, "/?");
+    if (colon == NULL || text[0] != '/')
+        return "the device's path and its speed are missing";
+    if (bh_place_parse_device(text, *len, &place, &why) < 0)
+        return "the speed is missing behind the device's path";
+    strcpy(out->host, place.path);
+    out->baud = place.baud;
+    out->rtscts = place.rtscts;
+    return NULL;
+}
+
+/* What stands between the scheme and the image; its length. */
+static const char *parse_place(const char *text, size_t *len,
+                               struct bh_url *out)
+{
+    *len = strcspn(text, "/?");
+    if (out->kind == BH_URL_SERIAL)
+        return parse_device(text, len, out);
+    if (out->kind == BH_URL_UNIX)
+        return *len == 0 ? NULL : "it has a host, and a socket has none";
+    return parse_authority(text, *len, out);
+}
+
+static const char *parse_sector(const char *text, size_t text_len,
+                                struct bh_url *out)
+{
+    long len = parse_number(text, text_len, BH_SECTOR_LEN_MAX);
+
     if (len < 128 || (len & (len - 1)) != 0)
         return "the sector length is not 128, 256, 512, ... or 16384";
     out->sector_len = (uint32_t)len;
     return NULL;
 }
 
-/* A '#' is an ordinary character of an image's name: `disk.img#1` is its first
- * partition, and a disk has no fragments. */
-int bh_url_parse(const char *text, struct bh_url *out, char *error,
-                 size_t error_len)
+static const char *parse_socket(const char *text, size_t len,
+                                struct bh_url *out)
 {
-    const char *authority, *why;
+    const char *why = decode(text, len, out->host, BH_PLACE_PATH_LEN);
+
+    return why == NULL && out->host[0] == 0 ? "the socket has no path" : why;
+}
+
+static const char *parse_query(const char *text, struct bh_url *out)
+{
+    const char *why = NULL;
     size_t len;
 
-    memset(out, 0, sizeof(*out));
-    out->port = BH_DEFAULT_PORT;
-    if (strncasecmp(text, SCHEME, strlen(SCHEME)) != 0)
-        return refuse(error, error_len, text, "it does not begin " SCHEME);
-    authority = text + strlen(SCHEME);
-    len = strcspn(authority, "/?");
-    why = parse_authority(authority, len, out);
-    text = authority + len;
+    for (;;) {
+        len = strcspn(text, "&");
+        if (strncmp(text, "sector=", 7) == 0)
+            why = parse_sector(text + 7, len - 7, out);
+        else if (out->kind == BH_URL_UNIX && strncmp(text, "socket=", 7) == 0)
+            why = parse_socket(text + 7, len - 7, out);
+        else if (out->kind == BH_URL_UNIX)
+            why = "the only options after ? are socket= and sector=";
+        else
+            why = "the only option after ? is sector=";
+        if (why != NULL || text[len] == 0)
+            return why;
+        text += len + 1;
+    }
+}
+
+/* A '#' is an ordinary character of an image's name: `disk.img#1` is its first
+ * partition, and a disk has no fragments. */
+static const char *parse(const char *text, struct bh_url *out)
+{
+    size_t len;
+    const char *why = parse_place(text, &len, out);
+
+    text += len;
     if (why == NULL && *text == '/') {
         text++;
         len = strcspn(text, "?");
@@ -176,7 +251,23 @@ int bh_url_parse(const char *text, struct bh_url *out, char *error,
     }
     if (why == NULL && *text == '?')
         why = parse_query(text + 1, out);
-    if (why != NULL)
-        return refuse(error, error_len, authority - strlen(SCHEME), why);
-    return 0;
+    if (why == NULL && out->host[0] == 0)
+        why = "the socket is missing";
+    return why;
+}
+
+int bh_url_parse(const char *text, struct bh_url *out, char *error,
+                 size_t error_len)
+{
+    const struct scheme *scheme = find_scheme(text);
+    const char *why;
+
+    memset(out, 0, sizeof(*out));
+    out->port = BH_DEFAULT_PORT;
+    if (scheme == NULL)
+        return refuse(error, error_len, text, &schemes[0],
+                      "it does not begin blockhead://");
+    out->kind = scheme->kind;
+    why = parse(text + strlen(scheme->name), out);
+    return why == NULL ? 0 : refuse(error, error_len, text, scheme, why);
 }

@@ -200,3 +200,46 @@ def test_a_full_client_loses_its_answers_and_holds_up_nobody(server, place):
         assert other.open("other.img", 2).read(1)
         assert error_of(other.connect, "disk.img", 2) in (0, IN_USE)
         assert len(other.ask(connect_packet(200, 2, b"nowhere.img"))) == 5
+
+
+def url(place, image="", sector=None):
+    return f"blockhead+unix:///{image}?socket={place}" + (f"&sector={sector}" if sector else "")
+
+
+def test_the_command_reads_lists_and_writes(server, place, images, tmp_path, blockhead):
+    assert b"disk.img" in blockhead("ls", url(place)).stdout
+    assert blockhead("ping", "-c", "1", url(place)).stdout
+    data = make_image(tmp_path / "new.img", SIZE, 9)
+    blockhead("put", tmp_path / "new.img", url(place, "disk.img"))
+    assert (images / "disk.img").read_bytes() == data
+    blockhead("get", url(place, "disk.img", 1024), tmp_path / "copy.img")
+    assert (tmp_path / "copy.img").read_bytes() == data
+    assert b"512" in blockhead("info", url(place, "other.img", 512)).stdout
+
+
+@pytest.mark.parametrize("arguments, code, words", [
+    (("ls", "blockhead+unix:///?socket=/nowhere/s"), 2, b"no such socket"),
+    (("ls", "blockhead+unix:///"), 64, b"socket is missing"),
+    (("ls", "blockhead+unix://h/?socket=/s"), 64, b"socket has none"),
+])
+def test_the_command_says_what_is_wrong(blockhead, arguments, code, words):
+    assert words in blockhead(*arguments, code=code).stderr
+
+
+def test_a_client_goes_on_with_a_server_that_was_killed(serve, images, place, tmp_path, blockhead):
+    data = make_image(images / "disk.img", 4 << 20, 5)
+    arguments = dict(listen=("udp:127.0.0.1:0", f"unix:{place}"))
+    first = serve(images, "-s", tmp_path / "state", **arguments)
+    first.codes = (-9,)
+    reader = subprocess.Popen([BUILD / "blockhead", "get", "-q", "-t", "20", url(place, "disk.img", 128), tmp_path / "copy"],
+                              stderr=subprocess.PIPE)
+    try:
+        wait_until(lambda: (tmp_path / "copy").exists() or reader.poll() is not None)
+        first.kill()
+        serve(images, "-s", tmp_path / "state", **arguments)
+        _, errors = reader.communicate(timeout=60)
+    finally:
+        reader.kill()
+        reader.wait()
+    assert reader.returncode == 0, errors
+    assert (tmp_path / "copy").read_bytes() == data

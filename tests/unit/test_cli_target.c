@@ -31,6 +31,9 @@ static void volumes_may_be_typed_in_short(void **state)
         {"::1/a", "::1", 4444, "a", 0},
         {"fe80::1%eth0/a", "fe80::1%eth0", 4444, "a", 0},
         {"h/a:b:c", "h", 4444, "a:b:c", 0},
+        {"blockhead+unix:///a?socket=/s", "/s", 4444, "a", 0},
+        {"Blockhead+Serial:///dev/ttyS0:9600:rtscts/a?sector=128", "/dev/ttyS0",
+         4444, "a", 128},
     };
     struct target target;
 
@@ -83,6 +86,9 @@ static void assert_url_is_one(const struct bh_url *of, uint32_t sector_len)
     assert_int_equal(url.port, of->port);
     assert_string_equal(url.image, of->image);
     assert_int_equal(url.sector_len, sector_len);
+    assert_int_equal(url.kind, of->kind);
+    assert_int_equal(url.baud, of->baud);
+    assert_int_equal(url.rtscts, of->rtscts);
 }
 
 static void a_url_comes_back_as_what_it_was(void **state)
@@ -90,6 +96,22 @@ static void a_url_comes_back_as_what_it_was(void **state)
     static const struct bh_url urls[] = {
         {.host = "h", .port = 4444, .image = "a.img"},
         {.host = "fe80::1%eth0", .port = 5, .image = ":list"},
+        {.host = "h", .port = 4444, .image = "a", .kind = BH_URL_TCP},
+        {.host = "/run/a b&c%/s",
+         .port = 4444,
+         .image = "a",
+         .kind = BH_URL_UNIX},
+        {.host = "/dev/serial/by-path/pci-0:1.0",
+         .port = 4444,
+         .image = "d/a",
+         .kind = BH_URL_SERIAL,
+         .baud = 9600},
+        {.host = "/dev/ttyS0",
+         .port = 4444,
+         .image = "",
+         .kind = BH_URL_SERIAL,
+         .baud = 115200,
+         .rtscts = 1},
         {.host = "h", .port = 5, .image = "a b?c%20#1@now/K\xC3\xB6ln\x01\""},
     };
 

@@ -76,7 +76,17 @@ static void wrong_urls_are_refused_with_the_reason(void **state)
         {"blockhead://h/a?sector=64", "sector length"},
         {"blockhead://h/a?sector=300", "sector length"},
         {"blockhead://h/a?sector=32768", "sector length"},
-        {"blockhead://h/a?sector=512&x=1", "sector length"},
+        {"blockhead://h/a?sector=512&x=1", "only option"},
+        {"blockhead://h/a?socket=/s", "only option"},
+        {"blockhead+tcp:///a", "host is missing"},
+        {"blockhead+unix:///a", "socket is missing"},
+        {"blockhead+unix:///a?socket=", "no path"},
+        {"blockhead+unix://h/a?socket=/s", "socket has none"},
+        {"blockhead+unix:///a?sector=512&x=1", "only options"},
+        {"blockhead+serial:///dev/ttyS0/a", "speed"},
+        {"blockhead+serial:///dev/ttyS0:/a", "speed"},
+        {"blockhead+serial:///dev/ttyS0:fast/a", "speed"},
+        {"blockhead+serial://ttyS0:9600/a", "device"},
     };
     struct bh_url url;
     char error[200];
