@@ -25,6 +25,7 @@ static int known_to_nbd(int error)
     case ESTALE:
     case EBUSY:
     case ENOTCONN:
+    case ENOMEDIUM:
         return ESHUTDOWN;
     default:
         return EIO;

@@ -4,6 +4,8 @@
  * nbdkit calls, and no more: the command line is settings.c's, sessions are
  * sessions.c's, bytes and many threads are libblockhead's.
  */
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -163,6 +165,26 @@ static int plugin_can_zero(void *handle)
  * Requests.
  */
 
+/* Others write to a shared volume, maybe the rest of a sector between our
+ * reading it and writing it back. Who has not listened to block_size() is told
+ * so. */
+static bool is_whole(const struct session *session, uint32_t count,
+                     uint64_t offset)
+{
+    const struct bh_info *info = &session->info;
+    char sentence[480];
+
+    if (!info->shared || (count | offset) % info->sector_len == 0)
+        return true;
+    snprintf(sentence, sizeof(sentence),
+             "\"%s\" is shared, and so written to in whole sectors of %u "
+             "bytes, of which %u bytes at %llu are none",
+             session->image, info->sector_len, count,
+             (unsigned long long)offset);
+    failure_tell(-EINVAL, sentence);
+    return false;
+}
+
 static void trace(const char *what, const struct session *session,
                   uint32_t count, uint64_t offset)
 {
@@ -171,20 +193,23 @@ static void trace(const char *what, const struct session *session,
                      (unsigned long long)offset);
 }
 
-static int told(int rc, const char *error)
+static int told(struct session *session, int rc, const char *error)
 {
+    if (rc == -ESTALE || rc == -ENOMEDIUM)
+        sessions_note_stale(&sessions, session);
     return rc < 0 ? failure_tell(rc, error) : 0;
 }
 
 static int plugin_pread(void *handle, void *buffer, uint32_t count,
                         uint64_t offset, uint32_t flags)
 {
-    const struct session *session = handle;
+    struct session *session = handle;
     char error[1024];
 
     (void)flags;
     trace("read", session, count, offset);
-    return told(bh_share_pread(session->share, offset, count, buffer, error,
+    return told(session,
+                bh_share_pread(session->share, offset, count, buffer, error,
                                sizeof(error)),
                 error);
 }
@@ -192,35 +217,40 @@ static int plugin_pread(void *handle, void *buffer, uint32_t count,
 static int plugin_pwrite(void *handle, const void *buffer, uint32_t count,
                          uint64_t offset, uint32_t flags)
 {
-    const struct session *session = handle;
+    struct session *session = handle;
     char error[1024];
 
     (void)flags;
     trace("write", session, count, offset);
-    return told(bh_share_pwrite(session->share, offset, count, buffer, error,
+    if (!is_whole(session, count, offset))
+        return -1;
+    return told(session,
+                bh_share_pwrite(session->share, offset, count, buffer, error,
                                 sizeof(error)),
                 error);
 }
 
 static int plugin_flush(void *handle, uint32_t flags)
 {
-    const struct session *session = handle;
+    struct session *session = handle;
     char error[1024];
 
     (void)flags;
     trace("flush", session, 0, 0);
-    return told(bh_share_flush(session->share, error, sizeof(error)), error);
+    return told(session, bh_share_flush(session->share, error, sizeof(error)),
+                error);
 }
 
 static int plugin_trim(void *handle, uint32_t count, uint64_t offset,
                        uint32_t flags)
 {
-    const struct session *session = handle;
+    struct session *session = handle;
     char error[1024];
 
     (void)flags;
     trace("trim", session, count, offset);
     return told(
+        session,
         bh_share_trim(session->share, offset, count, error, sizeof(error)),
         error);
 }
@@ -228,14 +258,17 @@ static int plugin_trim(void *handle, uint32_t count, uint64_t offset,
 static int plugin_zero(void *handle, uint32_t count, uint64_t offset,
                        uint32_t flags)
 {
-    const struct session *session = handle;
+    struct session *session = handle;
     unsigned how = flags & NBDKIT_FLAG_MAY_TRIM && plugin_can_trim(handle)
                        ? BH_ZERO_MAY_TRIM
                        : 0;
     char error[1024];
 
     trace("zero", session, count, offset);
+    if (!is_whole(session, count, offset))
+        return -1;
     return told(
+        session,
         bh_share_zero(session->share, offset, count, how, error, sizeof(error)),
         error);
 }

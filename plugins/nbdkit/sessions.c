@@ -133,7 +133,8 @@ static void take_out(struct sessions *sessions, const struct session *session)
 
 static bool is_lost(const struct session *session)
 {
-    return session->state == SESSION_READY && !bh_share_is_open(session->share);
+    return session->state == SESSION_READY &&
+           (session->ended || !bh_share_is_open(session->share));
 }
 
 static struct session *find(const struct sessions *sessions, const char *image,
@@ -148,15 +149,38 @@ static struct session *find(const struct sessions *sessions, const char *image,
     return NULL;
 }
 
+/* Its connections are left without it, and the volume is free for another. The
+ * lock is free meanwhile. */
+static void end_early(struct sessions *sessions, struct session *session)
+{
+    char error[1024];
+
+    session->state = SESSION_CLOSING;
+    pthread_mutex_unlock(&sessions->lock);
+    nbdkit_debug("ending the session of \"%s\": its medium was changed",
+                 session->image);
+    if (bh_share_close(session->share, error, sizeof(error)) < 0)
+        nbdkit_error("%s", error);
+    pthread_mutex_lock(&sessions->lock);
+    session->state = SESSION_READY;
+    session->ended = true;
+    pthread_cond_broadcast(&sessions->changed);
+}
+
 /* Waits for whoever opens or closes it. */
 static struct session *find_settled(struct sessions *sessions,
                                     const char *image, bool read_only)
 {
     struct session *session;
 
-    while ((session = find(sessions, image, read_only)) != NULL &&
-           session->state != SESSION_READY)
-        pthread_cond_wait(&sessions->changed, &sessions->lock);
+    while ((session = find(sessions, image, read_only)) != NULL) {
+        if (session->state != SESSION_READY)
+            pthread_cond_wait(&sessions->changed, &sessions->lock);
+        else if (session->stale)
+            end_early(sessions, session);
+        else
+            break;
+    }
     return session;
 }
 
@@ -301,6 +325,13 @@ struct session *sessions_enter(struct sessions *sessions, const char *image,
         session = open_new(sessions, image, read_only);
     pthread_mutex_unlock(&sessions->lock);
     return session;
+}
+
+void sessions_note_stale(struct sessions *sessions, struct session *session)
+{
+    pthread_mutex_lock(&sessions->lock);
+    session->stale = true;
+    pthread_mutex_unlock(&sessions->lock);
 }
 
 void sessions_leave(struct sessions *sessions, struct session *session)

@@ -14,6 +14,8 @@
  *      Whoever wants it waits while it is opened or closed.
  *   2. A session that the server has ended for good serves nobody new, and is
  *      gone with its last connection.
+ *   3. Nor does one whose medium was changed: the next connection ends it, to
+ *      have the volume for a session of its own.
  */
 #ifndef BH_NBDKIT_SESSIONS_H
 #define BH_NBDKIT_SESSIONS_H
@@ -30,6 +32,8 @@ struct session {
     enum { SESSION_OPENING, SESSION_READY, SESSION_CLOSING } state;
     char image[256];
     bool read_only;
+    bool stale; /* the medium was changed */
+    bool ended; /* for that */
     unsigned users;
     uint64_t left_ms; /* when the last one left */
     struct bh_disk *disk;
@@ -57,6 +61,10 @@ void sessions_end(struct sessions *sessions);
 /* One for a connection more; NULL and nbdkit knows why. */
 struct session *sessions_enter(struct sessions *sessions, const char *image,
                                bool read_only);
+
+/* A request of it has met a changed medium (-ESTALE), or none any more. */
+void sessions_note_stale(struct sessions *sessions, struct session *session);
+
 void sessions_leave(struct sessions *sessions, struct session *session);
 
 #endif

@@ -41,6 +41,8 @@ PEERS = [
      tests(HERE / "test_libnbd.py")),
     ("bad servers", "sizes and windows that are lies, answers late, twice, cut, of another request, or never",
      tests(HERE / "test_liars.py")),
+    ("changes beneath", "full and failing disks, swaps, rollbacks, growth, two writers: errors by name, sentences",
+     tests(HERE / "test_changes.py")),
     ("nbdfuse", "mkfs.fat, mtools, fsck; random bytes, the server killed 20 times", tests(HERE / "test_nbdfuse.py")),
     ("fio", "verify=crc32c, 5 % of the datagrams lost, doubled, reordered",
      tests(HERE / "test_faulty_paths.py", "fio_over")),
