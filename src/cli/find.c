@@ -16,22 +16,40 @@
 #define WAIT_MS 1500u
 #define INFO_WAIT_MS 1500u
 #define FOUND_MAX 256
+#define ADDRESS_LEN 96
 
 struct server {
     struct bh_found found;
     struct bh_info info;
-    char address[80]; /* as one may type it */
-    char name[65];    /* cleaned; "-" if it would not say */
-    bool known;       /* `info` is filled */
+    char address[ADDRESS_LEN]; /* as one may type it */
+    char name[65];             /* cleaned; "-" if it would not say */
+    bool known;                /* `info` is filled */
 };
+
+static struct bh_url url_of(const struct bh_found *found)
+{
+    struct bh_url url = {.kind = found->kind, .port = found->port};
+
+    snprintf(url.host, sizeof(url.host), "%s", found->host);
+    return url;
+}
+
+static void print_address(const struct bh_found *found, char out[ADDRESS_LEN])
+{
+    const struct bh_url url = url_of(found);
+
+    if (found->kind == BH_URL_UDP)
+        target_host(found->host, found->port, out, ADDRESS_LEN);
+    else
+        bh_url_print(&url, out, ADDRESS_LEN);
+}
 
 static void ask(const struct bh_found *found, struct server *out)
 {
-    struct bh_url url = {.port = found->port};
+    const struct bh_url url = url_of(found);
 
     *out = (struct server){.found = *found};
-    snprintf(url.host, sizeof(url.host), "%s", found->host);
-    target_host(found->host, found->port, out->address, sizeof(out->address));
+    print_address(found, out->address);
     out->known = bh_server_info(&url, INFO_WAIT_MS, &out->info, NULL, 0) == 0;
     text_clean(out->name, out->info.name, sizeof(out->info.name) - 1);
     if (out->name[0] == '\0')
@@ -48,8 +66,10 @@ static int print_json(const struct bh_found *found, int count)
         char instance[24];
 
         ask(&found[i], &server);
+        json_put_text(object, "address", server.address);
         json_put_text(object, "host", server.found.host);
-        json_put_number(object, "port", server.found.port);
+        if (server.found.kind == BH_URL_UDP)
+            json_put_number(object, "port", server.found.port);
         json_put_real(object, "round_trip_ms", server.found.rtt_us / 1000.0);
         if (server.known) {
             snprintf(instance, sizeof(instance), "%016" PRIx64,
@@ -64,11 +84,11 @@ static int print_json(const struct bh_found *found, int count)
 
 static size_t address_columns(const struct bh_found *found, int count)
 {
-    char address[80];
+    char address[ADDRESS_LEN];
     size_t widest = strlen("ADDRESS");
 
     for (int i = 0; i < count; i++) {
-        target_host(found[i].host, found[i].port, address, sizeof(address));
+        print_address(&found[i], address);
         if (strlen(address) > widest)
             widest = strlen(address);
     }

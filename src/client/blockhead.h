@@ -59,16 +59,24 @@ extern "C" {
 #define BH_DEFAULT_PORT 4444
 #define BH_DEFAULT_TIMEOUT_MS 30000
 
-enum bh_url_kind { BH_URL_UDP, BH_URL_TCP, BH_URL_UNIX, BH_URL_SERIAL };
+enum bh_url_kind {
+    BH_URL_UDP,
+    BH_URL_TCP,
+    BH_URL_UNIX,
+    BH_URL_SERIAL,
+    BH_URL_ETHER
+};
 
 /* A parsed URL; `?sector=N` may follow each of them:
  *     blockhead://host[:port]/image
  *     blockhead+tcp://host[:port]/image         a serial line over TCP
  *     blockhead+unix:///image?socket=PATH       a Unix datagram socket
- *     blockhead+serial://DEVICE:BAUD[:rtscts]/image */
+ *     blockhead+serial://DEVICE:BAUD[:rtscts]/image
+ *     blockhead+ether://INTERFACE/ADDRESS/image  raw frames; needs CAP_NET_RAW
+ */
 struct bh_url {
     char host[256];  /* name or address; IPv6 without its brackets; the path of
-                        a socket or a device */
+                        a socket or a device; "INTERFACE/ADDRESS" */
     uint16_t port;   /* 4444 unless the URL names one */
     char image[256]; /* percent-decoded; empty: the server's default image */
     uint32_t sector_len; /* bytes: 128 to 16384, a power of two; 0: not said */
@@ -420,15 +428,18 @@ int bh_server_info(const struct bh_url *url, uint32_t timeout_ms,
                    struct bh_info *out, char *error, size_t error_len);
 
 struct bh_found {
-    char host[64]; /* numeric address, with its scope if it needs one */
+    enum bh_url_kind kind; /* UDP or ETHER */
+    char host[64];         /* numeric address, with its scope if it needs one;
+                              "INTERFACE/ADDRESS" */
     uint16_t port;
     uint32_t rtt_us;
 };
 
 /* Sends KEEP to this machine, to every broadcast address and to ff02::1 on
- * every interface, and collects who answers within `wait_ms`. At most `max`
- * entries of `out` are filled, each address once, in order of arrival. Returns
- * their number, or a negative errno. */
+ * every interface, and in raw frames where this process may send them, and
+ * collects who answers within `wait_ms`. At most `max` entries of `out` are
+ * filled, each address once, in order of arrival. Returns their number, or a
+ * negative errno. */
 int bh_find(uint16_t port, uint32_t wait_ms, struct bh_found *out, size_t max);
 
 #ifdef __cplusplus

@@ -11,6 +11,8 @@
 void bh_outbox_start(struct bh_outbox *outbox, int fd)
 {
     outbox->count = 0;
+    outbox->to = NULL;
+    outbox->to_len = 0;
     outbox->segments = bh_segments_known(fd);
 }
 
@@ -62,8 +64,10 @@ static void add_message(struct batch *batch, struct bh_outbox *outbox,
     struct iovec *piece = &batch->pieces[(size_t)2 * first];
     unsigned i;
 
-    *header =
-        (struct msghdr){.msg_iov = piece, .msg_iovlen = (size_t)2 * count};
+    *header = (struct msghdr){.msg_name = (void *)(uintptr_t)outbox->to,
+                              .msg_namelen = outbox->to_len,
+                              .msg_iov = piece,
+                              .msg_iovlen = (size_t)2 * count};
     for (i = first; i < first + count; i++) {
         struct bh_outgoing *it = &outbox->of[i];
 

@@ -24,13 +24,15 @@ struct bh_outgoing {
 };
 
 struct bh_outbox {
-    bool segments; /* the kernel is asked to cut */
-    bool too_long; /* there was one such; the caller's to clear */
+    bool segments;  /* the kernel is asked to cut */
+    bool too_long;  /* there was one such; the caller's to clear */
+    const void *to; /* borrowed; NULL: the socket is connected */
+    unsigned to_len;
     unsigned count;
     struct bh_outgoing of[BH_OUTBOX_MAX];
 };
 
-/* Empty, for the new socket `fd`. */
+/* Empty, for the new socket `fd`, which is connected. */
 void bh_outbox_start(struct bh_outbox *outbox, int fd);
 
 /* Room for a datagram, to be filled in; NULL: send first. */

@@ -31,8 +31,28 @@ void bh_path_close(struct bh_path *path)
     path->inbox = NULL;
 }
 
-static int open_socket(const struct bh_path *path)
+/* The server is "INTERFACE/ADDRESS", as the URL's parser has seen. */
+static int open_ether(struct bh_path *path)
 {
+    const char *slash = strchr(path->place, '/'), *end;
+    char interface[BH_PLACE_PATH_LEN] = "";
+    uint8_t mac[BH_MAC_LEN];
+    struct bh_ether_link link;
+    int fd;
+
+    if (slash == NULL || !bh_mac_parse(slash + 1, mac, &end))
+        return -EINVAL;
+    memcpy(interface, path->place, (size_t)(slash - path->place));
+    fd = bh_ether_socket(interface, mac, &link);
+    if (fd >= 0)
+        path->server = bh_ether_name(&link, mac);
+    return fd;
+}
+
+static int open_socket(struct bh_path *path)
+{
+    if (path->kind == BH_URL_ETHER)
+        return open_ether(path);
     if (path->kind == BH_URL_UNIX)
         return bh_local_client_open(path->place);
     return bh_socket_open(&path->peers[path->peer_at]);
@@ -51,6 +71,10 @@ int bh_path_move(struct bh_path *path)
             path->fd = fd;
             bh_inbox_start(path->inbox, fd);
             bh_outbox_start(&path->outbox, fd);
+            if (path->kind == BH_URL_ETHER) {
+                path->outbox.to = &path->server;
+                path->outbox.to_len = sizeof(path->server);
+            }
             return 0;
         }
         path->trouble = -fd;
@@ -74,6 +98,8 @@ static int find_peers(struct bh_path *path, const struct bh_url *url,
 
 static const char *advice(const struct bh_path *path, int error)
 {
+    if (path->kind == BH_URL_ETHER)
+        return bh_ether_explain(error);
     if (path->kind != BH_URL_UNIX)
         return NULL;
     if (error == -ENOENT)
@@ -158,6 +184,8 @@ void bh_path_flush(struct bh_path *path)
         path->trouble = -rc;
     if (rc < 0 && path->kind == BH_URL_UNIX) /* for what is sent again */
         (void)bh_local_client_find(path->fd, path->place);
+    if ((rc == -ENXIO || rc == -ENODEV) && path->kind == BH_URL_ETHER)
+        (void)bh_path_move(path); /* the interface has come back as another */
 }
 
 int bh_path_receive(struct bh_path *path)

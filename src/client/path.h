@@ -26,6 +26,7 @@
 #include "client/outbox.h"
 #include "client/rto.h"
 #include "net/address.h"
+#include "net/ether_link.h"
 #include "net/place.h"
 #include "tiny/tiny.h"
 
@@ -49,6 +50,8 @@ struct bh_path {
     uint16_t datagram_len;
     const uint8_t *datagram; /* the last one received, in the inbox */
     struct bh_inbox *inbox;  /* owned; NULL without a socket */
+    struct sockaddr_ll
+        server; /* on an Ethernet, whose sockets do not connect */
     struct bh_outbox outbox;
 };
 

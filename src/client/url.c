@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "client/blockhead.h"
+#include "net/ether_link.h"
 #include "net/place.h"
 #include "wire/protocol.h"
 
@@ -25,7 +26,9 @@ static const struct scheme schemes[] = {
     {"blockhead+unix://", BH_URL_UNIX,
      "blockhead+unix:///image?socket=/path[&sector=512]"},
     {"blockhead+serial://", BH_URL_SERIAL,
-     "blockhead+serial:///dev/ttyUSB0:115200/image[?sector=512]"}};
+     "blockhead+serial:///dev/ttyUSB0:115200/image[?sector=512]"},
+    {"blockhead+ether://", BH_URL_ETHER,
+     "blockhead+ether://eth0/52:54:00:12:34:56/image[?sector=512]"}};
 
 /* Says what is wrong with which part of the URL. */
 static int refuse(char *error, size_t error_len, const char *text,
@@ -183,6 +186,26 @@ static const char *parse_device(const char *text, size_t *len,
     return NULL;
 }
 
+/* "INTERFACE/ADDRESS": the part that a slash does not end. */
+static const char *parse_ether(const char *text, size_t *len,
+                               struct bh_url *out)
+{
+    size_t name_len = strcspn(text, "/?");
+    const char *end = text + name_len;
+    uint8_t mac[BH_MAC_LEN];
+
+    *len = name_len;
+    if (name_len == 0 || name_len >= IFNAMSIZ)
+        return "the interface's name is missing, or none";
+    if (*end != '/' || !bh_mac_parse(end + 1, mac, &end) ||
+        (*end != 0 && strchr("/?", *end) == NULL) || !bh_mac_is_single(mac))
+        return "the server's Ethernet address is missing, or none";
+    *len = (size_t)(end - text);
+    memcpy(out->host, text, name_len + 1);
+    bh_mac_print(mac, out->host + name_len + 1);
+    return NULL;
+}
+
 /* What stands between the scheme and the image; its length. */
 static const char *parse_place(const char *text, size_t *len,
                                struct bh_url *out)
@@ -190,6 +213,8 @@ static const char *parse_place(const char *text, size_t *len,
     *len = strcspn(text, "/?");
     if (out->kind == BH_URL_SERIAL)
         return parse_device(text, len, out);
+    if (out->kind == BH_URL_ETHER)
+        return parse_ether(text, len, out);
     if (out->kind == BH_URL_UNIX)
         return *len == 0 ? NULL : "it has a host, and a socket has none";
     return parse_authority(text, *len, out);

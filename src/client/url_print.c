@@ -64,6 +64,9 @@ static void add_place(struct text *text, const struct bh_url *url)
         add(text, url->host);
         add_number(text, ":", url->baud);
         add(text, url->rtscts ? ":rtscts" : "");
+    } else if (url->kind == BH_URL_ETHER) {
+        add(text, "blockhead+ether://");
+        add(text, url->host);
     } else {
         add_host(text, url);
     }

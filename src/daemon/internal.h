@@ -32,6 +32,7 @@ struct bh_listener {
     union {
         struct bh_udp udp;
         struct bh_local local;
+        struct bh_ether_way *ether;
     } via;
     bool unheard; /* somebody who cannot be answered: it has been said */
 };
@@ -95,6 +96,15 @@ const char *bh_traffic_host(const struct bh_driver *driver,
 /* local.c: datagrams of a Unix socket. */
 void bh_local_start(struct bh_listener *listener);
 void bh_local_reply(struct bh_listener *listener, const struct bh_send *send);
+
+/* ether.c: raw frames. */
+int bh_ether_listen(struct bh_listener *listener);
+void bh_ether_start(struct bh_listener *listener);
+void bh_ether_stop(struct bh_listener *listener);
+void bh_ether_leave(struct bh_listener *listener);
+void bh_ether_reply(struct bh_listener *listener, const struct bh_send *send);
+void bh_ether_replied(struct bh_listener *listener);
+uint32_t bh_ether_path_len(const struct bh_listener *listener);
 
 /* traffic.c: opens the sockets, or says the problem; looks at them from then
  * on, or no more; sends what the core wants sent. */

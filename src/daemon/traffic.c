@@ -40,9 +40,16 @@ static void send_others(struct bh_listener *listener,
 {
     const uint8_t index = (uint8_t)(listener - listener->driver->listeners);
 
-    for (unsigned i = 0; i < count; i++)
-        if (sends[i].path->route[0] == index)
+    for (unsigned i = 0; i < count; i++) {
+        if (sends[i].path->route[0] != index)
+            continue;
+        if (listener->place.transport == BH_TRANSPORT_ETHER)
+            bh_ether_reply(listener, &sends[i]);
+        else
             bh_local_reply(listener, &sends[i]);
+    }
+    if (listener->place.transport == BH_TRANSPORT_ETHER)
+        bh_ether_replied(listener);
 }
 
 static void send_through(struct bh_listener *listener,
@@ -160,10 +167,16 @@ uint32_t bh_traffic_path_len(const struct bh_driver *driver,
                              const uint8_t bytes[BH_ROUTE_LEN])
 {
     struct bh_route route = bh_path_route(bytes);
+    const struct bh_listener *listener = &driver->listeners[route.listener];
 
-    if (driver->listeners[route.listener].place.transport == BH_TRANSPORT_UDP)
+    switch (listener->place.transport) {
+    case BH_TRANSPORT_UDP:
         return bh_udp_path_len(&route.to.udp);
-    return BH_DATAGRAM_MAX_LEN;
+    case BH_TRANSPORT_ETHER:
+        return bh_ether_path_len(listener);
+    default:
+        return BH_DATAGRAM_MAX_LEN;
+    }
 }
 
 const char *bh_traffic_host(const struct bh_driver *driver,
@@ -174,6 +187,8 @@ const char *bh_traffic_host(const struct bh_driver *driver,
     const struct bh_place *place = &driver->listeners[route.listener].place;
     struct bh_address address;
 
+    if (place->transport == BH_TRANSPORT_ETHER)
+        return bh_mac_print(route.to.mac, text);
     if (place->transport != BH_TRANSPORT_UDP)
         return bh_place_print_host(place, text);
     bh_udp_route_address(&route.to.udp, &address);
@@ -214,15 +229,20 @@ static int open_one(struct bh_listener *listener)
 {
     if (listener->place.transport == BH_TRANSPORT_UDP)
         return open_udp(listener);
+    if (listener->place.transport == BH_TRANSPORT_ETHER)
+        return bh_ether_listen(listener);
     return bh_local_open(&listener->via.local, listener->place.path,
                          listener->place.mode);
 }
 
 static const char *explain(const struct bh_place *place, int error)
 {
-    const char *why = place->transport == BH_TRANSPORT_UNIX
-                          ? bh_socket_file_explain(error)
-                          : NULL;
+    const char *why = NULL;
+
+    if (place->transport == BH_TRANSPORT_UNIX)
+        why = bh_socket_file_explain(error);
+    else if (place->transport == BH_TRANSPORT_ETHER)
+        why = bh_ether_explain(error);
 
     if (error == -EADDRINUSE && place->transport == BH_TRANSPORT_UNIX)
         return "another server has it; choose another one with -l unix:PATH";
@@ -269,6 +289,8 @@ void bh_traffic_start(struct bh_driver *driver)
 
         if (listener->place.transport == BH_TRANSPORT_UDP)
             start_udp(listener);
+        else if (listener->place.transport == BH_TRANSPORT_ETHER)
+            bh_ether_start(listener);
         else
             bh_local_start(listener);
     }
@@ -277,8 +299,14 @@ void bh_traffic_start(struct bh_driver *driver)
 
 void bh_traffic_stop(struct bh_driver *driver)
 {
-    for (size_t i = 0; i < driver->listener_count; i++)
-        uv_poll_stop(&driver->listeners[i].uv);
+    for (size_t i = 0; i < driver->listener_count; i++) {
+        struct bh_listener *listener = &driver->listeners[i];
+
+        if (listener->place.transport == BH_TRANSPORT_ETHER)
+            bh_ether_stop(listener);
+        else
+            uv_poll_stop(&listener->uv);
+    }
 }
 
 void bh_traffic_close(struct bh_driver *driver)
@@ -288,6 +316,8 @@ void bh_traffic_close(struct bh_driver *driver)
 
         if (listener->place.transport == BH_TRANSPORT_UDP)
             bh_udp_close(&listener->via.udp);
+        else if (listener->place.transport == BH_TRANSPORT_ETHER)
+            bh_ether_leave(listener);
         else
             bh_local_close(&listener->via.local);
     }

@@ -2,6 +2,7 @@
 #include "net/place.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +13,9 @@
 static const struct {
     const char *scheme;
     enum bh_transport transport;
-} schemes[] = {{"udp:", BH_TRANSPORT_UDP}, {"unix:", BH_TRANSPORT_UNIX}};
+} schemes[] = {{"udp:", BH_TRANSPORT_UDP},
+               {"unix:", BH_TRANSPORT_UNIX},
+               {"ether:", BH_TRANSPORT_ETHER}};
 
 static int copy_path(const char *text, size_t len, struct bh_place *out,
                      const char **why)
@@ -87,6 +90,19 @@ static int parse_unix(const char *text, struct bh_place *out, const char **why)
     return copy_path(text, len, out, why);
 }
 
+static int parse_interface(const char *text, struct bh_place *out,
+                           const char **why)
+{
+    size_t len = strlen(text);
+
+    if (len == 0 || len >= IFNAMSIZ || strpbrk(text, "/: ") != NULL) {
+        *why = "the interface's name is missing or none: write ether:NAME, as "
+               "in ether:eth0";
+        return -EINVAL;
+    }
+    return copy_path(text, len, out, why);
+}
+
 static int parse_address(const char *text, uint16_t default_port,
                          struct bh_place *out, const char **why)
 {
@@ -108,11 +124,13 @@ int bh_place_parse(const char *text, uint16_t default_port,
         text += len;
         if (out->transport == BH_TRANSPORT_UNIX)
             return parse_unix(text, out, why);
+        if (out->transport == BH_TRANSPORT_ETHER)
+            return parse_interface(text, out, why);
         if (out->transport == BH_TRANSPORT_SERIAL)
             return bh_place_parse_device(text, strlen(text), out, why);
         return parse_address(text, default_port, out, why);
     }
-    *why = "write udp:ADDRESS:PORT or unix:PATH, for example "
+    *why = "write udp:ADDRESS:PORT, unix:PATH or ether:INTERFACE, for example "
            "udp:192.168.1.10:4444, udp:[::1]:4444 or udp:*:4444";
     return -EINVAL;
 }
@@ -125,6 +143,9 @@ const char *bh_place_print(const struct bh_place *place,
     switch (place->transport) {
     case BH_TRANSPORT_UNIX:
         snprintf(text, BH_PLACE_TEXT_LEN, "unix:%s", place->path);
+        break;
+    case BH_TRANSPORT_ETHER:
+        snprintf(text, BH_PLACE_TEXT_LEN, "ether:%s", place->path);
         break;
     case BH_TRANSPORT_SERIAL:
         snprintf(text, BH_PLACE_TEXT_LEN, "serial:%s:%u%s", place->path,
@@ -141,8 +162,9 @@ const char *bh_place_print(const struct bh_place *place,
 const char *bh_place_print_host(const struct bh_place *place,
                                 char text[BH_PLACE_TEXT_LEN])
 {
-    if (place->transport == BH_TRANSPORT_UNIX)
-        snprintf(text, BH_PLACE_TEXT_LEN, "unix:%s", place->path);
+    if (place->transport == BH_TRANSPORT_UNIX ||
+        place->transport == BH_TRANSPORT_ETHER)
+        bh_place_print(place, text);
     else if (place->transport == BH_TRANSPORT_SERIAL)
         snprintf(text, BH_PLACE_TEXT_LEN, "serial:%s", place->path);
     else
@@ -152,7 +174,11 @@ const char *bh_place_print_host(const struct bh_place *place,
 
 bool bh_place_lasts(const struct bh_place *place)
 {
-    return place->transport == BH_TRANSPORT_UNIX ||
-           place->transport == BH_TRANSPORT_SERIAL ||
-           bh_address_port(&place->address) != 0;
+    switch (place->transport) {
+    case BH_TRANSPORT_UDP:
+    case BH_TRANSPORT_TCP:
+        return bh_address_port(&place->address) != 0;
+    default:
+        return true;
+    }
 }

@@ -13,6 +13,7 @@
 enum bh_transport {
     BH_TRANSPORT_UDP,
     BH_TRANSPORT_UNIX,
+    BH_TRANSPORT_ETHER,
     BH_TRANSPORT_SERIAL,
     BH_TRANSPORT_TCP
 };
@@ -23,7 +24,8 @@ enum bh_transport {
 struct bh_place {
     enum bh_transport transport;
     struct bh_address address;    /* UDP and TCP */
-    char path[BH_PLACE_PATH_LEN]; /* Unix: the socket's; serial: the device's */
+    char path[BH_PLACE_PATH_LEN]; /* Unix: the socket's; serial: the device's;
+                                     Ethernet: the interface's name */
     mode_t mode;                  /* Unix: of the socket's file */
     uint32_t baud;                /* serial: bits a second */
     bool rtscts;                  /* serial: flow control by RTS and CTS */
@@ -31,17 +33,18 @@ struct bh_place {
 
 /* Parses one of
  *     udp:ADDRESS:PORT     unix:PATH[:MODE]     tcp:ADDRESS:PORT
- *     serial:DEVICE:BAUD[:rtscts]
+ *     serial:DEVICE:BAUD[:rtscts]     ether:INTERFACE
  * 0, or -EINVAL with what it ought to be in `*why` (static). */
 int bh_place_parse(const char *text, uint16_t default_port,
                    struct bh_place *out, const char **why);
 
-/* "udp:[::1]:4444", "unix:/run/blockhead", "serial:/dev/ttyUSB0:115200". */
+/* "udp:[::1]:4444", "unix:/run/blockhead", "ether:eth0",
+ * "serial:/dev/ttyUSB0:115200". */
 const char *bh_place_print(const struct bh_place *place,
                            char text[BH_PLACE_TEXT_LEN]);
 
 /* The same without what may change while the host stays: "unix:PATH",
- * "serial:DEVICE", the address alone. */
+ * "ether:INTERFACE", "serial:DEVICE", the address alone. */
 const char *bh_place_print_host(const struct bh_place *place,
                                 char text[BH_PLACE_TEXT_LEN]);
 

@@ -104,6 +104,27 @@ static void a_user_of_this_machine_is_a_host(void **state)
     assert_non_null(strstr(bh_peer_print(&a.peer, text), "user 1000 ("));
 }
 
+static void a_machine_on_an_interface_is_a_host(void **state)
+{
+    static const uint8_t one[] = {2, 0, 0, 0, 0, 1}, two[] = {2, 0, 0, 0, 0, 2};
+    struct bh_path a = bh_path_make_ether(2, one, "enp0s31f6-long"),
+                   again = bh_path_make_ether(3, one, "enp0s31f6-long"),
+                   b = bh_path_make_ether(2, two, "enp0s31f6-long"),
+                   c = bh_path_make_ether(2, one, "enp0s31f6-lang");
+    struct bh_route route = bh_path_route(a.route);
+    char text[BH_PEER_TEXT_LEN];
+
+    (void)state;
+    assert_true(bh_peer_same(&a.peer, &again.peer));
+    assert_false(bh_peer_same_host(&a.peer, &b.peer));
+    assert_false(bh_peer_same_host(&a.peer, &c.peer));
+    assert_memory_not_equal(a.peer.host, c.peer.host, BH_NETWORK_LEN);
+    assert_int_equal(route.listener, 2);
+    assert_memory_equal(route.to.mac, one, sizeof one);
+    assert_string_equal(bh_peer_print(&a.peer, text),
+                        "02:00:00:00:00:01 on enp0s31f6-l");
+}
+
 static void peers_are_printed_as_people_write_them(void **state)
 {
     static const struct {
@@ -166,6 +187,7 @@ int main(void)
         cmocka_unit_test(hosts_are_addresses_and_peers_have_ports),
         cmocka_unit_test(the_route_comes_back),
         cmocka_unit_test(a_user_of_this_machine_is_a_host),
+        cmocka_unit_test(a_machine_on_an_interface_is_a_host),
         cmocka_unit_test(peers_are_printed_as_people_write_them),
         cmocka_unit_test(an_ipv6_network_has_one_ration),
     };

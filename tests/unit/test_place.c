@@ -26,6 +26,7 @@ static void places_are_parsed_and_printed(void **state)
         {"unix:b:0600", "unix:b", "unix:b", true},
         {"unix:b:12", "unix:b:12", "unix:b:12", true},
         {"unix:b:0999", "unix:b:0999", "unix:b:0999", true},
+        {"ether:eth0", "ether:eth0", "ether:eth0", true},
     };
 
     (void)state;
@@ -59,9 +60,10 @@ static void what_is_no_place_is_refused_with_a_hint(void **state)
     static const struct {
         const char *text, *hint;
     } rows[] = {
-        {"", "udp:ADDRESS"},          {"4444", "udp:ADDRESS"},
-        {"udp:name:4444", "numbers"}, {"udp:1.2.3.4:70000", "numbers"},
-        {"unix:", "path is missing"},
+        {"", "udp:ADDRESS"},           {"4444", "udp:ADDRESS"},
+        {"udp:name:4444", "numbers"},  {"udp:1.2.3.4:70000", "numbers"},
+        {"unix:", "path is missing"},  {"ether:", "interface"},
+        {"ether:eth0:1", "interface"}, {"ether:sixteen-letters-", "interface"},
     };
     char path[BH_PLACE_PATH_LEN + 20] = "unix:";
     struct bh_place place;

@@ -33,6 +33,10 @@ static void parts_of_a_url_are_found(void **state)
         {"blockhead://h/:list", "h", 4444, ":list", 0},
         {"blockhead://h/disk.img#1", "h", 4444, "disk.img#1", 0},
         {"blockhead://h/a@before", "h", 4444, "a@before", 0},
+        {"blockhead+ether://e/2-0-0-0-0-fE", "e/02:00:00:00:00:fe", 4444, "",
+         0},
+        {"blockhead+ether://e/02:00:00:00:00:01/d/a?sector=128",
+         "e/02:00:00:00:00:01", 4444, "d/a", 128},
     };
     struct bh_url url;
     size_t i;
@@ -79,6 +83,15 @@ static void wrong_urls_are_refused_with_the_reason(void **state)
         {"blockhead://h/a?sector=512&x=1", "only option"},
         {"blockhead://h/a?socket=/s", "only option"},
         {"blockhead+tcp:///a", "host is missing"},
+        {"blockhead+ether:///02:00:00:00:00:01/a", "name is missing"},
+        {"blockhead+ether://sixteen-letters-/02:00:00:00:00:01/a", "or none"},
+        {"blockhead+ether://e", "address is missing"},
+        {"blockhead+ether://e/a", "address is missing"},
+        {"blockhead+ether://e/02:00:00:00:00/a", "address is missing"},
+        {"blockhead+ether://e/02:00:00:00:00:01:02/a", "address is missing"},
+        {"blockhead+ether://e/02:00:00:00:00:001/a", "address is missing"},
+        {"blockhead+ether://e/01:00:00:00:00:01/a", "address is missing"},
+        {"blockhead+ether://e/0:0:0:0:0:0/a", "address is missing"},
         {"blockhead+unix:///a", "socket is missing"},
         {"blockhead+unix:///a?socket=", "no path"},
         {"blockhead+unix://h/a?socket=/s", "socket has none"},
