@@ -198,7 +198,7 @@ static void draw_plan(struct world *world)
     struct admin *admin = &world->admin;
     struct rng *rng = &world->rng;
     bool calm = world->weather.calm;
-    uint32_t volume = rng_below(rng, calm ? GREEDY_VOLUME : VOLUMES);
+    uint32_t volume = rng_below(rng, calm ? GREEDY_VOLUME : GREEDY_VOLUME + 1);
 
     *admin = (struct admin){.phase = ADMIN_WAITS,
                             .visit = admin->visit + 1,

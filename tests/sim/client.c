@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client.h"
 
+#include "drive.h"
 #include "world.h"
 
 #include "wire/bytes.h"
@@ -59,6 +60,11 @@ static void init_client(struct world *world, uint16_t index)
     client->time = rng_between(rng, 0, PERMILLE(5));
     client->checkpoint = rng_between(rng, 0, PERMILLE(8));
     client->nap = rng_hits(rng, PERCENT(50)) ? 65536 / 400 : 0;
+    if (world->drives) {
+        client->eject = rng_between(rng, 0, PERMILLE(10));
+        client->lock = rng_between(rng, 0, PERMILLE(8));
+    }
+    client->medium = NO_DISK;
     if (world->gentle)
         make_gentle(client);
     client->depth =
@@ -192,7 +198,10 @@ void client_go(struct world *world, struct client *client)
         op.kind = OP_DISCON;
         break;
     default:
-        wish(world, client, &op);
+        if (client->told)
+            op.kind = OP_IDENTIFY;
+        else
+            wish(world, client, &op);
         break;
     }
     begin(world, client, &op);
@@ -201,12 +210,11 @@ void client_go(struct world *world, struct client *client)
 uint16_t client_body(const struct world *world, const struct client *client,
                      const struct op *op, uint8_t *body)
 {
-    uint32_t disk = world->disks.volumes[client->volume].disk;
-
     switch (op->kind) {
     case OP_WRITE:
         for (uint32_t i = 0; i < 1u << client->exponent; i++)
-            granule_fill(body + i * GRANULE_LEN, disk, op->at + i, op->value);
+            granule_fill(body + i * GRANULE_LEN, client_mark(world, client),
+                         op->at + i, op->value);
         return (uint16_t)BH_SECTOR_LEN(client->exponent);
     case OP_TRIM:
     case OP_ZERO:
@@ -232,6 +240,7 @@ struct datagram *client_datagram(struct world *world, struct client *client,
     d->volume = client->volume;
     d->must = op->must;
     d->value = op->value;
+    d->disk = op->disk;
     return d;
 }
 
@@ -310,18 +319,36 @@ static bool ends_session(uint8_t status)
            status == BH_ERR_SESSIONS || status == BH_ERR_NO_MEDIUM;
 }
 
+/* It stays at an empty drive, or where the medium has changed, and sees what
+ * comes. */
+static bool stays(struct world *world, struct client *client,
+                  const struct op *op, uint8_t status)
+{
+    if (client->phase == PROVING || !drive_is(client->volume))
+        return false;
+    if (op->kind == OP_EJECT && status == BH_ERR_IN_USE)
+        return true;
+    if (status == BH_ERR_CHANGED && client->kind == CLIENT_STRICT)
+        return rng_hits(&world->rng, PERCENT(80));
+    if (status != BH_ERR_NO_MEDIUM || rng_hits(&world->rng, PERCENT(3)))
+        return false;
+    client->wake_ms = world->now_ms + rng_between(&world->rng, 20, 400);
+    return true;
+}
+
 static void at_work(struct world *world, struct client *client,
                     const struct op *op, uint8_t status)
 {
     bool proving = client->phase == PROVING;
+    bool stay = stays(world, client, op, status);
 
     if (op->kind == OP_DISCON) {
         world->stats.disconnects += status == BH_OK;
         client->refusals = 0;
         client_rest(world, client, rng_between(&world->rng, 0, 100));
-    } else if (ends_session(status)) {
+    } else if (!stay && ends_session(status)) {
         lost(world, client, rng_between(&world->rng, 1, 500));
-    } else if (status == BH_ERR_CHANGED &&
+    } else if (!stay && status == BH_ERR_CHANGED &&
                (proving || client->kind != CLIENT_WINDOW)) {
         lost(world, client, 0);
     } else if (status == STATUS_SILENT) {

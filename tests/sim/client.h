@@ -52,7 +52,10 @@ enum op_kind {
     OP_ZERO,
     OP_CHECKSUM,
     OP_TIME,
-    OP_CHECKPOINT
+    OP_CHECKPOINT,
+    OP_EJECT,
+    OP_LOCK,
+    OP_UNLOCK
 };
 
 struct op {
@@ -67,6 +70,8 @@ struct op {
     uint64_t began;     /* stamp */
     uint64_t began_ms;
     uint64_t must; /* FLUSH, DISCON */
+    uint32_t disk; /* which it means; NO_DISK: it does not know */
+    uint32_t from; /* which its answer's data is from */
 };
 
 /* TRIM and ZERO are WRITEs of zeros. */
@@ -89,6 +94,12 @@ struct doubt {
     uint32_t at, count;
     uint64_t value, began;
 };
+
+/* What concerns a slot's medium. */
+static inline bool op_is_of_slot(const struct op *op)
+{
+    return op->kind >= OP_EJECT;
+}
 
 struct unflushed {
     uint32_t at;
@@ -114,7 +125,10 @@ struct client {
     uint16_t index;
     uint8_t kind, phase;
     bool polite, strict, padded, done, waits;
-    bool changed; /* its medium may be: it is to IDENTIFY, alone */
+    bool changed;    /* its medium may be: it is to IDENTIFY, alone */
+    bool told;       /* in a drive: that it has another one */
+    uint16_t medium; /* in a drive: the disk that it knows to be there */
+    uint64_t since;  /* stamp of the request by which it knows */
     struct bh_peer peer;
     struct path path;
 
@@ -127,6 +141,7 @@ struct client {
     uint32_t think_ms;
     uint32_t write, flush, identify, keep, wild; /* shares of 65,536 */
     uint32_t zero, checksum, time, checkpoint;
+    uint32_t eject, lock;
 
     /* What it has. */
     uint16_t id;       /* 0: no session */

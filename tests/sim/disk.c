@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "disk.h"
 
+#include "drive.h"
+#include "layer.h"
 #include "world.h"
 
 #include "core/internal.h"
@@ -22,7 +24,9 @@ struct layout {
 };
 
 /* Two names of one medium, and a third that overlaps both, are on disk 4; two
- * parts of one medium are on disk 15. */
+ * parts of one medium are on disk 15. Behind the greedy one's come the drives,
+ * with what is in them at first, another name of what may be in one, and a
+ * scratch volume. */
 static const struct layout layouts[VOLUMES] = {
     {0, 0, 64, 0, BH_MODE_EXCLUSIVE, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
     {1, 0, 63, 0, BH_MODE_EXCLUSIVE, BH_TAKEOVER_HOST, BH_SYNC_WRITE, 40000},
@@ -46,17 +50,25 @@ static const struct layout layouts[VOLUMES] = {
     {15, 64, 32, 0, BH_MODE_EXCLUSIVE, BH_TAKEOVER_HOST, BH_SYNC_WRITE, 20000},
     {16, 0, 51, 96, BH_MODE_SHARED, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
     {14, 0, 96, 0, BH_MODE_SHARED, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
+    {17, 0, 64, 0, BH_MODE_EXCLUSIVE, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
+    {20, 0, 64, 0, BH_MODE_EXCLUSIVE, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
+    {23, 0, 64, 0, BH_MODE_SHARED, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
+    {26, 0, 64, 0, BH_MODE_SCRATCH, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
+    {17, 0, 64, 0, BH_MODE_EXCLUSIVE, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
+    {29, 0, 64, 0, BH_MODE_SCRATCH, BH_TAKEOVER_HOST, BH_SYNC_FLUSH, 60000},
 };
 
 static void init_volume(struct volume *volume, uint32_t index)
 {
     const struct layout *l = &layouts[index];
 
-    volume->disk = l->disk;
+    volume->disk = volume->media[0] = l->disk;
+    volume->media_count = 1;
+    volume->left[0] = STAMP_NEVER;
     volume->first = l->first;
     volume->facts = (struct bh_volume_facts){
         .device = 7,
-        .inode = 100 + l->disk,
+        .inode = DISK_INODE + l->disk,
         .first = (uint64_t)l->first * GRANULE_LEN,
         .byte_count = (uint64_t)l->len * GRANULE_LEN,
         .grow_limit = (uint64_t)l->grow * GRANULE_LEN,
@@ -69,9 +81,10 @@ static void init_volume(struct volume *volume, uint32_t index)
         .exponent = BH_ANY_EXPONENT,
     };
     snprintf(volume->facts.name, sizeof volume->facts.name, "v%02u", index);
+    volume->uncounted = index >= FIRST_DRIVE;
 }
 
-static void init_disk(struct world *world, uint32_t index, uint32_t len)
+void disk_init(struct world *world, uint32_t index, uint32_t len)
 {
     struct disk *disk = &world->disks.of[index];
 
@@ -93,11 +106,17 @@ void disks_init(struct world *world)
 
     for (uint32_t i = 0; i < VOLUMES; i++) {
         init_volume(&disks->volumes[i], i);
-        init_disk(world, layouts[i].disk, layouts[i].first + layouts[i].len);
+        disk_init(world, layouts[i].disk, layouts[i].first + layouts[i].len);
     }
+    drives_init(world);
     for (uint32_t i = 0; i < JOBS; i++)
         disks->free[i] = (uint16_t)(JOBS - 1 - i);
     disks->free_count = JOBS;
+}
+
+uint32_t disk_of_facts(const struct bh_volume_facts *facts)
+{
+    return facts->empty ? NO_DISK : (uint32_t)facts->inode - DISK_INODE;
 }
 
 /*
@@ -116,17 +135,32 @@ bool disk_overlap(const struct bh_volume_facts *a,
            b->first < a->first + a_len;
 }
 
+/* A drive is of all of its medium. */
+static bool share_bytes(const struct world *world, const struct medium *m,
+                        uint32_t volume, uint32_t disk)
+{
+    const struct volume *volumes = world->disks.volumes;
+
+    return m->disk == disk &&
+           (drive_is(m->volume) || drive_is(volume) ||
+            disk_overlap(&volumes[m->volume].facts, &volumes[volume].facts));
+}
+
+/* What lies beneath a layer is only read. */
+static uint8_t access_of(const struct bh_job *job)
+{
+    return job->facts->layer != 0 ? BH_ACCESS_READER : job->access;
+}
+
 static bool locked(const struct world *world, const struct medium *mine,
-                   uint32_t volume, uint8_t access)
+                   uint32_t volume, uint32_t disk, uint8_t access)
 {
     const struct disks *disks = &world->disks;
 
     for (uint32_t i = 0; i < MEDIA; i++) {
         const struct medium *m = &disks->media[i];
 
-        if (!m->used || m == mine ||
-            !disk_overlap(&disks->volumes[m->volume].facts,
-                          &disks->volumes[volume].facts))
+        if (!m->used || m == mine || !share_bytes(world, m, volume, disk))
             continue;
         if (access >= BH_ACCESS_READER && m->access >= BH_ACCESS_READER &&
             (access == BH_ACCESS_WRITER || m->access == BH_ACCESS_WRITER))
@@ -162,19 +196,23 @@ static struct medium *new_medium(struct world *world, uint32_t volume)
 
 static uint8_t attach(struct world *world, struct bh_job *job, uint8_t status)
 {
-    uint32_t volume = job->facts->number - 1;
-    const struct disk *disk =
-        &world->disks.of[world->disks.volumes[volume].disk];
+    uint32_t volume = job->facts->number - 1, index = disk_of_facts(job->facts);
+    const struct disk *disk = &world->disks.of[index];
     struct medium *medium = job->medium;
 
+    if (world->disks.volumes[volume].disk != index)
+        return BH_ERR_STORAGE; /* the drive has another one by now */
     world->disks.volumes[volume].barred = status != BH_OK;
     if (status != BH_OK)
         return status;
-    if (locked(world, medium, volume, job->access))
+    if (locked(world, medium, volume, index, access_of(job)))
         return BH_ERR_IN_USE;
     if (medium == NULL)
         medium = new_medium(world, volume);
-    medium->access = job->access;
+    medium->access = access_of(job);
+    medium->disk = index;
+    if (job->facts->layer != 0 && medium->layer == NULL)
+        medium->layer = layer_lay(world, job, index);
     job->medium = medium;
     job->byte_count = world->disks.volumes[volume].facts.byte_count;
     if (job->facts->grow_limit > 0)
@@ -211,18 +249,40 @@ static void keep_old(struct world *world, struct disk *disk, uint32_t at)
     }
 }
 
-void disk_put(struct world *world, uint32_t index, uint32_t at,
+void disk_put(struct world *world, const struct slot *slot, uint32_t at,
               const uint8_t *bytes, uint32_t len)
 {
-    struct disk *disk = &world->disks.of[index];
+    struct disk *disk = &world->disks.of[slot->disk];
     struct state *s = &disk->of[at];
 
+    if (slot->layer != NULL) {
+        layer_put(world, slot->layer, at, bytes, len);
+        return;
+    }
     keep_old(world, disk, at);
     memcpy(s->now, bytes, len);
     s->serial = ++disk->written;
     make_dirty(disk, at);
     if (at >= disk->len)
         disk->len = at + 1;
+}
+
+const uint8_t *disk_bytes(const struct world *world, const struct slot *slot,
+                          uint32_t at)
+{
+    if (slot->layer != NULL && slot->layer->written[at])
+        return slot->layer->of[at];
+    return world->disks.of[slot->disk].of[at].now;
+}
+
+enum granule_kind disk_parse(const uint8_t *bytes, uint32_t disk, uint32_t at,
+                             uint64_t *value, uint64_t *place)
+{
+    enum granule_kind kind = granule_parse(bytes, disk, at, value, place);
+
+    if (kind != GRANULE_STRAY || drive_silent(disk) == NO_DISK)
+        return kind;
+    return granule_parse(bytes, drive_silent(disk), at, value, place);
 }
 
 uint32_t disk_granule(const struct world *world, const struct slot *slot)
@@ -234,7 +294,6 @@ uint32_t disk_granule(const struct world *world, const struct slot *slot)
 /* Carries a WRITE out, in part if it fails. */
 static void write_down(struct world *world, const struct slot *slot)
 {
-    uint32_t index = world->disks.volumes[slot->volume].disk;
     uint32_t at = disk_granule(world, slot);
     uint32_t len = slot->job->len;
 
@@ -243,20 +302,18 @@ static void write_down(struct world *world, const struct slot *slot)
     if (slot->status != BH_OK && rng_hits(&world->rng, PERCENT(70)))
         len = rng_below(&world->rng, len);
     for (uint32_t i = 0; i < len; i += GRANULE_LEN)
-        disk_put(world, index, at + i / GRANULE_LEN, slot->job->data + i,
+        disk_put(world, slot, at + i / GRANULE_LEN, slot->job->data + i,
                  len - i < GRANULE_LEN ? len - i : GRANULE_LEN);
     world->stats.torn += len % GRANULE_LEN != 0;
 }
 
 static void read_up(struct world *world, const struct slot *slot)
 {
-    uint32_t index = world->disks.volumes[slot->volume].disk;
     uint32_t at = disk_granule(world, slot);
 
     for (uint32_t i = 0; i < slot->job->len; i += GRANULE_LEN)
         memcpy(bh_job_at(slot->job, i),
-               world->disks.of[index].of[at + i / GRANULE_LEN].now,
-               GRANULE_LEN);
+               disk_bytes(world, slot, at + i / GRANULE_LEN), GRANULE_LEN);
     if (disk_request(world, slot->job) == NULL)
         heavy_examined(world, slot);
 }
@@ -264,8 +321,7 @@ static void read_up(struct world *world, const struct slot *slot)
 /* All that was written before the sync began is stable. */
 static void sync_down(struct world *world, const struct slot *slot)
 {
-    struct disk *disk =
-        &world->disks.of[world->disks.volumes[slot->volume].disk];
+    struct disk *disk = &world->disks.of[slot->disk];
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < disk->dirty_count; i++) {
@@ -366,13 +422,13 @@ static void carry_out(struct world *world, struct slot *slot)
 
 static void data_job_over(struct world *world, struct slot *slot)
 {
-    const struct disk *disk =
-        &world->disks.of[world->disks.volumes[slot->volume].disk];
+    const struct disk *disk = &world->disks.of[slot->disk];
     const struct bh_request *request = disk_request(world, slot->job);
     struct receipt *receipt;
 
     if (!slot->done)
         carry_out(world, slot);
+    drive_written(world, slot);
     if (!disk_changes(slot) || slot->status != BH_OK || request == NULL)
         return;
     receipt = node_receipt(world, request);
@@ -382,15 +438,14 @@ static void data_job_over(struct world *world, struct slot *slot)
 
 static void sync_over(struct world *world, const struct slot *slot)
 {
-    const struct volume *volume = &world->disks.volumes[slot->volume];
-    struct disk *disk = &world->disks.of[volume->disk];
+    struct disk *disk = &world->disks.of[slot->disk];
 
     if (slot->status == BH_OK)
         sync_down(world, slot);
     for (uint32_t i = 0; i < VOLUMES; i++) {
         struct volume *at = &world->disks.volumes[i];
 
-        if (at->disk != volume->disk)
+        if (at->disk != slot->disk)
             continue;
         if (slot->status != BH_OK)
             at->failed = true;
@@ -420,6 +475,7 @@ static void free_slot(struct world *world, struct slot *slot)
 static void finish(struct world *world, struct slot *slot)
 {
     struct bh_job *job = slot->job;
+    uint32_t volume = slot->volume;
     uint8_t status = slot->status;
 
     switch (slot->kind) {
@@ -430,7 +486,14 @@ static void finish(struct world *world, struct slot *slot)
         status = attach(world, job, status);
         break;
     case BH_JOB_DETACH:
-        *(struct medium *)job->medium = (struct medium){0};
+        if (job->medium != NULL)
+            *(struct medium *)job->medium = (struct medium){0};
+        if (job->discard)
+            layer_discard(world, job->facts->layer);
+        break;
+    case BH_JOB_SWAP:
+        drive_swap(world, slot);
+        status = slot->status;
         break;
     case BH_JOB_SYNC:
         if (status != BH_OK) { /* the thread says it, before the core knows */
@@ -446,6 +509,8 @@ static void finish(struct world *world, struct slot *slot)
     }
     free_slot(world, slot);
     node_finish(world, job, status);
+    if (world->node.up && job->kind == BH_JOB_SWAP)
+        world->disks.volumes[volume].known = true;
 }
 
 static void taken(struct world *world, struct slot *slot)
@@ -454,23 +519,27 @@ static void taken(struct world *world, struct slot *slot)
     struct medium *medium = job->medium;
 
     admin_check(world, slot);
+    drive_check(world, slot);
     switch (slot->kind) {
     case BH_JOB_ATTACH:
-        if (medium != NULL && job->access < disk_medium(world, job)->access)
-            medium->access = job->access;
+        if (medium != NULL && access_of(job) < disk_medium(world, job)->access)
+            medium->access = access_of(job);
         break;
     case BH_JOB_DETACH:
-        disk_medium(world, job)->closing = true;
+        if (medium != NULL || !job->discard)
+            disk_medium(world, job)->closing = true;
         break;
     case BH_JOB_SYNC:
         disk_medium(world, job);
-        slot->serial =
-            world->disks.of[world->disks.volumes[slot->volume].disk].written;
-        slot->len =
-            world->disks.of[world->disks.volumes[slot->volume].disk].len;
-        world->disks.of[world->disks.volumes[slot->volume].disk].syncs++;
+        layer_check_sync(world, slot);
+        slot->serial = world->disks.of[slot->disk].written;
+        slot->len = world->disks.of[slot->disk].len;
+        world->disks.of[slot->disk].syncs++;
         break;
     case BH_JOB_LOOKUP:
+        break;
+    case BH_JOB_SWAP:
+        drive_taken(world, slot);
         break;
     default:
         rules_check(world, slot);
@@ -497,6 +566,8 @@ static uint32_t deadly(const struct world *world, const struct slot *slot)
         return PERCENT(40);
     if ((slot->kind == BH_JOB_WRITE && slot->done) || slot->part > 0)
         return volume->facts.mode == BH_MODE_SHARED ? PERCENT(6) : PERMILLE(3);
+    if (slot->kind == BH_JOB_SWAP)
+        return PERCENT(20);
     return slot->kind == BH_JOB_SYNC ? PERCENT(1) : 0;
 }
 
@@ -534,8 +605,12 @@ void disk_take(struct world *world, struct bh_job *job)
                           .kind = job->kind,
                           .next = NOT_RUNNING,
                           .generation = disks->generation};
-    if (job->kind != BH_JOB_LOOKUP)
+    if (job->kind != BH_JOB_LOOKUP) {
         slot->volume = job->facts->number - 1;
+        slot->disk = disk_of_facts(job->facts);
+    }
+    if (bh_job_is_request(job) && job->medium != NULL)
+        slot->layer = ((const struct medium *)job->medium)->layer;
     world->stats.jobs++;
     taken(world, slot);
     slot->status = draw_status(world, job->kind);
@@ -582,8 +657,11 @@ void disks_killed(struct world *world)
             (disk_changes(slot) || slot->kind == BH_JOB_CHECKPOINT) &&
             rng_hits(&world->rng, PERCENT(50)))
             carry_out(world, slot);
+        drive_written(world, slot);
+        if (slot->kind == BH_JOB_SWAP && rng_hits(&world->rng, PERCENT(50)))
+            drive_swap(world, slot);
         if (slot->kind == BH_JOB_SYNC) {
-            struct disk *disk = &disks->of[disks->volumes[slot->volume].disk];
+            struct disk *disk = &disks->of[slot->disk];
 
             if (rng_hits(&world->rng, PERCENT(50)))
                 sync_down(world, slot);
@@ -632,7 +710,9 @@ static bool ordered(const struct world *world, uint32_t disk)
         if (world->disks.volumes[i].disk == disk &&
             world->disks.volumes[i].facts.mode == BH_MODE_SHARED)
             return false;
-    return true;
+    return disk < DRIVE_DISK ||
+           (drive_silent(disk) == NO_DISK &&
+            world->disks.of[disk].mode == BH_MODE_EXCLUSIVE);
 }
 
 /* The registers go on with what is there; what a FLUSH has covered is, or
@@ -643,7 +723,7 @@ static void look_again(struct world *world, uint32_t index, uint32_t at)
     struct reg *reg = &disk->regs[at];
     uint64_t value, place, durable = reg->durable;
 
-    granule_parse(disk->of[at].now, index, at, &value, &place);
+    disk_parse(disk->of[at].now, index, at, &value, &place);
     if (durable > VALUE_ZEROS && (value & VALUE_TORN) == 0 && value < durable &&
         ordered(world, index))
         world_fail(world,
@@ -677,14 +757,16 @@ static void lose(struct world *world, uint32_t index)
 
 void disks_power_lost(struct world *world)
 {
-    for (uint32_t i = 0; i < DISKS; i++)
+    for (uint32_t i = 0; i < (world->drives ? DISKS : DRIVE_DISK); i++)
         lose(world, i);
+    layers_lost(world);
     for (uint32_t i = 0; i < VOLUMES; i++) {
         struct volume *v = &world->disks.volumes[i];
 
         v->failed = false;
         v->counter_known = false;
-        v->acked = v->stable = world->disks.of[v->disk].written;
+        v->acked = v->stable =
+            v->disk == NO_DISK ? 0 : world->disks.of[v->disk].written;
     }
 }
 

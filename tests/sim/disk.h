@@ -26,14 +26,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DISKS 17u
-#define VOLUMES 22u
-#define GREEDY_VOLUME (VOLUMES - 1)
+#define DISKS 30u
+#define VOLUMES 28u
+#define GREEDY_VOLUME 21u
+#define FIRST_DRIVE 22u /* this one and those behind it: drive.h */
+#define DRIVE_MEDIA 3u
+#define DRIVE_DISK 17u /* these and those behind: of drives, and of scratch */
+#define NO_DISK 0xFFFFu
+#define DISK_INODE 100u
 #define DISK_GRANULES 96u
 #define MEDIA 64u
 #define JOBS 2048u
 #define LOOKS 2048u
 #define COPIES 512u
+#define LAYERS 128u
 
 struct world;
 
@@ -54,12 +60,19 @@ struct disk {
     uint64_t written; /* granule writes so far: their serial */
     uint32_t syncs;   /* running */
     uint64_t image;   /* first write to the bytes that it has by now */
+    uint8_t mode;     /* of a drive's medium: enum bh_volume_mode */
     uint64_t changed; /* arrival of the newest that was handed out to change */
 };
 
 struct volume {
     struct bh_volume_facts facts;
-    uint32_t disk, first; /* in granules */
+    uint32_t disk, first; /* in granules; NO_DISK: an empty drive */
+    uint32_t media[DRIVE_MEDIA], media_count; /* disks that it may have */
+    uint64_t left[DRIVE_MEDIA]; /* stamp; STAMP_NEVER: that is in it */
+    uint64_t swapped, emptied;  /* stamps of the last change, and to nothing */
+    uint64_t reinserted;        /* the same medium as before */
+    bool known;                 /* a server knows what is in it */
+    bool uncounted;             /* what its change counter does is not known */
     uint64_t acked;  /* serial of the newest acknowledged WRITE through it */
     uint64_t stable; /* serial that syncs of its disk have covered */
     bool barred;     /* the last attachment failed */
@@ -75,7 +88,8 @@ struct volume {
 struct medium {
     bool used, closing;
     uint8_t access;
-    uint32_t volume;
+    uint32_t volume, disk;
+    struct layer *layer;
 };
 
 struct slot {
@@ -85,8 +99,11 @@ struct slot {
     uint8_t kind, access;
     uint16_t session, next;
     uint32_t volume, generation;
-    uint64_t serial; /* of a SYNC: what it covers */
-    uint32_t len;    /* of a SYNC: the disk's length */
+    uint32_t disk;       /* which it is for; of a SWAP: in, and then */
+    struct layer *layer; /* of a session, over the disk */
+    bool blind;          /* a WRITE to whatever medium there is */
+    uint64_t serial;     /* of a SYNC: what it covers */
+    uint32_t len;        /* of a SYNC: the disk's length */
 
     /* ZERO, CHECKSUM, CHECKPOINT go granule by granule. */
     uint32_t part, count; /* done, and all */
@@ -107,8 +124,17 @@ struct look {
 struct copy {
     uint64_t value; /* its op's; 0: none */
     bool made;
+    uint32_t disk;
     bool spoilt; /* its medium had lost something that was written */
     uint64_t values[DISK_GRANULES];
+};
+
+/* What one session has written over a scratch disk. */
+struct layer {
+    uint64_t id; /* 0: none */
+    uint32_t disk;
+    bool written[DISK_GRANULES];
+    uint8_t of[DISK_GRANULES][GRANULE_LEN];
 };
 
 struct disks {
@@ -122,9 +148,11 @@ struct disks {
     struct look looks[LOOKS];
     struct copy copies[COPIES];
     uint32_t look_count, copy_count;
+    struct layer layers[LAYERS];
 };
 
 void disks_init(struct world *world);
+void disk_init(struct world *world, uint32_t index, uint32_t len);
 
 /* The core has handed out a job. */
 void disk_take(struct world *world, struct bh_job *job);
@@ -148,9 +176,18 @@ uint32_t disk_granule(const struct world *world, const struct slot *slot);
 const struct bh_request *disk_request(const struct world *world,
                                       struct bh_job *job);
 
-/* `len` bytes of a granule change. */
-void disk_put(struct world *world, uint32_t index, uint32_t at,
+/* The disk of these facts; NO_DISK: of an empty drive. */
+uint32_t disk_of_facts(const struct bh_volume_facts *facts);
+
+/* What a job finds and leaves at a granule of its disk or layer. */
+const uint8_t *disk_bytes(const struct world *world, const struct slot *slot,
+                          uint32_t at);
+void disk_put(struct world *world, const struct slot *slot, uint32_t at,
               const uint8_t *bytes, uint32_t len);
+
+/* As granule_parse(), on a disk that may hold what was written blindly. */
+enum granule_kind disk_parse(const uint8_t *bytes, uint32_t disk, uint32_t at,
+                             uint64_t *value, uint64_t *place);
 
 /* rules.c: what has to be so when the core hands out a request's job. */
 void rules_check(struct world *world, struct slot *slot);

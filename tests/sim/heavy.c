@@ -21,7 +21,7 @@ static struct look *look_new(struct world *world, const struct slot *slot)
     struct look *look = &disks->looks[++disks->look_count % LOOKS];
 
     look->ticket = disks->look_count;
-    look->disk = disks->volumes[slot->volume].disk;
+    look->disk = slot->disk;
     look->at = disk_granule(world, slot);
     look->count = slot->count;
     look->whole = slot->job->whole;
@@ -78,12 +78,14 @@ uint8_t copy_label(uint64_t value, char *out)
  * Granules, one after the other.
  */
 
-static uint64_t value_at(struct world *world, uint32_t index, uint32_t at)
+static uint64_t value_at(struct world *world, const struct slot *slot,
+                         uint32_t at)
 {
+    uint32_t index = slot->disk;
     uint64_t value, place;
 
-    if (granule_parse(world->disks.of[index].of[at].now, index, at, &value,
-                      &place) == GRANULE_STRAY)
+    if (disk_parse(disk_bytes(world, slot, at), index, at, &value, &place) ==
+        GRANULE_STRAY)
         world_fail(world,
                    "a disk holds another place's data: disk %u, granule %u, "
                    "found disk %u, granule %u",
@@ -94,22 +96,21 @@ static uint64_t value_at(struct world *world, uint32_t index, uint32_t at)
 
 static void step(struct world *world, struct slot *slot, uint32_t i)
 {
-    uint32_t index = world->disks.volumes[slot->volume].disk;
     uint8_t bytes[GRANULE_LEN];
     uint32_t at;
 
     if (slot->kind == BH_JOB_CHECKPOINT) {
         if (slot->copy != NULL)
-            slot->copy->values[i] = value_at(world, index, i);
+            slot->copy->values[i] = value_at(world, slot, i);
         return;
     }
     at = disk_granule(world, slot) + i;
     if (slot->kind == BH_JOB_CHECKSUM) {
-        slot->look->values[i] = value_at(world, index, at);
+        slot->look->values[i] = value_at(world, slot, at);
         return;
     }
-    granule_fill(bytes, index, at, slot->value);
-    disk_put(world, index, at, bytes, GRANULE_LEN);
+    granule_fill(bytes, slot->disk, at, slot->value);
+    disk_put(world, slot, at, bytes, GRANULE_LEN);
 }
 
 void heavy_go(struct world *world, struct slot *slot, uint32_t upto)
@@ -164,8 +165,10 @@ void heavy_begin(struct world *world, struct slot *slot)
         check_label(world, slot);
         slot->count = DISK_GRANULES;
         slot->copy = copy_find(world, slot->value);
-        if (slot->copy != NULL)
+        if (slot->copy != NULL) {
             slot->copy->made = false;
+            slot->copy->disk = slot->disk;
+        }
         break;
     }
 }
@@ -199,7 +202,7 @@ static bool is_zero(uint64_t value)
  * are. From then on they are its. */
 static void claim(struct world *world, const struct slot *slot, uint64_t value)
 {
-    uint32_t index = world->disks.volumes[slot->volume].disk;
+    uint32_t index = slot->disk;
     uint32_t at = disk_granule(world, slot);
 
     for (uint32_t i = 0; i < slot->job->len / GRANULE_LEN; i++)
@@ -209,13 +212,12 @@ static void claim(struct world *world, const struct slot *slot, uint64_t value)
 
 void heavy_examined(struct world *world, const struct slot *slot)
 {
-    uint32_t index = world->disks.volumes[slot->volume].disk;
     uint32_t at = disk_granule(world, slot);
     uint64_t wanted = node_in_doubt(world);
     bool zeroed = true, done = true;
 
     for (uint32_t i = 0; i < slot->job->len; i += GRANULE_LEN) {
-        uint64_t value = value_at(world, index, at + i / GRANULE_LEN);
+        uint64_t value = value_at(world, slot, at + i / GRANULE_LEN);
 
         if (is_zero(value))
             memset(bh_job_at(slot->job, i), 0, GRANULE_LEN);

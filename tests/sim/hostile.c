@@ -30,6 +30,11 @@ static struct datagram *strange(struct world *world, uint32_t host)
     return d;
 }
 
+static uint32_t volumes(const struct world *world)
+{
+    return world->drives ? VOLUMES : GREEDY_VOLUME + 1;
+}
+
 /* A CONNECT that some client sent at some time, from that client's address. */
 void hostile_replay(struct world *world)
 {
@@ -39,7 +44,7 @@ void hostile_replay(struct world *world)
 
     d->client = client->index;
     d->peer = client->peer;
-    d->volume = (uint16_t)rng_below(&world->rng, VOLUMES);
+    d->volume = (uint16_t)rng_below(&world->rng, volumes(world));
     d->bytes[0] = BH_PACKET_CONNECT;
     d->bytes[1] = (uint8_t)rng_next(&world->rng);
     d->bytes[2] = (uint8_t)(client->access | client->exponent |
@@ -128,7 +133,7 @@ void hostile_flood(struct world *world)
     while (count-- > 0) {
         struct datagram *d = strange(world, host);
 
-        d->volume = (uint16_t)rng_below(&world->rng, VOLUMES);
+        d->volume = (uint16_t)rng_below(&world->rng, volumes(world));
         if (connects) {
             d->bytes[0] = BH_PACKET_CONNECT;
             d->bytes[1] = (uint8_t)rng_next(&world->rng);

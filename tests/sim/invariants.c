@@ -3,6 +3,7 @@
 #include "world.h"
 
 #include "core/internal.h"
+#include "core/layer.h"
 
 static const char *check_ids(const struct bh_server *server)
 {
@@ -24,10 +25,16 @@ static const char *check_ids(const struct bh_server *server)
                                          : "sessions are counted wrongly";
 }
 
+/* To the others the writer of a layer is a reader. */
+static bool writes(const struct bh_session *session)
+{
+    return session->access == BH_ACCESS_WRITER && !bh_layer_is(session->volume);
+}
+
 static bool exclude(const struct bh_session *a, const struct bh_session *b)
 {
-    if (a->access == BH_ACCESS_LOOK || b->access == BH_ACCESS_LOOK ||
-        (a->access != BH_ACCESS_WRITER && b->access != BH_ACCESS_WRITER) ||
+    if (a->volume->facts.empty || a->access == BH_ACCESS_LOOK ||
+        b->access == BH_ACCESS_LOOK || (!writes(a) && !writes(b)) ||
         !bh_volume_overlaps(a->volume, b->volume))
         return false;
     return a->volume != b->volume || a->volume->facts.mode != BH_MODE_SHARED;

@@ -44,6 +44,7 @@ struct datagram *net_new(struct world *world, uint16_t client)
     d->session_boot = d->boot;
     d->sent_ms = world->now_ms;
     d->must = d->value = 0;
+    d->disk = NO_DISK;
     d->request = 0;
     return d;
 }

@@ -43,6 +43,8 @@ struct datagram {
     uint64_t sent_ms;
     uint64_t must;  /* FLUSH, DISCON: serial that has to be stable */
     uint64_t value; /* of its client's op */
+    uint32_t disk;  /* to the server: what its client means; of a reply: what
+                       its data is from */
     struct bh_peer peer;
     uint8_t bytes[DATAGRAM_ROOM];
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "node.h"
 
+#include "drive.h"
+#include "layer.h"
 #include "world.h"
 
 #include "core/admin.h"
@@ -132,6 +134,9 @@ void node_kill(struct world *world, bool power)
     world->node.stopping = false;
     disks_killed(world);
     admin_killed(world, power);
+    changer_killed(world);
+    if (world->drives)
+        drives_killed(world);
     if (power) {
         forget_sessions(world);
         disks_power_lost(world);
@@ -304,6 +309,7 @@ void node_restart(struct world *world)
         bh_server_table_check(&node->config, node->table) >= BH_TABLE_FOREIGN)
         world_fail(world, "a kill has damaged the table");
     start(world);
+    layers_sweep(world);
     for (uint32_t i = 0; i < node->given_count; i++)
         reconcile(world, node->given[i], node->all_seen);
     if (!node->all_seen)
@@ -388,6 +394,8 @@ static void note_receipt(struct world *world, const struct datagram *d)
                                 .replay = d->replay,
                                 .must = d->must,
                                 .value = d->value,
+                                .disk = d->disk,
+                                .from = NO_DISK,
                                 .peer = d->peer};
     memcpy(receipt->head, d->bytes,
            d->len < sizeof receipt->head ? d->len : sizeof receipt->head);
@@ -419,6 +427,36 @@ static void note_intent(struct world *world, const struct datagram *d)
         (struct intent){.session = id,
                         .number = (uint16_t)(d->bytes[1] | d->bytes[9] << 8),
                         .value = d->value};
+}
+
+/* Who locks, and who may not any more. */
+static void note_lock(struct world *world, const struct datagram *d)
+{
+    struct id_fate *fate = &world->node.ids[BH_GET16(d->bytes + 2)];
+
+    if (d->replay || d->bytes[0] != BH_PACKET_COMMAND ||
+        (d->bytes[4] != BH_OP_LOCK && d->bytes[4] != BH_OP_UNLOCK))
+        return;
+    if (d->bytes[4] == BH_OP_LOCK)
+        fate->may_lock = true;
+    else
+        fate->locked = false;
+    if (d->request <= fate->lock)
+        return;
+    fate->lock = d->request;
+    fate->lock_came = world_stamp(world);
+}
+
+/* The first answer to the newest of them, on the medium that there was. */
+static void lock_answered(struct world *world, const struct receipt *receipt)
+{
+    struct id_fate *fate = &world->node.ids[BH_GET16(receipt->head + 2)];
+
+    if (receipt->request <= fate->answered_lock)
+        return;
+    fate->answered_lock = receipt->request;
+    fate->locked = receipt->request == fate->lock && fate->alive &&
+                   fate->lock_came > world->disks.volumes[fate->volume].swapped;
 }
 
 uint64_t node_in_doubt(const struct world *world)
@@ -476,6 +514,7 @@ void node_receive(struct world *world, const struct datagram *d)
     note_receipt(world, d);
     note_heard(world, d);
     note_intent(world, d);
+    note_lock(world, d);
     world->stats.received++;
     world_note(world, "client % sends $, request %", d->client,
                (uint64_t)BH_GET32(d->bytes) << 16 | BH_GET16(d->bytes + 4),
@@ -587,6 +626,8 @@ static void check_stable(struct world *world, const struct receipt *receipt,
 {
     const struct volume *volume = &world->disks.volumes[receipt->volume];
 
+    if (drive_is(receipt->volume) && receipt->disk != volume->disk)
+        return; /* what was in it is stable, or lost */
     if (serial > volume->stable)
         world_fail(world,
                    "%s was answered with OK before it was stable: client %u, "
@@ -605,6 +646,8 @@ static void check_counter(struct world *world, uint32_t index,
     uint64_t instance = BH_GET64(data + BH_IDENTIFY_AT_INSTANCE);
     uint64_t rise, least;
 
+    if (v->uncounted)
+        return;
     if (instance != world->node.config.instance)
         world_fail(world, "IDENTIFY tells another instance than the server's");
 
@@ -664,10 +707,16 @@ static void command_ok(struct world *world, const struct receipt *receipt,
     case BH_OP_WRITE:
     case BH_OP_TRIM:
     case BH_OP_ZERO:
-        if (volume->facts.sync == BH_SYNC_WRITE)
+        if (volume->facts.sync == BH_SYNC_WRITE &&
+            (!drive_is(receipt->volume) || receipt->from == volume->disk))
             check_stable(world, receipt, receipt->written, "a WRITE");
-        if (receipt->written > volume->acked)
+        if (receipt->written > volume->acked &&
+            world->disks.of[receipt->from].mode != BH_MODE_SCRATCH &&
+            receipt->from == volume->disk)
             volume->acked = receipt->written;
+        break;
+    case BH_OP_LOCK:
+        lock_answered(world, receipt);
         break;
     case BH_OP_FLUSH:
         check_stable(world, receipt, receipt->must, "a FLUSH");
@@ -716,6 +765,7 @@ static void pass_on(struct world *world, const struct receipt *receipt,
 
     d->request = receipt->request;
     d->connect = receipt->head[0] == BH_PACKET_CONNECT;
+    d->disk = receipt->from;
     d->peer = receipt->peer;
     d->len = (uint16_t)send->len;
     memcpy(d->bytes, send->bytes + i * send->len, send->len);
@@ -837,6 +887,7 @@ static void session_ended(struct world *world, const struct bh_event *event)
         check_takeover(world, fate, event->id);
     fate->alive = false;
     fate->proven = false;
+    fate->locked = fate->may_lock = false;
     fate->closed_ms = world->now_ms;
     op_session_over(world, &world->clients[fate->client], event->id);
 }
@@ -963,9 +1014,12 @@ void node_pump(struct world *world)
         return;
     }
     bring_random(world);
-    if (world->node.calls % INVARIANTS_EVERY != 0)
+    if (world->node.calls %
+            (world->drives ? INVARIANTS_EVERY / 16 : INVARIANTS_EVERY) !=
+        0)
         return;
     world->stats.invariants++;
+    layers_check(world);
     wrong = invariants_check(world->node.server);
     if (wrong != NULL)
         world_fail(world, "%s", wrong);

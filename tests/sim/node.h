@@ -30,9 +30,10 @@ struct receipt {
     bool answered, replay;
     bool queued; /* CHECKPOINT: it waited for nothing but its turn */
     uint8_t head[10];
-    uint64_t value;   /* of its client's op */
-    uint64_t must;    /* FLUSH, DISCON */
-    uint64_t written; /* WRITE: its job's serial; 0: none has ended well */
+    uint64_t value;      /* of its client's op */
+    uint64_t must;       /* FLUSH, DISCON */
+    uint64_t written;    /* WRITE: its job's serial; 0: none has ended well */
+    uint32_t disk, from; /* meant by its client; what its job was for */
     struct bh_peer peer;
 };
 
@@ -47,6 +48,11 @@ struct id_fate {
     uint64_t closed_ms; /* of a proven one; 0: never */
     uint64_t heard_ms;  /* a request that was new arrived in the session */
     struct bh_peer heard;
+    bool locked;   /* a LOCK was answered, and no UNLOCK has come since */
+    bool may_lock; /* a LOCK has come */
+    uint32_t lock, answered_lock; /* requests: the newest that has come; the
+                                     newest that was answered */
+    uint64_t lock_came;           /* stamp */
 };
 
 /* A WRITE, TRIM or ZERO of a strict session on a shared volume, which a kill

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What an answer says, held against the registers. */
+#include "drive.h"
 #include "world.h"
 
 #include "wire/bytes.h"
@@ -8,9 +9,17 @@
 
 #include <string.h>
 
-static struct disk *disk_of(struct world *world, const struct client *client)
+/* Which its answer, or the request itself, is of. */
+static const struct disk *disk_of(const struct world *world,
+                                  const struct op *op)
 {
-    return &world->disks.of[world->disks.volumes[client->volume].disk];
+    return &world->disks.of[op->from];
+}
+
+static struct reg *reg_of(struct world *world, const struct client *client,
+                          const struct op *op, uint32_t at)
+{
+    return client_reg(world, client, op->from, at);
 }
 
 static bool strict(const struct client *client)
@@ -24,22 +33,54 @@ static bool over(const struct world *world, uint16_t session)
     return session != 0 && !world->node.ids[session].alive;
 }
 
+/* A drive may answer from each of its media. */
+void op_reads_began(struct world *world, const struct client *client,
+                    const struct op *op, uint32_t at, uint32_t count)
+{
+    const struct volume *volume = &world->disks.volumes[client->volume];
+
+    for (uint32_t k = 0; k < volume->media_count; k++)
+        for (uint32_t i = 0; i < count; i++)
+            reg_read_began(client_reg(world, client, volume->media[k], at + i),
+                           op->began);
+}
+
+void op_reads_over(struct world *world, const struct client *client,
+                   uint32_t but, uint32_t at, uint32_t count)
+{
+    const struct volume *volume = &world->disks.volumes[client->volume];
+
+    for (uint32_t k = 0; k < volume->media_count; k++)
+        for (uint32_t i = 0; i < count && volume->media[k] != but; i++)
+            reg_read_given_up(
+                client_reg(world, client, volume->media[k], at + i));
+}
+
+static void limit_to_disk(const struct world *world, struct op *op)
+{
+    uint32_t len = disk_of(world, op)->len;
+
+    if (op->at + op->count > len)
+        op->sure = op->at < len ? len - op->at : 0;
+}
+
 void op_began(struct world *world, struct client *client, struct op *op)
 {
-    struct disk *disk = disk_of(world, client);
+    const struct volume *volume = &world->disks.volumes[client->volume];
 
     op->began = world_stamp(world);
     op->began_ms = world->now_ms;
     op->session = client->id;
-    op->must = world->disks.volumes[client->volume].acked;
+    if (op->kind == OP_CONNECT && client->volume >= FIRST_DRIVE)
+        op_drive_connects(world, client);
+    op->disk = op->from = client_disk(world, client);
+    op->must = volume->disk == op->disk ? volume->acked : 0;
     op->value = 0;
     op->sure = op->count;
-    if ((op->kind == OP_TRIM || op->kind == OP_ZERO) &&
-        op->at + op->count > disk->len)
-        op->sure = op->at < disk->len ? disk->len - op->at : 0;
+    if (op->kind == OP_TRIM || op->kind == OP_ZERO)
+        limit_to_disk(world, op);
     if (op_reads(op))
-        for (uint32_t i = 0; i < op->count; i++)
-            reg_read_began(&disk->regs[op->at + i], op->began);
+        op_reads_began(world, client, op, op->at, op->count);
     if (op_changes(op) || op->kind == OP_CHECKPOINT)
         op->value = ++world->values << 8 | client->index;
     if (op->kind == OP_CHECKPOINT)
@@ -50,8 +91,11 @@ void op_began(struct world *world, struct client *client, struct op *op)
         op->value |= VALUE_ZEROED;
     world_note(world, "  client % writes granule %, value %", client->index,
                op->at, op->value >> 8);
+    if (client_is_blind(world, client))
+        return; /* the storage will tell */
     for (uint32_t i = 0; i < op->count; i++)
-        if (!reg_write_began(&disk->regs[op->at + i], op->value, op->began))
+        if (!reg_write_began(reg_of(world, client, op, op->at + i), op->value,
+                             op->began))
             world_fail(world,
                        "the simulator has too many doubts about granule %u of "
                        "volume %u",
@@ -78,8 +122,16 @@ static void limit_write(struct world *world, uint32_t disk, uint32_t at,
 static void doubt(struct world *world, struct client *client,
                   const struct op *op, bool settled)
 {
-    uint16_t disk = (uint16_t)world->disks.volumes[client->volume].disk;
+    uint16_t disk = (uint16_t)op->disk;
 
+    if (client_is_blind(world, client))
+        return;
+    if (client_scribbles(world, client, disk)) {
+        for (uint32_t i = 0; settled && i < op->count; i++)
+            reg_write_limit(reg_of(world, client, op, op->at + i), op->value,
+                            world_stamp(world));
+        return;
+    }
     if (settled || over(world, op->session)) {
         world_stamp(world);
         limit_write(world, disk, op->at, op->count, op->value);
@@ -114,7 +166,7 @@ static void settle_at(struct world *world, struct client *client, uint32_t i)
 static void settle_earlier(struct world *world, struct client *client,
                            const struct op *op)
 {
-    if (strict(client) || client->doubt_count == 0)
+    if (strict(client) || client->doubt_count == 0 || drive_is(client->volume))
         return;
     world_stamp(world);
     for (uint32_t i = client->doubt_count; i-- > 0;) {
@@ -138,23 +190,27 @@ void op_proved(struct world *world, struct client *client)
     }
 }
 
+static void limit_op(struct world *world, const struct client *client,
+                     const struct op *op)
+{
+    if (op_changes(op) && !client_is_blind(world, client) &&
+        !client_scribbles(world, client, op->disk))
+        limit_write(world, op->disk, op->at, op->count, op->value);
+}
+
 void op_session_over(struct world *world, struct client *client, uint16_t id)
 {
-    uint32_t disk = world->disks.volumes[client->volume].disk;
-
     world_stamp(world);
     for (uint32_t i = client->doubt_count; i-- > 0;)
         if (client->doubts[i].session == id)
             settle_at(world, client, i);
-    if (op_changes(&client->op) && client->op.session == id)
-        limit_write(world, disk, client->op.at, client->op.count,
-                    client->op.value);
+    if (client->op.session == id)
+        limit_op(world, client, &client->op);
     for (uint32_t i = 0; i < WINDOW; i++) {
         const struct op *op = &client->panes[i].op;
 
-        if (client->panes[i].state == PANE_OUT && op_changes(op) &&
-            op->session == id)
-            limit_write(world, disk, op->at, op->count, op->value);
+        if (client->panes[i].state == PANE_OUT && op->session == id)
+            limit_op(world, client, op);
     }
 }
 
@@ -165,13 +221,12 @@ void op_session_over(struct world *world, struct client *client, uint16_t id)
 void op_seen(struct world *world, const struct client *client,
              const struct op *op, uint32_t at, uint64_t value)
 {
-    struct disk *disk = disk_of(world, client);
     const char *wrong;
 
     world_note(world, "  client % reads granule % as %", client->index, at,
                value >> 8);
-    wrong =
-        reg_read_done(&disk->regs[at], value, op->began, world_stamp(world));
+    wrong = reg_read_done(reg_of(world, client, op, at), value, op->began,
+                          world_stamp(world));
     world->stats.reads_checked++;
     if (wrong != NULL)
         world_fail(world, "%s: client %u, volume %u, granule %u, read %llu",
@@ -181,9 +236,9 @@ void op_seen(struct world *world, const struct client *client,
 
 /* One answer is of one image: admin.h. */
 void op_one_image(struct world *world, const struct client *client,
-                  const uint64_t *values, uint32_t count)
+                  const struct op *op, const uint64_t *values, uint32_t count)
 {
-    const struct disk *disk = disk_of(world, client);
+    const struct disk *disk = disk_of(world, op);
     uint8_t images = 0;
 
     for (uint32_t i = 0; i < count; i++)
@@ -198,11 +253,9 @@ void op_one_image(struct world *world, const struct client *client,
 static uint64_t read_one(struct world *world, const struct client *client,
                          const struct op *op, uint32_t i, const uint8_t *data)
 {
-    uint32_t disk_index = world->disks.volumes[client->volume].disk;
     uint64_t value, place;
 
-    if (granule_parse(data, disk_index, op->at + i, &value, &place) ==
-        GRANULE_STRAY)
+    if (disk_parse(data, op->from, op->at + i, &value, &place) == GRANULE_STRAY)
         world_fail(world,
                    "a read returned another place's data: client %u, volume "
                    "%u, granule %u, found disk %u, granule %u",
@@ -223,7 +276,8 @@ static void read_ok(struct world *world, struct client *client,
         world_fail(world, "a read behind the end was answered with OK");
     for (uint32_t i = 0; i < op->count; i++)
         values[i] = read_one(world, client, op, i, data + i * GRANULE_LEN);
-    op_one_image(world, client, values, op->count);
+    op_reads_over(world, client, op->from, op->at, op->count);
+    op_one_image(world, client, op, values, op->count);
     for (uint32_t i = op->count * GRANULE_LEN; i < granules * GRANULE_LEN; i++)
         if (data[i] != 0)
             world_fail(world, "what lies behind a volume's end is not zero");
@@ -232,11 +286,14 @@ static void read_ok(struct world *world, struct client *client,
 static void read_failed(struct world *world, struct client *client,
                         const struct op *op, uint8_t status)
 {
-    struct disk *disk = disk_of(world, client);
     const char *wrong;
 
+    if (drive_is(client->volume)) {
+        op_reads_over(world, client, NO_DISK, op->at, op->count);
+        return;
+    }
     for (uint32_t i = 0; i < op->count; i++) {
-        struct reg *reg = &disk->regs[op->at + i];
+        struct reg *reg = reg_of(world, client, op, op->at + i);
 
         if (status != BH_ERR_LSN || !reg_is_certain(reg)) {
             reg_read_given_up(reg);
@@ -269,29 +326,35 @@ static void write_ok(struct world *world, struct client *client,
                      const struct op *op)
 {
     const struct volume *volume = &world->disks.volumes[client->volume];
-    struct disk *disk = disk_of(world, client);
     uint64_t stamp = world_stamp(world);
 
+    if (op->from == NO_DISK)
+        world_fail(world, "client %u is told of a write that never was",
+                   client->index);
     if (op->count == 0)
         world_fail(world, "a write behind the end was answered with OK");
     if ((client->access & BH_FLAG_READ_ONLY) != 0 ||
-        volume->facts.mode == BH_MODE_READ_ONLY)
+        (!drive_is(client->volume) &&
+         volume->facts.mode == BH_MODE_READ_ONLY) ||
+        disk_of(world, op)->mode == BH_MODE_READ_ONLY)
         world_fail(world,
                    "a write of a reader was answered with OK: client "
                    "%u, volume %u",
                    client->index, client->volume);
     for (uint32_t i = 0; i < op->sure; i++) {
-        const char *wrong =
-            reg_write_done(&disk->regs[op->at + i], op->value, stamp);
+        const char *wrong = reg_write_done(
+            reg_of(world, client, op, op->at + i), op->value, stamp);
 
         if (wrong != NULL)
             fail(world, client, op, i, wrong);
     }
     for (uint32_t i = op->sure; i < op->count; i++)
-        reg_write_limit(&disk->regs[op->at + i], op->value, stamp);
+        reg_write_limit(reg_of(world, client, op, op->at + i), op->value,
+                        stamp);
     world->stats.writes_done++;
     world->stats.zeroed += op->kind != OP_WRITE;
-    note_unflushed(client, op, stamp);
+    if (op->disk != NO_DISK && !client_scribbles(world, client, op->disk))
+        note_unflushed(client, op, stamp);
 }
 
 /* Whether a status says "perhaps": docs/protocol.md 8. */
@@ -305,19 +368,21 @@ static bool perhaps(uint8_t status)
 static void write_failed(struct world *world, struct client *client,
                          const struct op *op, uint8_t status)
 {
-    struct disk *disk = disk_of(world, client);
-
-    if (admin_image(disk, op->value) == 1) { /* forgotten with those bytes */
+    if (client_is_blind(world, client))
+        return;
+    if (admin_image(disk_of(world, op), op->value) ==
+        1) { /* forgotten with those bytes */
         doubt(world, client, op, true);
         return;
     }
-    if (perhaps(status)) {
+    if (perhaps(status) ||
+        (status == BH_ERR_NO_MEDIUM && drive_is(client->volume))) {
         doubt(world, client, op, strict(client) && status != BH_ERR_SESSION);
         return;
     }
     for (uint32_t i = 0; i < op->count; i++) {
         const char *wrong =
-            reg_write_refused(&disk->regs[op->at + i], op->value);
+            reg_write_refused(reg_of(world, client, op, op->at + i), op->value);
 
         if (wrong != NULL)
             fail(world, client, op, i, wrong);
@@ -329,9 +394,12 @@ static void write_failed(struct world *world, struct client *client,
 static void flushed(struct world *world, struct client *client,
                     const struct op *op)
 {
-    struct disk *disk = disk_of(world, client);
+    struct disk *disk;
     uint32_t kept = 0;
 
+    if (op->disk == NO_DISK)
+        return;
+    disk = &world->disks.of[op->disk];
     for (uint32_t i = 0; i < client->unflushed_count; i++) {
         const struct unflushed *u = &client->unflushed[i];
         struct reg *reg = &disk->regs[u->at];
@@ -345,8 +413,8 @@ static void flushed(struct world *world, struct client *client,
     world->stats.flushes_checked++;
 }
 
-static void identified(struct world *world, const struct client *client,
-                       const uint8_t *data)
+static void identified(struct world *world, struct client *client,
+                       const struct op *op, const uint8_t *data)
 {
     const struct volume *volume = &world->disks.volumes[client->volume];
     struct bh_identify it;
@@ -358,7 +426,19 @@ static void identified(struct world *world, const struct client *client,
         it.window != (client->strict ? WINDOW : 1))
         world_fail(world, "IDENTIFY told client %u what is not so",
                    client->index);
+    op_drive_identified(world, client, op, it.sector_count);
     world->stats.identified++;
+}
+
+static bool may_be_read_only(const struct world *world,
+                             const struct client *client, const struct op *op)
+{
+    if (op_is_of_slot(op))
+        return (client->access & BH_FLAG_LOOK) == BH_FLAG_LOOK;
+    return drive_is(client->volume) &&
+           (op->disk == NO_DISK ||
+            world->disks.of[op->disk].mode == BH_MODE_READ_ONLY) &&
+           (op_changes(op) || op->kind == OP_CHECKPOINT);
 }
 
 static void check_range(struct world *world, const struct client *client,
@@ -380,7 +460,8 @@ static void check_range(struct world *world, const struct client *client,
     if (status == BH_ERR_READ_ONLY &&
         ((!op_changes(op) && op->kind != OP_CHECKPOINT) ||
          ((client->access & BH_FLAG_READ_ONLY) == 0 &&
-          volume->facts.mode != BH_MODE_READ_ONLY)))
+          volume->facts.mode != BH_MODE_READ_ONLY)) &&
+        !may_be_read_only(world, client, op))
         world_fail(world, "client %u may write, and was told that it may not",
                    client->index);
 }
@@ -388,6 +469,8 @@ static void check_range(struct world *world, const struct client *client,
 void op_answered(struct world *world, struct client *client,
                  const struct op *op, uint8_t status, const uint8_t *data)
 {
+    if (op->kind != OP_CONNECT)
+        op_drive_answered(world, client, op, status);
     check_range(world, client, op, status);
     world->stats.refused += status != BH_OK;
     switch (op->kind) {
@@ -413,7 +496,7 @@ void op_answered(struct world *world, struct client *client,
         break;
     case OP_IDENTIFY:
         if (status == BH_OK)
-            identified(world, client, data);
+            identified(world, client, op, data);
         break;
     case OP_CHECKSUM:
     case OP_TIME:
@@ -433,12 +516,9 @@ void op_answered(struct world *world, struct client *client,
 void op_given_up(struct world *world, struct client *client,
                  const struct op *op)
 {
-    struct disk *disk = disk_of(world, client);
-
     world->stats.given_up++;
     if (op->kind == OP_READ)
-        for (uint32_t i = 0; i < op->count; i++)
-            reg_read_given_up(&disk->regs[op->at + i]);
+        op_reads_over(world, client, NO_DISK, op->at, op->count);
     else
         op_heavy_failed(world, client, op);
     if (op_changes(op))

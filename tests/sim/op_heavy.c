@@ -6,6 +6,7 @@
  * changes while one of them is carried out, so that it is of one moment, is
  * looked at in rules.c.
  */
+#include "drive.h"
 #include "world.h"
 
 #include "wire/bytes.h"
@@ -14,32 +15,20 @@
 
 #include <time.h>
 
-static struct disk *disk_of(struct world *world, const struct client *client)
-{
-    return &world->disks.of[world->disks.volumes[client->volume].disk];
-}
-
 void op_heavy_began(struct world *world, const struct client *client,
                     const struct op *op)
 {
-    struct disk *disk = disk_of(world, client);
-
     copy_new(world, op->value);
-    for (uint32_t i = 0; i < DISK_GRANULES; i++)
-        reg_read_began(&disk->regs[i], op->began);
+    op_reads_began(world, client, op, 0, DISK_GRANULES);
 }
 
 void op_heavy_failed(struct world *world, const struct client *client,
                      const struct op *op)
 {
-    struct disk *disk = disk_of(world, client);
-
     if (op->kind == OP_CHECKSUM)
-        for (uint32_t i = 0; i < op->count; i++)
-            reg_read_given_up(&disk->regs[op->at + i]);
+        op_reads_over(world, client, NO_DISK, op->at, op->count);
     if (op->kind == OP_CHECKPOINT)
-        for (uint32_t i = 0; i < DISK_GRANULES; i++)
-            reg_read_given_up(&disk->regs[i]);
+        op_reads_over(world, client, NO_DISK, 0, DISK_GRANULES);
 }
 
 /* What lies behind the end of a volume that may grow is as good as zero. */
@@ -58,7 +47,7 @@ static void checksum_ok(struct world *world, const struct client *client,
         op_heavy_failed(world, client, op);
         return;
     }
-    if (look->disk != volume->disk || look->at != op->at ||
+    if (look->disk != op->from || look->at != op->at ||
         look->count > op->count ||
         (look->count < op->count && volume->facts.grow_limit == 0) ||
         look->whole != (uint32_t)op->sectors * BH_SECTOR_LEN(client->exponent))
@@ -69,7 +58,8 @@ static void checksum_ok(struct world *world, const struct client *client,
     for (uint32_t i = 0; i < op->count; i++)
         op_seen(world, client, op, op->at + i,
                 i < look->count ? look->values[i] : VALUE_ZEROS);
-    op_one_image(world, client, look->values, look->count);
+    op_reads_over(world, client, op->from, op->at, op->count);
+    op_one_image(world, client, op, look->values, look->count);
     world->stats.checksums++;
 }
 
@@ -84,12 +74,13 @@ static void checkpoint_ok(struct world *world, const struct client *client,
         op_heavy_failed(world, client, op);
         return;
     }
-    if (!copy->made)
+    if (!copy->made || copy->disk != op->disk)
         world_fail(world, "client %u is told of a CHECKPOINT that is not there",
                    client->index);
     for (uint32_t i = 0; i < DISK_GRANULES; i++)
         op_seen(world, client, op, i, copy->values[i]);
-    op_one_image(world, client, copy->values, DISK_GRANULES);
+    op_reads_over(world, client, op->from, 0, DISK_GRANULES);
+    op_one_image(world, client, op, copy->values, DISK_GRANULES);
     world->stats.checkpoints++;
 }
 
@@ -127,6 +118,6 @@ void op_heavy_ok(struct world *world, const struct client *client,
         checksum_ok(world, client, op, data);
     else if (op->kind == OP_CHECKPOINT)
         checkpoint_ok(world, client, op);
-    else
+    else if (op->kind == OP_TIME)
         time_ok(world, client, op, data);
 }

@@ -68,6 +68,16 @@ bool reg_write_began(struct reg *reg, uint64_t value, uint64_t stamp)
     return true;
 }
 
+bool reg_write_again(struct reg *reg, uint64_t value, uint64_t stamp)
+{
+    struct cluster *c = find(reg, value);
+
+    if (c == NULL)
+        return reg_write_began(reg, value, stamp);
+    c->limit = STAMP_NEVER;
+    return true;
+}
+
 static const char *check(const struct reg *reg, const struct cluster *c)
 {
     for (uint32_t i = 0; i < reg->count; i++) {

@@ -52,6 +52,9 @@ void reg_reset(struct reg *reg, uint64_t value, uint64_t stamp);
 /* False: too many writes whose end is not known. */
 bool reg_write_began(struct reg *reg, uint64_t value, uint64_t stamp);
 
+/* The same of one that may have been there before: it is carried out twice. */
+bool reg_write_again(struct reg *reg, uint64_t value, uint64_t stamp);
+
 /* The bytes are replaced at this moment. The writes up to number `values` are
  * settled: reg_limit_all() comes first. */
 void reg_limit_all(struct reg *reg, uint64_t values, uint64_t stamp);

@@ -3,6 +3,7 @@
  * What has to be so when the core hands out the job of a request. Requests are
  * in the order in which their datagrams have arrived.
  */
+#include "drive.h"
 #include "world.h"
 
 #include "core/internal.h"
@@ -61,7 +62,7 @@ static void check_against(struct world *world, const struct slot *a,
     bool shared = a->volume == b->volume &&
                   disks->volumes[a->volume].facts.mode == BH_MODE_SHARED;
 
-    if (disks->volumes[a->volume].disk != disks->volumes[b->volume].disk)
+    if (a->disk != b->disk || a->layer != b->layer)
         return;
     check_pair(world, a, b);
     if (a->session != b->session && !shared && a->access >= BH_ACCESS_READER &&
@@ -79,8 +80,7 @@ static void check_range(struct world *world, const struct slot *slot)
 {
     const struct bh_volume_facts *facts =
         &world->disks.volumes[slot->volume].facts;
-    const struct disk *disk =
-        &world->disks.of[world->disks.volumes[slot->volume].disk];
+    const struct disk *disk = &world->disks.of[slot->disk];
     uint64_t end = facts->byte_count;
 
     if (facts->grow_limit > 0)
@@ -117,7 +117,7 @@ static void check_rights(struct world *world, const struct slot *slot)
 
     if (!disk_changes(slot) && !copies(slot))
         return;
-    if (medium->access != BH_ACCESS_WRITER)
+    if (medium->access != BH_ACCESS_WRITER && slot->layer == NULL)
         world_fail(world,
                    "something is to change, or a CHECKPOINT to be made, "
                    "without the writer's lock: volume %u",
@@ -133,8 +133,10 @@ static void check_order(struct world *world, const struct slot *slot,
                         const struct receipt *receipt)
 {
     struct volume *volume = &world->disks.volumes[slot->volume];
-    struct disk *disk = &world->disks.of[volume->disk];
+    struct disk *disk = &world->disks.of[slot->disk];
 
+    if (slot->layer != NULL)
+        return;
     if (disk_changes(slot)) {
         if (receipt->serial < volume->copied)
             world_fail(world,
@@ -157,16 +159,36 @@ static void check_order(struct world *world, const struct slot *slot,
     }
 }
 
+/* What it changes is what its client has meant. */
+static void check_meant(struct world *world, struct slot *slot,
+                        const struct receipt *receipt)
+{
+    const struct client *client = &world->clients[receipt->client];
+
+    if (!drive_is(slot->volume) || receipt->replay)
+        return;
+    if (receipt->disk == NO_DISK && slot->kind == BH_JOB_WRITE &&
+        !client->strict && world->disks.volumes[slot->volume].facts.silent)
+        drive_writes(world, slot);
+    else if (disk_changes(slot) && receipt->disk != slot->disk)
+        world_fail(world,
+                   "what was meant for disk %u is written to disk %u: client "
+                   "%u, volume %u",
+                   receipt->disk, slot->disk, receipt->client, slot->volume);
+}
+
 static void check_request(struct world *world, struct slot *slot,
                           const struct bh_request *request)
 {
-    const struct receipt *receipt = node_receipt(world, request);
+    struct receipt *receipt = node_receipt(world, request);
 
     slot->session = request->command.session;
     slot->access = request->session->access;
     if (receipt == NULL)
         return;
     slot->value = receipt->value;
+    receipt->from = slot->disk;
+    check_meant(world, slot, receipt);
     check_order(world, slot, receipt);
     if (request->strict && (disk_changes(slot) || copies(slot)) &&
         node_is_settled(world, slot->value))

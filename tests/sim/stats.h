@@ -53,6 +53,10 @@
     X(holds, "media held by an administrator")                                 \
     X(still_holds, "of them, until they were still")                           \
     X(images, "of these, to have other bytes")                                 \
+    X(swaps, "media put into drives or taken out")                             \
+    X(ejects, "of them, by clients")                                           \
+    X(asks, "times that a new server has asked what is in a drive")            \
+    X(layers, "layers of scratch volumes")                                     \
     X(resets, "client resets")                                                 \
     X(disconnects, "disconnects")                                              \
     X(abandoned, "sessions left without a word")                               \

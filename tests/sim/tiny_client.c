@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Clients with the tiny client inside: one request at a time. */
+#include "drive.h"
 #include "world.h"
 
 #include "tiny_form.h"
@@ -26,7 +27,9 @@ static struct tiny_question question_of(const struct client *client)
         [OP_FLUSH] = TINY_FLUSH,     [OP_KEEP] = TINY_KEEP,
         [OP_DISCON] = TINY_DISCON,   [OP_TRIM] = TINY_TRIM,
         [OP_ZERO] = TINY_ZERO,       [OP_CHECKSUM] = TINY_CHECKSUM,
-        [OP_TIME] = TINY_TIME,       [OP_CHECKPOINT] = TINY_CHECKPOINT};
+        [OP_TIME] = TINY_TIME,       [OP_CHECKPOINT] = TINY_CHECKPOINT,
+        [OP_EJECT] = TINY_EJECT,     [OP_LOCK] = TINY_LOCK,
+        [OP_UNLOCK] = TINY_UNLOCK};
 
     return (struct tiny_question){
         .kind = requests[client->op.kind],
@@ -96,6 +99,8 @@ void tiny_received(struct world *world, struct client *client,
     const struct tiny_form *form = form_of(client);
     struct op op = client->op;
     uint16_t data;
+
+    op_drive_from(world, client, &op, datagram->disk);
 
     if (op.kind == OP_NONE ||
         !form->received(client->tiny, datagram->bytes, datagram->len, &data))

@@ -53,8 +53,17 @@ static void ask_heavy(struct bh_tiny *tiny,
     case TINY_TIME:
         bh_tiny_time(tiny);
         break;
-    default:
+    case TINY_CHECKPOINT:
         bh_tiny_checkpoint(tiny, question->body);
+        break;
+    case TINY_EJECT:
+        bh_tiny_eject(tiny);
+        break;
+    case TINY_LOCK:
+        bh_tiny_lock(tiny);
+        break;
+    default:
+        bh_tiny_unlock(tiny);
         break;
     }
 }

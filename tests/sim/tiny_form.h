@@ -21,7 +21,10 @@ enum tiny_request {
     TINY_ZERO,
     TINY_CHECKSUM,
     TINY_TIME,
-    TINY_CHECKPOINT
+    TINY_CHECKPOINT,
+    TINY_EJECT,
+    TINY_LOCK,
+    TINY_UNLOCK
 };
 
 struct tiny_question {

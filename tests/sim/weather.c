@@ -59,6 +59,8 @@ void weather_draw(struct world *world)
         .noise = PERCENT(10),
         .flood = share(world, PERCENT(30), PERCENT(3)),
         .admin = share(world, PERCENT(60), PERCENT(5))};
+    if (world->drives)
+        w->change = rng_between(rng, PERCENT(2), PERCENT(40));
     if (world->gentle) {
         w->power = w->sync_error = w->attach_error = w->stop = 0;
         w->jump = 0;
@@ -78,6 +80,8 @@ void weather_calm(struct world *world, bool greedy)
                                       .fate_ms = 60,
                                       .flood = greedy ? PERCENT(50) : 0,
                                       .admin = PERCENT(3)};
+    if (world->drives)
+        world->weather.change = PERCENT(20);
     for (uint32_t i = 0; i < CLIENTS; i++) {
         struct client *client = &world->clients[i];
 
@@ -173,4 +177,6 @@ void weather_blow(struct world *world)
         jump(world);
     if (rng_hits(rng, w->admin))
         admin_comes(world);
+    if (rng_hits(rng, w->change))
+        changer_comes(world);
 }

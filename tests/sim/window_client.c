@@ -5,6 +5,7 @@
  * stays LEFT, and what it might have changed is not touched before the client
  * has connected anew.
  */
+#include "drive.h"
 #include "world.h"
 
 #include "wire/bytes.h"
@@ -61,7 +62,10 @@ static uint16_t encode(struct world *world, const struct client *client,
                                       [OP_ZERO] = BH_OP_ZERO,
                                       [OP_CHECKSUM] = BH_OP_CHECKSUM,
                                       [OP_TIME] = BH_OP_TIME,
-                                      [OP_CHECKPOINT] = BH_OP_CHECKPOINT};
+                                      [OP_CHECKPOINT] = BH_OP_CHECKPOINT,
+                                      [OP_EJECT] = BH_OP_EJECT,
+                                      [OP_LOCK] = BH_OP_LOCK,
+                                      [OP_UNLOCK] = BH_OP_UNLOCK};
     const struct op *op = &pane->op;
     struct bh_discon discon = {.seq = (uint8_t)pane->number,
                                .session = client->id,
@@ -191,8 +195,10 @@ static bool next_read(const struct world *world, const struct client *client,
                       struct op *op)
 {
     const struct volume *volume = &world->disks.volumes[client->volume];
-    uint32_t end =
-        volume->first + (uint32_t)(volume->facts.byte_count / GRANULE_LEN);
+    uint32_t end = volume->first +
+                   (drive_is(client->volume)
+                        ? client_granules(world, client)
+                        : (uint32_t)(volume->facts.byte_count / GRANULE_LEN));
 
     op->lsn++;
     op->at += op->count;
@@ -494,6 +500,8 @@ static void answered(struct world *world, struct client *client,
 {
     struct op op = pane->op;
     bool left = pane->state == PANE_LEFT;
+
+    op_drive_from(world, client, &op, d->disk);
 
     if (left && d->bytes[2] == BH_ERR_SESSION)
         return; /* it may be of an earlier session, and takes no number */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a client wants: which volume, and what to do there. */
+#include "drive.h"
 #include "world.h"
 
 #include "wire/protocol.h"
@@ -20,16 +21,20 @@ void wish_volume(struct world *world, struct client *client)
         volume = (uint16_t)(rng_hits(rng, PERCENT(60))
                                 ? client->index % GREEDY_VOLUME
                                 : rng_below(rng, GREEDY_VOLUME));
+    if (world->drives && client->polite && rng_hits(rng, PERCENT(80)))
+        volume =
+            (uint16_t)(FIRST_DRIVE + rng_below(rng, VOLUMES - FIRST_DRIVE));
     if (volume != client->volume)
         client->unflushed_count = 0;
     client->volume = volume;
-    mode = world->disks.volumes[volume].facts.mode;
+    mode = client_mode(world, client);
     client->access = 0;
     if (rng_hits(rng, PERCENT(11)))
         client->access = BH_FLAG_READ_ONLY;
     else if (rng_hits(rng, PERCENT(11)))
         client->access = BH_FLAG_LOOK;
-    else if (mode == BH_MODE_SHARED && rng_hits(rng, PERCENT(30)))
+    else if (mode == BH_MODE_SHARED && !drive_is(volume) &&
+             rng_hits(rng, PERCENT(30)))
         client->access = BH_FLAG_SHARED;
     client->exponent =
         (uint8_t)(rng_hits(rng, PERCENT(60))   ? 0
@@ -42,16 +47,6 @@ void wish_volume(struct world *world, struct client *client)
     if (world->gentle && client->kind == CLIENT_WINDOW)
         client->life = UINT32_MAX;
     snprintf(client->name, sizeof client->name, "v%02u", volume % 100u);
-}
-
-/* As long as it may become. */
-static uint32_t granules_of(const struct volume *volume)
-{
-    const struct bh_volume_facts *facts = &volume->facts;
-    uint64_t bytes = facts->byte_count > facts->grow_limit ? facts->byte_count
-                                                           : facts->grow_limit;
-
-    return (uint32_t)(bytes / GRANULE_LEN);
 }
 
 /* The one that the volume has last, or a part of it; `least` at least. */
@@ -69,12 +64,12 @@ void wish_place(struct world *world, const struct client *client, struct op *op)
 {
     const struct volume *volume = &world->disks.volumes[client->volume];
     const struct bh_volume_facts *facts = &volume->facts;
-    uint32_t granules = granules_of(volume);
+    uint32_t granules = client_granules(world, client);
     uint32_t sectors =
         (granules + (1u << client->exponent) - 1) >> client->exponent;
     uint32_t first = 0, all = sectors, at;
 
-    if (facts->mode == BH_MODE_SHARED && op_changes(op)) {
+    if (client_mode(world, client) == BH_MODE_SHARED && op_changes(op)) {
         first = client->strict ? OWN >> client->exponent : client->index;
         sectors = client->strict ? sectors - first : 1;
     }
@@ -85,6 +80,8 @@ void wish_place(struct world *world, const struct client *client, struct op *op)
         rng_hits(&world->rng, PERCENT(15)))
         op->lsn = last_sector(world, client, first);
     op->outside = rng_hits(&world->rng, client->wild);
+    if (drive_is(client->volume))
+        all = DISK_GRANULES; /* more than any has */
     if (op->outside)
         op->lsn = all + rng_below(&world->rng, 1000000);
     at = op->lsn << client->exponent;
@@ -97,14 +94,16 @@ void wish_place(struct world *world, const struct client *client, struct op *op)
 }
 
 /* Whether so many writes are in doubt there that another is not wanted. */
-static bool doubtful(const struct world *world, const struct client *client,
+static bool doubtful(struct world *world, const struct client *client,
                      const struct op *op)
 {
-    const struct disk *disk =
-        &world->disks.of[world->disks.volumes[client->volume].disk];
+    uint32_t disk = client_disk(world, client);
 
+    if (disk == NO_DISK)
+        return false;
     for (uint32_t i = 0; i < op->count; i++)
-        if (disk->regs[op->at + i].count > REGISTER_CLUSTERS / 2)
+        if (client_reg(world, client, disk, op->at + i)->count >
+            REGISTER_CLUSTERS / 2)
             return true;
     return false;
 }
@@ -115,7 +114,8 @@ static void stretch(struct world *world, const struct client *client,
 {
     const struct volume *volume = &world->disks.volumes[client->volume];
     uint32_t most = RUN_LEN / BH_SECTOR_LEN(client->exponent);
-    uint32_t left = granules_of(volume) - (op->at - volume->first), sectors;
+    uint32_t left = client_granules(world, client) - (op->at - volume->first);
+    uint32_t sectors;
 
     if (op->outside) {
         op->sectors = (uint16_t)rng_between(&world->rng, 1, most);
@@ -162,6 +162,37 @@ static uint8_t strict_kind(const struct client *client, uint32_t dice,
     return dice - zero < checkpoint ? OP_CHECKPOINT : OP_READ;
 }
 
+/* What a strict session wants of the medium in a drive; NONE: nothing. */
+static uint8_t slot_kind(struct world *world, const struct client *client)
+{
+    uint32_t dice;
+
+    if (!client->strict || !drive_is(client->volume))
+        return OP_NONE;
+    dice = (uint32_t)(rng_next(&world->rng) & 0xFFFF);
+    if (dice < client->eject)
+        return OP_EJECT;
+    if (dice - client->eject < client->lock)
+        return OP_LOCK;
+    return dice - client->eject - client->lock < 2 * client->lock ? OP_UNLOCK
+                                                                  : OP_NONE;
+}
+
+/* At a drive, one that does not know the medium looks first. */
+static bool wish_of_drive(struct world *world, const struct client *client,
+                          struct op *op)
+{
+    *op = (struct op){.kind = slot_kind(world, client), .sectors = 1};
+    if (op->kind != OP_NONE)
+        return true;
+    op->kind = OP_READ;
+    if (!drive_is(client->volume) || client_is_blind(world, client) ||
+        client_disk(world, client) != NO_DISK)
+        return false;
+    wish_place(world, client, op);
+    return true;
+}
+
 void wish(struct world *world, const struct client *client, struct op *op)
 {
     uint32_t dice = (uint32_t)(rng_next(&world->rng) & 0xFFFF);
@@ -171,7 +202,8 @@ void wish(struct world *world, const struct client *client, struct op *op)
     uint32_t write = writer ? client->write : PERMILLE(10);
     uint32_t flush = writer ? client->flush : PERCENT(20);
 
-    *op = (struct op){.kind = OP_READ, .sectors = 1};
+    if (wish_of_drive(world, client, op))
+        return;
     if (dice < write)
         op->kind = OP_WRITE;
     else if ((dice -= write) < flush)

@@ -39,6 +39,7 @@ struct world *world_new(uint64_t seed, const char *commit, bool tracing)
     world->tracing = tracing;
     world->now_ms = 1000000;
     world->gentle = seed % 3 == 0;
+    world->drives = seed % 4 == 0;
     disks_init(world);
     net_init(world);
     node_init(world);
@@ -96,6 +97,9 @@ static void happen(struct world *world, const struct event *event)
         break;
     case EVENT_ADMIN:
         admin_goes_on(world, event->what);
+        break;
+    case EVENT_CHANGER:
+        changer_looks(world, event->what);
         break;
     default:
         fate(world);

@@ -11,6 +11,7 @@
 #define BH_SIM_WORLD_H
 
 #include "admin.h"
+#include "changer.h"
 #include "client.h"
 #include "disk.h"
 #include "net.h"
@@ -31,7 +32,8 @@ enum event_kind {
     EVENT_FATE,  /* one blow of the storm */
     EVENT_KILL,
     EVENT_RESTART,
-    EVENT_ADMIN /* what: the visit */
+    EVENT_ADMIN, /* what: the visit */
+    EVENT_CHANGER
 };
 
 struct weather {
@@ -41,7 +43,7 @@ struct weather {
     uint32_t sync_error, attach_error, lookup_error;
     uint32_t fate_ms; /* mean time between two blows */
     uint32_t kill, power, stop, jump, clog, part, reset, replay, forge, noise,
-        flood, admin;
+        flood, admin, change;
 };
 
 struct world {
@@ -56,7 +58,10 @@ struct world {
     struct net net;
     struct client clients[CLIENTS];
     struct admin admin;
-    bool gentle;         /* sessions last, until their numbers wrap around */
+    struct changer changer;
+    bool gentle; /* sessions last, until their numbers wrap around */
+    bool drives; /* most clients are at drives and scratch volumes */
+    struct reg layers[CLIENTS][DRIVE_MEDIA][DISK_GRANULES];
     uint64_t values;     /* writes so far */
     uint64_t calm;       /* stamp since which all must go well; 0: it may not */
     uint64_t kill_after; /* operations */
@@ -116,6 +121,13 @@ void op_answered(struct world *world, struct client *client,
 void op_given_up(struct world *world, struct client *client,
                  const struct op *op);
 
+/* Granules are read, of whatever medium there is; and are not, but of the disk
+ * `but`, where each is seen. */
+void op_reads_began(struct world *world, const struct client *client,
+                    const struct op *op, uint32_t at, uint32_t count);
+void op_reads_over(struct world *world, const struct client *client,
+                   uint32_t but, uint32_t at, uint32_t count);
+
 /* op_heavy.c: the same for what is over many sectors, and for TIME. */
 void op_heavy_began(struct world *world, const struct client *client,
                     const struct op *op);
@@ -125,7 +137,8 @@ void op_heavy_ok(struct world *world, const struct client *client,
 void op_heavy_failed(struct world *world, const struct client *client,
                      const struct op *op);
 void op_one_image(struct world *world, const struct client *client,
-                  const uint64_t *values, uint32_t count);
+                  const struct op *op, const uint64_t *values, uint32_t count);
+
 /* A granule holds `value`, says an answer. */
 void op_seen(struct world *world, const struct client *client,
              const struct op *op, uint32_t at, uint64_t value);
