@@ -440,7 +440,8 @@ static void note_lock(struct world *world, const struct datagram *d)
     if (d->bytes[4] == BH_OP_LOCK)
         fate->may_lock = true;
     else
-        fate->locked = false;
+        fate->unlock_came = world_stamp(world);
+    fate->locked &= d->bytes[4] == BH_OP_LOCK;
     if (d->request <= fate->lock)
         return;
     fate->lock = d->request;
@@ -451,12 +452,15 @@ static void note_lock(struct world *world, const struct datagram *d)
 static void lock_answered(struct world *world, const struct receipt *receipt)
 {
     struct id_fate *fate = &world->node.ids[BH_GET16(receipt->head + 2)];
+    const struct volume *volume = &world->disks.volumes[fate->volume];
 
     if (receipt->request <= fate->answered_lock)
         return;
     fate->answered_lock = receipt->request;
     fate->locked = receipt->request == fate->lock && fate->alive &&
-                   fate->lock_came > world->disks.volumes[fate->volume].swapped;
+                   fate->lock_came > fate->unlock_came &&
+                   fate->lock_came > volume->swapped &&
+                   fate->lock_came > volume->reinserted;
 }
 
 uint64_t node_in_doubt(const struct world *world)

@@ -52,7 +52,7 @@ struct id_fate {
     bool may_lock; /* a LOCK has come */
     uint32_t lock, answered_lock; /* requests: the newest that has come; the
                                      newest that was answered */
-    uint64_t lock_came;           /* stamp */
+    uint64_t lock_came, unlock_came; /* stamps */
 };
 
 /* A WRITE, TRIM or ZERO of a strict session on a shared volume, which a kill
