@@ -50,8 +50,8 @@ struct id_fate {
     struct bh_peer heard;
     bool locked;   /* a LOCK was answered, and no UNLOCK has come since */
     bool may_lock; /* a LOCK has come */
-    uint32_t lock, answered_lock; /* requests: the newest that has come; the
-                                     newest that was answered */
+    uint32_t lock, answered_lock;    /* requests: the newest that has come; the
+                                        newest that was answered */
     uint64_t lock_came, unlock_came; /* stamps */
 };
 

@@ -18,9 +18,8 @@ bool client_is_blind(const struct world *world, const struct client *client)
 
 uint32_t client_disk(const struct world *world, const struct client *client)
 {
-    return drive_is(client->volume)
-               ? client->medium
-               : world->disks.volumes[client->volume].disk;
+    return drive_is(client->volume) ? client->medium
+                                    : world->disks.volumes[client->volume].disk;
 }
 
 uint32_t client_mark(const struct world *world, const struct client *client)
