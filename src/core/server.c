@@ -116,15 +116,16 @@ static void fill_rings(struct bh_server *server, uint8_t *buffers)
 
 /* What the call has made possible elsewhere: sessions that waited for a lock,
  * volumes to attach, sync or detach. Done last, so that nothing is decided on
- * a state that is only half there. */
+ * a state that is only half there. What a killed server has left to be synced
+ * is attached before a swap may hold it. */
 BH_COLD static void settle_all(struct bh_server *server)
 {
     while (server->due) {
         server->due = false;
         if (server->proving_due)
             bh_proving_advance(server);
-        bh_swaps_advance(server);
         bh_volumes_settle(server);
+        bh_swaps_advance(server);
     }
 }
 

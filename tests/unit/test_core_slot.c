@@ -741,6 +741,27 @@ static void killed_between_the_change_and_the_moving(void **state)
     assert_int_equal(ask(fx, it.peer, id, 7, BH_OP_READ), BH_ERR_CHANGED);
 }
 
+/* Who wants a change at once is not faster than the sync of what the killed
+ * server had acknowledged. */
+static void what_a_killed_server_has_acknowledged_is_stable_first(void **state)
+{
+    struct two it = two(state);
+    struct fx *fx = it.fx;
+    uint16_t id = fx_strict_open(fx, it.peer, STRICT, FX_SLOT);
+
+    assert_int_equal(fx_strict_write(fx, it.peer, id, 2, 1, 'x'), BH_OK);
+    assert_true(it.a->stable < it.a->written);
+    fx->slot.holds[BH_JOB_SWAP] = true;
+    fx_kill(fx);
+    order(fx, "b");
+    fx->slot.holds[BH_JOB_SWAP] = false;
+    fx_release_all(fx);
+    fx_pass(fx, 10);
+    assert_int_equal(order_status(fx), BH_OK);
+    assert_ptr_equal(fx->slotted, it.b);
+    assert_int_equal(it.a->stable, it.a->written);
+}
+
 static void nothing_has_changed_and_nobody_notices(void **state)
 {
     struct two it = two(state);
@@ -957,6 +978,7 @@ int main(void)
         TEST(an_order_of_before_an_eject_finds_the_slot),
         KEPT(a_killed_server_leaves_the_change_to_the_next),
         KEPT(killed_between_the_change_and_the_moving),
+        KEPT(what_a_killed_server_has_acknowledged_is_stable_first),
         KEPT(nothing_has_changed_and_nobody_notices),
         KEPT(a_slot_that_is_gone_ends_its_sessions),
         KEPT(a_stopping_server_leaves_an_eject_undone),
