@@ -102,6 +102,11 @@ retro: all
 	    --timeout 300 tests/retro $(ARGS)
 	tests/retro/table.py
 
+# blockhead mount beside nbdfuse: a minute or two, and 2 GiB of disk.
+bench-fuse: all
+	tools/install-packages build bench
+	/usr/bin/python3 tests/bench/fuse.py --build $(BUILD) $(ARGS)
+
 lint: all
 	tools/install-packages build test
 	tools/lint $(BUILD)
@@ -116,4 +121,4 @@ clean:
 	rm -rf $(BUILD) build-*
 
 .PHONY: all run test test-long torture sim sim-bugs model instructions bench \
-    bench-quick bench-sync bench-nbdkit ceph damage retro interop lint format install clean
+    bench-quick bench-sync bench-nbdkit bench-fuse ceph damage retro interop lint format install clean

@@ -17,6 +17,7 @@ void calls_ask(struct calls *calls, struct call *call)
     *calls->end = call;
     calls->end = &call->next;
     calls->waiting++;
+    calls->asked++;
 }
 
 static struct call *take_first(struct calls *calls)
@@ -65,7 +66,7 @@ static bool start_first(struct calls *calls)
 
     if (rc == 0)
         rc = calls->first->start(calls->disk, calls->first);
-    if (rc == -EBUSY && calls->started > 0)
+    if (rc == -EBUSY && calls->lost == 0 && calls->started > 0)
         return false;
     if (rc == 0) {
         take_first(calls);

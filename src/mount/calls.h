@@ -31,9 +31,10 @@ struct calls {
     struct bh_disk *disk;      /* borrowed; open */
     struct call *first, **end; /* that wait */
     unsigned waiting, started;
-    int lost;    /* the session's end, a negative errno; or 0 */
-    int told;    /* the failure that was told last; 0: all went well since */
-    bool to_log; /* where failures are told */
+    uint64_t asked; /* in all */
+    int lost;       /* the session's end, a negative errno; or 0 */
+    int told;       /* the failure that was told last; 0: all went well since */
+    bool to_log;    /* where failures are told */
 };
 
 void calls_begin(struct calls *calls, struct bh_disk *disk);

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "mount/tree.h"
+
 static void write_back(const char *directory)
 {
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -34,13 +36,25 @@ static void run(const char *directory)
     _exit(1);
 }
 
-int detach_begin(struct detach *detach, const char *directory, int fuse_fd)
+/* Waits for requests that are under way, too. */
+static void forget_all(struct fuse_session *session)
+{
+    for (fuse_ino_t i = 0; i <= FILES_PARTITIONS_MAX; i++)
+        fuse_lowlevel_notify_inval_inode(session, TREE_INODE_FIRST + i, 0, 0);
+}
+
+/* The child's descriptor is closed before the directory is unmounted: a mount
+ * ends with its last one. */
+int detach_begin(struct detach *detach, const char *directory,
+                 struct fuse_session *session, bool forget)
 {
     detach->pid = fork();
     if (detach->pid < 0)
         return -errno;
     if (detach->pid == 0) {
-        close(fuse_fd);
+        if (forget)
+            forget_all(session);
+        close(fuse_session_fd(session));
         run(directory);
     }
     detach->fd = pidfd_open(detach->pid, 0);

@@ -8,6 +8,7 @@
 #ifndef BH_MOUNT_DETACH_H
 #define BH_MOUNT_DETACH_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct detach {
@@ -17,9 +18,12 @@ struct detach {
 
 #define DETACH_NONE ((struct detach){.fd = -1})
 
-/* `fuse_fd` is closed in the child: a mount ends with its last descriptor. 0 or
- * a negative errno. */
-int detach_begin(struct detach *detach, const char *directory, int fuse_fd);
+struct fuse_session;
+
+/* With `forget` the kernel drops what it has of the files in memory, so that no
+ * program reads on from there. 0 or a negative errno. */
+int detach_begin(struct detach *detach, const char *directory,
+                 struct fuse_session *session, bool forget);
 
 /* Takes the child's end, once `fd` is readable. */
 void detach_end(struct detach *detach);

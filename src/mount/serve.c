@@ -25,6 +25,8 @@ struct serving {
     const char *directory; /* where it is mounted */
     struct detach detach;
     bool leaving;
+    uint64_t asked;    /* calls, when it was looked last */
+    uint64_t watch_ms; /* when the disk is to be watched, if nothing is asked */
 };
 
 /*
@@ -68,7 +70,8 @@ static void leave(struct serving *serving)
         return;
     serving->leaving = true;
     error = detach_begin(&serving->detach, serving->directory,
-                         fuse_session_fd(serving->served->session));
+                         serving->served->session,
+                         serving->served->calls.lost != 0);
     if (error != 0)
         tell(serving->served->calls.to_log, "cannot unmount %s: %s",
              serving->directory, strerror(-error));
@@ -87,28 +90,37 @@ static bool check(struct serving *serving)
            serving->interrupt->signal != 0;
 }
 
-static int wait_ms(const struct served *served)
-{
-    const int wait = bh_disk_wait_ms(served->disk);
-
-    return wait >= 0 && wait < WATCH_MS ? wait : WATCH_MS;
-}
-
-/* A second signal does not wait for anything. */
-static void look(struct serving *serving, const struct pollfd *fds)
+/* A second signal says nothing new. */
+static void take_signal(struct serving *serving)
 {
     struct interrupt again = {.fd = serving->interrupt->fd};
 
-    if (fds[2].revents != 0 && serving->interrupt->signal == 0)
+    if (serving->interrupt->signal == 0)
         interrupt_came(serving->interrupt);
-    else if (fds[2].revents != 0 && interrupt_came(&again))
-        fuse_session_exit(serving->served->session);
-    if (fds[3].revents != 0)
-        detach_end(&serving->detach);
+    else
+        interrupt_came(&again);
 }
 
-/* Waits for whatever comes first. False: nothing did. */
-static bool wait_for_any(struct serving *serving)
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Until the disk wants something, or is to be watched. */
+static int wait_ms(const struct serving *serving)
+{
+    const int wait = bh_disk_wait_ms(serving->served->disk);
+    const uint64_t now = now_ms();
+    const int left =
+        now < serving->watch_ms ? (int)(serving->watch_ms - now) : 0;
+
+    return wait >= 0 && wait < left ? wait : left;
+}
+
+static void wait_for_any(struct serving *serving)
 {
     const struct served *served = serving->served;
     struct pollfd fds[] = {
@@ -117,12 +129,27 @@ static bool wait_for_any(struct serving *serving)
         {.fd = bh_disk_fd(served->disk), .events = POLLIN},
         {.fd = serving->interrupt->fd, .events = POLLIN},
         {.fd = serving->detach.fd, .events = POLLIN}};
-    int wait = wait_ms(served);
-    int count = poll(fds, sizeof(fds) / sizeof(fds[0]), wait);
 
-    if (count > 0)
-        look(serving, fds);
-    return count > 0 || wait < WATCH_MS;
+    poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms(serving));
+    if (fds[2].revents != 0)
+        take_signal(serving);
+    if (fds[3].revents != 0)
+        detach_end(&serving->detach);
+}
+
+/* A disk that was not asked for anything for a while is asked for a sector. */
+static void watch(struct serving *serving)
+{
+    struct served *served = serving->served;
+    const uint64_t now = now_ms();
+    const bool asked = served->calls.asked != serving->asked;
+
+    serving->asked = served->calls.asked;
+    if (!asked && now < serving->watch_ms)
+        return;
+    if (!asked && calls_idle(&served->calls))
+        io_watch(served);
+    serving->watch_ms = now + WATCH_MS;
 }
 
 static void serve_requests(struct serving *serving)
@@ -130,8 +157,8 @@ static void serve_requests(struct serving *serving)
     struct served *served = serving->served;
 
     while (!check(serving)) {
-        if (!wait_for_any(serving) && calls_idle(&served->calls))
-            io_watch(served);
+        watch(serving);
+        wait_for_any(serving);
         receive(served);
         calls_step(&served->calls);
     }
@@ -141,18 +168,6 @@ static void serve_requests(struct serving *serving)
 /*
  * The end.
  */
-
-/* False: a signal came that does not wait for it. */
-static bool wait_for_disk(struct serving *serving)
-{
-    struct interrupt again = {.fd = serving->interrupt->fd};
-    struct pollfd fds[] = {
-        {.fd = bh_disk_fd(serving->served->disk), .events = POLLIN},
-        {.fd = again.fd, .events = POLLIN}};
-
-    poll(fds, 2, wait_ms(serving->served));
-    return fds[1].revents == 0 || !interrupt_came(&again);
-}
 
 struct last {
     struct call call; /* first */
@@ -178,34 +193,28 @@ static void finish_last(struct call *call, int result)
     last->result = result;
 }
 
-static bool ask_last(struct serving *serving,
-                     int (*start)(struct bh_disk *, struct call *))
-{
-    struct served *served = serving->served;
-    struct last last = {.call = {.start = start, .finish = finish_last}};
-    bool waits = true;
-
-    calls_ask(&served->calls, &last.call);
-    calls_step(&served->calls);
-    while (!last.over && waits) {
-        waits = wait_for_disk(serving);
-        calls_step(&served->calls);
-    }
-    return last.over && last.result == 0;
-}
-
-/* All calls are over; false: a signal came first. */
-static bool settle(struct serving *serving)
+/* Until all calls are over. That takes no longer than the disk is patient. */
+static void settle(struct serving *serving)
 {
     struct calls *calls = &serving->served->calls;
+    struct pollfd fd = {.events = POLLIN};
 
     calls_step(calls);
     while (!calls_idle(calls)) {
-        if (!wait_for_disk(serving))
-            return false;
+        fd.fd = bh_disk_fd(serving->served->disk);
+        poll(&fd, 1, bh_disk_wait_ms(serving->served->disk));
         calls_step(calls);
     }
-    return true;
+}
+
+static bool ask_last(struct serving *serving,
+                     int (*start)(struct bh_disk *, struct call *))
+{
+    struct last last = {.call = {.start = start, .finish = finish_last}};
+
+    calls_ask(&serving->served->calls, &last.call);
+    settle(serving);
+    return last.over && last.result == 0;
 }
 
 /* A FLUSH before the session's end, as it can be asked again if the server has
@@ -214,7 +223,8 @@ static bool make_stable(struct serving *serving)
 {
     struct served *served = serving->served;
 
-    if (!settle(serving) || served->calls.lost != 0)
+    settle(serving);
+    if (served->calls.lost != 0)
         return false;
     if (served->stable != served->changes && !ask_last(serving, start_flush))
         return false;

@@ -8,7 +8,6 @@
 
 #include "mount/io.h"
 
-#define INODE_FIRST 2u
 #define BLOCK_LEN 512u
 #define BACKGROUND 64u /* requests that nobody waits for, at a time */
 
@@ -17,7 +16,7 @@
 
 static struct file *file_of(fuse_req_t req, fuse_ino_t inode)
 {
-    return &served_of(req)->files.all[inode - INODE_FIRST];
+    return &served_of(req)->files.all[inode - TREE_INODE_FIRST];
 }
 
 /*
@@ -30,7 +29,7 @@ static struct stat attributes(const struct served *served, unsigned number)
     const mode_t mode = served->read_only ? 0444 : 0666;
 
     return (struct stat){
-        .st_ino = INODE_FIRST + number,
+        .st_ino = TREE_INODE_FIRST + number,
         .st_mode = S_IFREG | (mode & ~served->mask),
         .st_nlink = 1,
         .st_uid = served->owner,
@@ -66,7 +65,7 @@ static void reply_attributes(fuse_req_t req, fuse_ino_t inode)
     const struct stat found =
         inode == FUSE_ROOT_ID
             ? directory(served)
-            : attributes(served, (unsigned)(inode - INODE_FIRST));
+            : attributes(served, (unsigned)(inode - TREE_INODE_FIRST));
 
     fuse_reply_attr(req, &found, ATTRIBUTES_S);
 }

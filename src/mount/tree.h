@@ -8,6 +8,8 @@
 
 #include "mount/served.h"
 
+#define TREE_INODE_FIRST 2u
+
 /* The user data of the session is a struct served. */
 extern const struct fuse_lowlevel_ops tree_operations;
 

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import mmap
 import os
+import pathlib
 import random
 import re
 import shutil
@@ -318,6 +319,36 @@ def refusal_of_put(server, images):
     return done.returncode
 
 
+AS_A_USER = """
+set -e
+mount -t tmpfs none $2; mknod -m 666 $2/fuse c 10 229; mount --bind $2/fuse /dev/fuse; umount -l $2
+mkdir -m 777 $2/mnt
+user="setpriv --reuid 65534 --regid 65534 --clear-groups"
+for end in "fusermount3 -u $2/mnt" 'kill $pid'; do
+    $user $0 mount -f $1 $2/mnt & pid=$!
+    timeout 20 sh -c "until $user test -e $2/mnt/image; do sleep 0.05; done"
+    $user dd status=none conv=notrunc,fsync if=/proc/sys/kernel/hostname of=$2/mnt/image
+    ! ls $2/mnt 2> /dev/null
+    eval "$user $end"
+    wait $pid
+    ! $user test -e $2/mnt/image
+done
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="all other tests do not run as root")
+@needs("fusermount3", "setpriv", "unshare")
+def test_a_user_may(server, images, tmp_path_factory):
+    """In a namespace of mounts where /dev/fuse is for everybody, as on most systems."""
+    place = tmp_path_factory.mktemp("user")
+    for parent in [place, *place.parents][:3]:
+        parent.chmod(0o755)
+    shutil.copy(COMMAND, place)
+    run("unshare", "-m", "sh", "-c", AS_A_USER, place / "blockhead", server.url("a.img"), place, timeout=60)
+    name = pathlib.Path("/proc/sys/kernel/hostname").read_bytes()
+    assert (images / "a.img").read_bytes()[:len(name)] == name
+
+
 @needs("fusermount3")
 def test_it_is_unmounted_from_outside(server, images, mount):
     one = mount(server.url("a.img"))
@@ -359,6 +390,14 @@ def test_a_signal_during_writes_loses_nothing_that_was_synced(server, images, mo
     for turn in written[-64:]:
         found = int.from_bytes(data[turn % 64 * 65536:][:4], "big")
         assert found == turn or found > written[-1]
+
+
+def test_what_is_mapped_is_written_back_at_the_end(server, images, mount):
+    one = mount(server.url("a.img"))
+    with opened(one.image) as fd, mmap.mmap(fd, SIZE) as mapped:
+        mapped[5 * MIB:5 * MIB + 5] = b"hello"
+        one.end()
+        assert (images / "a.img").read_bytes()[5 * MIB:5 * MIB + 5] == b"hello"
 
 
 # Partitions
@@ -545,13 +584,16 @@ def test_a_session_that_is_lost_ends_the_mount(place, images, mount):
     one = mount(url_of(place), "--timeout", "1")
     with opened(one.image) as fd:
         os.pwrite(fd, b"x" * 512, 0)
+        os.pread(fd, 4096, 0)
         place.kill()
         shutil.rmtree(place.state)
         (images / "a.img").write_bytes(bytes(SIZE))
         place.start()
         with place.peer() as peer:
             peer.open("a.img").discon()
+        assert os.pread(fd, 4, 0) == b"xxxx"  # the kernel has it still
         assert error_of(os.pwrite, fd, b"y" * 512, 4096) == errno.ESTALE
+        wait_until(lambda: error_of(os.pread, fd, 4, 0) == errno.ESTALE)
         wait_until(lambda: not one.is_mounted())
         assert error_of(os.pwrite, fd, b"z" * 512, 8192) == errno.ESTALE
         assert error_of(os.fsync, fd) == errno.ESTALE
