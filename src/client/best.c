@@ -48,10 +48,15 @@ static int try_sector(struct bh_disk *disk)
     return rc == -ETIMEDOUT ? rc : 0;
 }
 
+/* Servers may know one length for a volume. */
+static bool asks_for_another(const struct bh_disk *disk, int rc)
+{
+    return rc == -EINVAL && disk->status == BH_ERR_FLAGS;
+}
+
 static bool asks_for_shorter(const struct bh_disk *disk, int rc)
 {
-    return rc == -EMSGSIZE || rc == -ETIMEDOUT ||
-           (rc == -EINVAL && disk->status == BH_ERR_FLAGS);
+    return rc == -EMSGSIZE || rc == -ETIMEDOUT || asks_for_another(disk, rc);
 }
 
 /* A server that does not answer is asked once, with all patience. */
@@ -68,16 +73,25 @@ static int open_one(struct bh_disk *disk, uint32_t sector_len, const char *url,
     return rc;
 }
 
-/* The size in bytes, to 128; 0: not known. */
-static int look(struct bh_disk *disk, const char *url, uint64_t *size)
+/* The size in bytes, to 128; 0: not known, and `*other` if not in that length.
+ */
+static int look(struct bh_disk *disk, const char *url, uint64_t *size,
+                bool *other)
 {
     int rc = open_in(disk, SHORTEST, url, BH_OPEN_LOOK);
 
     *size = 0;
+    *other = asks_for_another(disk, rc);
     if (rc < 0)
-        return disk->status == BH_ERR_FLAGS ? 0 : rc;
+        return *other ? 0 : rc;
     *size = bh_disk_size(disk);
     return bh_disk_close(disk);
+}
+
+static uint32_t shorter(uint32_t sector_len, int rc)
+{
+    return sector_len > LONGEST_ANYWHERE && rc != -EINVAL ? LONGEST_ANYWHERE
+                                                          : sector_len / 2;
 }
 
 int bh_disk_open_best(struct bh_disk *disk, const char *url, unsigned flags)
@@ -85,15 +99,15 @@ int bh_disk_open_best(struct bh_disk *disk, const char *url, unsigned flags)
     uint32_t sector_len = LONGEST;
     struct bh_url parsed;
     uint64_t size;
-    bool again;
+    bool again, other;
     int rc;
 
     if (bh_url_parse(url, &parsed, NULL, 0) != 0 || parsed.sector_len != 0)
         return bh_disk_open(disk, url, flags);
-    rc = look(disk, url, &size);
+    rc = look(disk, url, &size, &other);
     if (rc < 0)
         return rc;
-    if (size == 0)
+    if (size == 0 && !other)
         return bh_disk_open(disk, url, flags);
     while (size % sector_len != 0)
         sector_len /= 2;
@@ -101,7 +115,6 @@ int bh_disk_open_best(struct bh_disk *disk, const char *url, unsigned flags)
         rc = open_one(disk, sector_len, url, flags, &again);
         if (!again || sector_len == SHORTEST)
             return rc;
-        sector_len =
-            sector_len > LONGEST_ANYWHERE ? LONGEST_ANYWHERE : sector_len / 2;
+        sector_len = shorter(sector_len, rc);
     }
 }

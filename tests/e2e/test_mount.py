@@ -19,13 +19,14 @@ import pytest
 
 from conftest import BUILD, SANITIZER, make_image, wait_until
 from faults import Faults
+from plugin import path_to  # noqa: F401
 from test_restart import Place
 from test_slots import put
 
 COMMAND = BUILD / "blockhead"
 MIB = 1 << 20
 SIZE = 8 * MIB
-LONG = bool(os.environ.get("BH_LONG"))  # as `make interop` sets it
+LONG = os.environ.get("BH_LONG") == "1"  # as `make interop` sets it
 RESTARTS = 20 if LONG else 4
 LIFE_S = 200  # of a mount: a test must not wait for one for ever, and a process that waits cannot be interrupted
 
@@ -55,7 +56,7 @@ class Mount:
         self.directory, self.log_path = directory, directory.with_suffix(".log")
         directory.mkdir(exist_ok=True)
         with open(self.log_path, "w") as log:
-            self.process = subprocess.Popen([COMMAND, "mount", "-f", *options, url, directory], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([COMMAND, "mount", "-f", *map(str, options), url, directory], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
         self.timer = threading.Timer(LIFE_S, self.process.kill)
         self.timer.daemon = True
@@ -172,6 +173,44 @@ def test_its_length_is_the_images(serve, images, mount, size):
         assert error_of(os.pwrite, fd, b"x", size) == errno.ENOSPC
     one.end()
     assert (images / "b.img").read_bytes() == data[:-2] + b"en"
+
+
+@pytest.mark.parametrize("sector", [128, 256, 1024, 2048])
+def test_a_volume_of_one_sector_length(serve, images, mount, sector):
+    data = make_image(images / "b.img", 100000, seed=2)
+    server = serve(config=f"[server]\nserve = {images}\n[volume v]\npath = {images}/b.img\nsector = {sector}\n")
+    one = mount(server.url("v"))
+    assert one.image.read_bytes() == data
+    with opened(one.image) as fd:
+        os.pwrite(fd, b"hello", 300)
+    one.end()
+    assert (images / "b.img").read_bytes() == data[:300] + b"hello" + data[305:]
+
+
+def test_a_shared_volume_takes_whole_sectors(serve, images, mount):
+    make_image(images / "a.img", SIZE, seed=1)
+    server = serve(config=f"[server]\nserve = {images}\n[volume v]\npath = {images}/a.img\nmode = shared\n")
+    one, two = mount(server.url("v"), "-s", 512), mount(server.url("v"), "-s", 512)
+    with opened(one.image) as fd, opened(two.image) as other:
+        for turn in range(3):
+            os.pwrite(fd, bytes([turn]) * 512, 1024)
+            assert os.pread(other, 512, 1024) == bytes([turn]) * 512
+        assert error_of(os.pwrite, fd, b"x" * 511, 1024) == errno.EINVAL
+        assert error_of(os.pwrite, fd, b"x" * 512, 1025) == errno.EINVAL
+    one.end()
+    two.end()
+
+
+def test_a_scratch_volume_forgets(serve, images, mount, tmp_path):
+    data = make_image(images / "a.img", SIZE, seed=1)
+    server = serve(config=f"[server]\nserve = {images}\nstate = {tmp_path / 'state'}\n"
+                   f"[volume v]\npath = {images}/a.img\nmode = scratch\n")
+    one = mount(server.url("v"))
+    with opened(one.image) as fd:
+        os.pwrite(fd, b"hello", 300)
+        assert os.pread(fd, 5, 300) == b"hello"
+    assert "gone when it is unmounted" in one.end()
+    assert (images / "a.img").read_bytes() == data
 
 
 def test_bytes_are_read_and_written_as_they_come(server, images, mount):
@@ -503,25 +542,27 @@ def url_of(place):
     return f"127.0.0.1:{place.port}/a.img"
 
 
-def restart_during(place, *command):
-    """The server is killed and started again while a program runs: a program, as a process that forks closes all that
-    it has open in its child, and each close() waits for the server."""
-    with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          env=os.environ | {"PATH": os.environ["PATH"] + ":/sbin:/usr/sbin"}) as program:
+def restart_during(place, stop, *command):
+    """The server is killed and started again while a program runs, which ends when the file `stop` is there. A program,
+    as a process that forks closes all that it has open in its child, and each close() waits for the server."""
+    with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          env=os.environ | {"PATH": os.environ["PATH"] + ":/sbin:/usr/sbin", "MTOOLS_SKIP_CHECK": "1"}
+                          ) as program:
         for _ in range(RESTARTS):
             time.sleep(0.1)
             place.again()
-        out, _ = program.communicate(timeout=120)
-    assert program.returncode == 0, out
+        stop.touch()
+        out, err = program.communicate(timeout=150)
+    assert program.returncode == 0, out + err
     return out
 
 
 READS_AND_WRITES = """
-import hashlib, os, random, sys, time
+import hashlib, os, random, sys
 chance, fd = random.Random(7), os.open(sys.argv[1], os.O_RDWR)
-size, due = os.fstat(fd).st_size, time.monotonic() + float(sys.argv[2])
+size = os.fstat(fd).st_size
 data = bytearray(os.pread(fd, size, 0))
-while time.monotonic() < due:
+while not os.path.exists(sys.argv[2]):
     at, new = chance.randrange(size - 20000), chance.randbytes(chance.choice((100, 512, 20000)))
     assert os.pwrite(fd, new, at) == len(new)
     data[at:at + len(new)] = new
@@ -532,12 +573,30 @@ print(hashlib.sha256(data).hexdigest())
 """
 
 
-def test_programs_do_not_notice_restarts(place, images, mount):
+def test_programs_do_not_notice_restarts(place, images, mount, tmp_path):
     place.start()
-    one = mount(url_of(place))
-    digest = restart_during(place, sys.executable, "-c", READS_AND_WRITES, one.image, RESTARTS * 0.3)
+    one, stop = mount(url_of(place)), tmp_path / "stop"
+    digest = restart_during(place, stop, sys.executable, "-c", READS_AND_WRITES, one.image, stop)
     assert one.end() == ""
     assert hashlib.sha256((images / "a.img").read_bytes()).hexdigest() == digest.strip()
+
+
+# Until the file $2 is there; sh -e ends at the first failure.
+EXT4_AGAIN_AND_AGAIN = """
+for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    mkfs.ext4 -F -q -d "$1" "$0"
+    fsck.ext4 -fn "$0"
+    [ ! -e "$2" ] || exit 0
+done
+"""
+FAT_AGAIN_AND_AGAIN = """
+for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    mkfs.fat "$0"
+    mcopy -s -i "$0" "$1"/* ::
+    fsck.fat -n "$0"
+    [ ! -e "$2" ] || exit 0
+done
+"""
 
 
 @needs("mkfs.ext4", "fsck.ext4", "debugfs")
@@ -545,13 +604,67 @@ def test_ext4_under_restarts(place, images, mount, tmp_path):
     make_image(images / "a.img", 32 * MIB)
     place.start()
     make_tree(tmp_path / "tree")
-    one = mount(url_of(place))
-    restart_during(place, "mkfs.ext4", "-q", "-d", tmp_path / "tree", one.image)
+    one, stop = mount(url_of(place)), tmp_path / "stop"
+    restart_during(place, stop, "sh", "-ec", EXT4_AGAIN_AND_AGAIN, one.image, tmp_path / "tree", stop)
     one.end()
     run("fsck.ext4", "-fn", images / "a.img")
     (tmp_path / "back").mkdir()
     run("debugfs", "-R", f"rdump / {tmp_path / 'back'}", images / "a.img")
     assert contents(tmp_path / "back") == contents(tmp_path / "tree")
+
+
+@needs("mkfs.fat", "fsck.fat", "mcopy")
+def test_fat_under_restarts(place, images, mount, tmp_path):
+    place.start()
+    make_tree(tmp_path / "tree")
+    one, stop = mount(url_of(place)), tmp_path / "stop"
+    restart_during(place, stop, "sh", "-ec", FAT_AGAIN_AND_AGAIN, one.image, tmp_path / "tree", stop)
+    one.end()
+    (tmp_path / "back").mkdir()
+    run("mcopy", "-s", "-n", "-i", images / "a.img", "::*", tmp_path / "back")
+    assert contents(tmp_path / "back") == contents(tmp_path / "tree")
+
+
+@needs("mkfs.ext4", "fsck.ext4", "losetup")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root mounts loop devices")
+def test_the_kernel_mounts_it(place, images, mount, tmp_path):
+    """By a loop device, with a restart of the server, and space given back in the end."""
+    make_image(images / "a.img", 32 * MIB)
+    place.start()
+    make_tree(tmp_path / "tree")
+    one, at = mount(url_of(place)), tmp_path / "at"
+    at.mkdir()
+    run("mkfs.ext4", "-q", one.image)
+    if "failed to setup loop device" in (out := run("mount", "-o", "loop", one.image, at, code=None)):
+        pytest.skip(out)
+    try:
+        shutil.copytree(tmp_path / "tree", at / "tree")
+        place.again()
+        run("sync", "-f", at)
+        assert contents(at / "tree") == contents(tmp_path / "tree")
+        before = (images / "a.img").stat().st_blocks
+        shutil.rmtree(at / "tree")
+        run("sync", "-f", at)
+        run("fstrim", at)
+        assert (images / "a.img").stat().st_blocks < before
+    finally:
+        run("umount", at)
+    run("fsck.ext4", "-fn", one.image)
+    one.end()
+
+
+def test_over_a_path_that_loses(server, images, mount, path_to):
+    chance, data = random.Random(11), bytearray((images / "a.img").read_bytes())
+    one = mount(f"{path_to(server, '--drop', 3, '--double', 3, '--reorder', 5)}/a.img")
+    with opened(one.image) as fd:
+        for _ in range(30):
+            at = chance.randrange(SIZE - 70000)
+            new = chance.randbytes(chance.choice((100, 4096, 70000)))
+            assert os.pwrite(fd, new, at) == len(new)
+            data[at:at + len(new)] = new
+    assert one.image.read_bytes() == data
+    one.end()
+    assert (images / "a.img").read_bytes() == data
 
 
 def test_a_server_that_went_away_is_an_error_and_no_end(place, images, mount):
@@ -635,8 +748,10 @@ def test_errors_of_the_servers_disk_reach_the_program(serve, images, mount, tmp_
         server = serve(images)
     one = mount(server.url("a.img"))
     with opened(one.image) as fd:
+        old = os.pread(fd, 8192, 0)
         faults.set("write", "error", number)
-        assert error_of(os.pwrite, fd, b"x" * 512, 0) == number
+        assert error_of(os.pwrite, fd, b"x" * 8192, 0) == number
+        assert os.pread(fd, 8192, 0) == old
         faults.clear()
         assert os.pwrite(fd, b"y" * 512, 0) == 512
         os.fsync(fd)
