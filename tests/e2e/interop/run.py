@@ -59,6 +59,8 @@ PEERS = [
     ("qemu-nbd behind", "qcow2: compare, check; both servers killed 20 times", tests(HERE / "test_stores.py", "qcow2")),
     ("NBD behind", "volumes on NBD servers that hang, lie, answer late, twice or never",
      tests(E2E / "test_nbd_backend.py")),
+    ("docs/linux.md", "its commands: nbdkit, nbdcopy, qemu-img, qcow2 on top, nbdfuse",
+     tests(HERE / "test_linux_doc.py")),
     ("Ceph", "a cluster of one machine, rbd export; qemu-nbd and the OSD killed", None),
 ]
 
@@ -107,7 +109,7 @@ def call(command, env):
 
 
 def run_row(row, selection, arguments):
-    env = os.environ | {"BUILD": str(arguments.build), "BH_LONG": "0" if arguments.short else "1"}
+    env = os.environ | {"BUILD": str(arguments.build)} | ({} if arguments.short else {"BH_LONG": "1"})
     began = time.monotonic()
     if selection is None:
         done = call([sys.executable, ROOT / "tests/ceph/run.py", "--build", arguments.build], env)
