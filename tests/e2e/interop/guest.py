@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A Debian kernel in a guest of QEMU's, emulated: built from a package, with an initial file system of busybox, nbd-client
-and the file systems' own checkers. guest.sh is what runs within.
+"""A Debian kernel in a guest of QEMU's, emulated: built from a package, with an initial file system of busybox,
+nbd-client and the file systems' own checkers. guest.sh is what runs within.
 
 What is put into the cache directory is made again when it is not there; the package is of `apt-get download`.
 """

@@ -17,6 +17,7 @@ done
 
 say() { echo "bh $*"; }
 sum() { md5sum "$1" | cut -d' ' -f1; }
+cut_out() { dd if=/tmp/made bs=1000 skip="$1" count=3 2>/dev/null; }
 # As on any machine: the file system's own program.
 check() {
     case $bh_fs in
@@ -39,6 +40,10 @@ say made "$(sum /tmp/made)"
 for name in 1 2 3 4; do
     cp /tmp/made "/mnt/made$name" && sync || say fault write "$name"
 done
+# Many short writes, each of which is to be stable.
+for name in $(seq "$bh_files"); do
+    cut_out "$name" > "/mnt/small$name" && sync || say fault write "small$name"
+done
 rm /mnt/made2 /mnt/gone
 umount /mnt || say fault umount
 # Nothing of it is in a cache any more: it is a device anew.
@@ -48,6 +53,9 @@ check checked
 mount -t "$bh_fs" /dev/nbd0 /mnt || say fault mount again
 for name in 1 3 4; do
     say again "$(sum "/mnt/made$name")"
+done
+for name in $(seq "$bh_files"); do
+    cut_out "$name" | cmp - "/mnt/small$name" || say fault read "small$name"
 done
 umount /mnt
 nbd-client -d /dev/nbd0

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """NBD clients that check their own data, while the network damages and the server is killed."""
+import random
+
 import pytest
 
 import killing
+import liar
 from conftest import make_image
 from plugin import nbdkit, needs_fio, needs_plugin, needs_qemu, path_to, run  # noqa: F401
 
@@ -50,6 +53,26 @@ def test_fio_while_the_server_is_killed(lasting, images, nbdkit, path_to, tmp_pa
     one = nbdkit(f"blockhead://{address}/a.img?sector=512", options=killing.TRACE)
     _, done = killing.kill_under(lambda: fio(one.uri(), tmp_path, size=MIB), one, server, lasting, kills)
     assert done == kills
+
+
+@needs_fio
+def test_one_byte_that_is_wrong_is_found(serve, images, nbdkit, tmp_path):
+    """What these tests are worth: one answer in fifty has one bit turned."""
+    make_image(images / "a.img", MIB)
+    server = liar.Liar(serve(images))
+    choice = random.Random(1)
+
+    def turn(datagram):
+        if not liar.is_data(datagram) or choice.random() > 0.02:
+            return [datagram]
+        return [datagram[:-1] + bytes([datagram[-1] ^ 1])]
+
+    server.change = turn
+    one = nbdkit(f"server={server.name}", "image=a.img", "sector=512")
+    with pytest.raises(AssertionError, match="verify"):
+        fio(one.uri(), tmp_path, size=MIB)
+    one.end()
+    server.end()
 
 
 @long

@@ -12,9 +12,11 @@ import pytest
 
 from conftest import BUILD
 from plugin import nbdkit, needs_plugin, path_to, run  # noqa: F401
+from test_faulty_paths import DAMAGE, KILLS
 
 MIB = 1 << 20
-BLOCKS = 16  # of 64 KiB; the guest writes four files of so many
+BLOCKS = 16  # of 64 KiB; the guest writes four files of so many ...
+FILES = 150  # ... and short ones
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 
 pytestmark = [*needs_plugin, pytest.mark.long, pytest.mark.timeout(2 * guest.LIMIT_S)]
@@ -69,7 +71,7 @@ def values(said, name):
 
 
 def run_guest(kernel, port, kind):
-    said = kernel.run(port=port, fs=kind, blocks=BLOCKS)
+    said = kernel.run(port=port, fs=kind, blocks=BLOCKS, files=FILES)
     assert "bh ends" in said and not values(said, "fault") and not values(said, "kernel"), said
     return said
 
@@ -97,16 +99,19 @@ def test_a_kernel_mounts_writes_and_checks(serve, images, nbdkit, kernel, tmp_pa
     check_all(said, images / "a.img", kind, tmp_path)
 
 
+@pytest.mark.parametrize("damage", [(), DAMAGE], ids=["a good path", "a bad path"])
 @pytest.mark.parametrize("kind", ["ext4", "vfat"])
-def test_a_kernel_does_not_notice_a_server_that_is_killed(serve, images, nbdkit, kernel, tmp_path, monkeypatch, kind):
+def test_a_kernel_does_not_notice_a_server_that_is_killed(serve, images, nbdkit, path_to, kernel, tmp_path, monkeypatch,
+                                                          kind, damage):
     """Killed and started again while the guest writes, until it is done."""
     monkeypatch.setenv("PATH", PATH)
     make_disk(images / "a.img", kind, tmp_path)
     server, port = serve("--state", tmp_path / "state", images), free_port()
-    one = nbdkit(server.url("a.img", 512), options=killing.TRACE, port=port)
+    address = path_to(server, *damage) if damage else server.name
+    one = nbdkit(f"blockhead://{address}/a.img?sector=512", options=killing.TRACE, port=port)
     said, kills = killing.kill_under(
         lambda: run_guest(kernel, port, kind), one, server,
-        lambda name: serve("--state", tmp_path / "state", images, listen=[f"udp:{name}"]), 20, once=True)
-    assert kills >= 5, kills
+        lambda name: serve("--state", tmp_path / "state", images, listen=[f"udp:{name}"]), KILLS, once=True)
+    assert kills == KILLS
     one.end()
     check_all(said, images / "a.img", kind, tmp_path)
