@@ -101,6 +101,18 @@ def test_copies_both_ways(serve, images, nbdkit, tmp_path, sector):
     assert (tmp_path / "out").read_bytes() == data
 
 
+def test_copies_over_a_unix_socket(serve, images, nbdkit, tmp_path):
+    make_image(images / "a.img", 1 << 20)
+    data = make_image(tmp_path / "in", 1 << 20, 7)
+    serve(images, listen=("udp:127.0.0.1:0", f"unix:{tmp_path}/s"))
+    one = nbdkit(f"blockhead+unix:///?socket={tmp_path}/s")
+    assert 'export="a.img"' in run("nbdinfo", "--list", one.uri())
+    run("nbdcopy", "--flush", tmp_path / "in", one.uri("a.img"))
+    assert (images / "a.img").read_bytes() == data
+    run("nbdcopy", one.uri("a.img"), tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == data
+
+
 @needs_qemu
 def test_qemu_compares_and_converts(serve, images, nbdkit, tmp_path):
     data = make_image(images / "a.img", 4 << 20, 3)

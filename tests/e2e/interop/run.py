@@ -29,14 +29,14 @@ def tests(file, chosen=None):
 
 # The peer, what is compared, and the tests. The first word is for --only.
 PEERS = [
-    ("nbdcopy", "there and back in sectors of 128 to 16384 bytes; odd ends; by name and number",
-     tests(E2E / "test_nbdkit.py", "copies_both or last_bytes or list_of_exports")),
+    ("nbdcopy", "there and back, sectors of 128 to 16384 bytes; odd ends; by name, number, Unix socket",
+     tests(E2E / "test_nbdkit.py", "copies or last_bytes or list_of_exports")),
     ("qemu-img", "compare, and convert from volume to volume", tests(E2E / "test_nbdkit.py", "qemu_compares")),
     ("qemu-io", "patterns at the edges of 128, 256, 512, 4096, byte for byte; discard, write -z",
      tests(E2E / "test_nbdkit.py", "patterns or trim_and_zero")),
     ("nbdinfo", "what an export says of itself; errors and sentences",
      tests(E2E / "test_nbdkit.py",
-           "not (copies_both or last_bytes or list_of_exports or qemu_compares or patterns or trim_and_zero)")),
+           "not (copies or last_bytes or list_of_exports or qemu_compares or patterns or trim_and_zero)")),
     ("libnbd", "what a client may do wrong, each error by name; 4 connections, 1,000 writes at once",
      tests(HERE / "test_libnbd.py")),
     ("bad servers", "sizes and windows that are lies, answers late, twice, cut, of another request, or never",
