@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What a client may do wrong, by libnbd: its own checks are off, so that the plugin has to refuse. After each fault the
 connection is as good as before."""
+import concurrent.futures
+import itertools
 import os
 import random
 import signal
@@ -9,6 +11,7 @@ import sys
 
 import pytest
 
+import killing
 from conftest import make_image
 from plugin import nbdkit, needs_plugin, path_to  # noqa: F401
 
@@ -107,6 +110,36 @@ def test_the_longest_requests(serve, images, nbdkit, structured, connect):
     assert other.pread(MIB, 300 * KIB) == data[:MIB]
 
 
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize("sector, reach", [("best", 3 << 40), (512, 2 << 40), (128, 512 * GIB)])
+def test_images_longer_than_any_number_of_32_bits(serve, images, nbdkit, connect, sector, reach):
+    """Up to the last sector that has a number; beyond it is an error and no other place."""
+    size = 3 << 40
+    (images / "a.img").touch()
+    try:
+        os.truncate(images / "a.img", size)
+    except OSError:
+        pytest.skip("a file of 3 TiB is too long here")
+    one = nbdkit(f"{serve(images).url('a.img')}", f"sector={sector}")
+    client = connect(one.uri())
+    assert client.get_size() == size
+    places = [place for place in (0, 2 * GIB, 4 * GIB, 1 << 39, 1 << 41, size) if place <= reach]
+    for number, place in enumerate(places, 1):
+        client.pwrite(bytes([number]) * 600, max(place - 300, 0) if place < reach else place - 600)
+    client.flush()
+    for number, place in enumerate(places, 1):
+        assert client.pread(600, max(place - 300, 0) if place < reach else place - 600) == bytes([number]) * 600
+    if reach < size:
+        assert refused(client.pwrite, b"x" * 512, reach) == "EIO"
+        assert refused(client.pwrite, b"x" * 1024, reach - 512) == "EIO"
+        assert refused(client.zero, 4096, reach) == "EIO"
+        assert "no number" in one.log() or "has a number" in one.log(), one.log()
+    assert client.pread(512, 4096) == bytes(512)
+    assert os.stat(images / "a.img").st_blocks < 1000
+
+
 def test_names_that_are_none(serve, images, nbdkit, connect):
     data = make_image(images / "a.img", SIZE, 1)
     client =     one = nbdkit(f"server={serve(images).name}")
@@ -150,6 +183,46 @@ def test_many_requests_of_many_connections(disk, images, connect):
     clients[3].flush()
     assert (images / "a.img").read_bytes() == model
     assert clients[1].pread(SIZE, 0) == model
+
+
+def stripes(one, number, seed, rounds):
+    """Bytes of its own, the `number`th fourth of each 1000, are written, zeroed and read by one connection."""
+    client, rng, own = nbd.NBD(), random.Random(seed), 250
+    client.connect_uri(one.uri())
+    model = bytearray(client.pread(SIZE, 0))
+    for _ in range(rounds):
+        place = rng.randrange(SIZE // 1000) * 1000 + number * own
+        offset = place + rng.randrange(own)
+        length = rng.randrange(1, place + own - offset + 1)
+        data = rng.randbytes(length) if rng.random() < 0.7 else bytes(length)
+        if any(data):
+            client.pwrite(data, offset)
+        else:
+            client.zero(length, offset)
+        model[offset:offset + length] = data
+        assert client.pread(own, place) == model[place:place + own]
+    client.flush()
+    everything = client.pread(SIZE, 0)
+    client.shutdown()
+    for place in range(number * own, SIZE - own, 1000):
+        assert everything[place:place + own] == model[place:place + own]
+
+
+@pytest.mark.parametrize("kills", [0, pytest.param(20, marks=pytest.mark.long)])
+def test_connections_keep_each_others_bytes_of_a_sector(serve, images, nbdkit, tmp_path, kills):
+    make_image(images / "a.img", SIZE, 1)
+    state = "--state", tmp_path / "state", images
+    server = serve(*state)
+    one = nbdkit(server.url("a.img", 4096), options=killing.TRACE)
+    seeds = itertools.count(1)
+
+    def work():
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            for done in [pool.submit(stripes, one, number, next(seeds), 150) for number in range(4)]:
+                done.result(100)
+
+    _, done = killing.kill_under(work, one, server, lambda name: serve(*state, listen=[f"udp:{name}"]), kills)
+    assert done == kills
 
 
 CUT_OFF = """
