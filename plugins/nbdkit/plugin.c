@@ -195,7 +195,7 @@ static void trace(const char *what, const struct session *session,
 
 static int told(struct session *session, int rc, const char *error)
 {
-    if (rc == -ESTALE || rc == -ENOMEDIUM)
+    if (sessions_is_stale(rc))
         sessions_note_stale(&sessions, session);
     return rc < 0 ? failure_tell(rc, error) : 0;
 }

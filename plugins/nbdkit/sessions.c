@@ -167,21 +167,49 @@ static void end_early(struct sessions *sessions, struct session *session)
     pthread_cond_broadcast(&sessions->changed);
 }
 
-/* Waits for whoever opens or closes it. */
-static struct session *find_settled(struct sessions *sessions,
-                                    const char *image, bool read_only)
+static void leave(struct sessions *sessions, struct session *session)
+{
+    session->left_ms = now_ms();
+    session->users--;
+    pthread_cond_broadcast(&sessions->changed);
+}
+
+/* Whether it is as good as a new one: maybe its medium was changed, and nobody
+ * has asked for anything since. The lock is free meanwhile; a user keeps it
+ * from being closed. */
+static bool is_good(struct sessions *sessions, struct session *session)
+{
+    char byte;
+    int rc;
+
+    pthread_mutex_unlock(&sessions->lock);
+    rc = bh_share_pread(session->share, 0, 1, &byte, NULL, 0);
+    pthread_mutex_lock(&sessions->lock);
+    if (sessions_is_stale(rc))
+        session->stale = true;
+    return session->state == SESSION_READY && !session->stale &&
+           !is_lost(session);
+}
+
+/* With a user more. Waits for whoever opens or closes it. */
+static struct session *find_good(struct sessions *sessions, const char *image,
+                                 bool read_only)
 {
     struct session *session;
 
     while ((session = find(sessions, image, read_only)) != NULL) {
-        if (session->state != SESSION_READY)
+        if (session->state != SESSION_READY) {
             pthread_cond_wait(&sessions->changed, &sessions->lock);
-        else if (session->stale)
+            continue;
+        }
+        session->users++;
+        if (is_good(sessions, session))
+            return session;
+        leave(sessions, session);
+        if (session->state == SESSION_READY && !is_lost(session))
             end_early(sessions, session);
-        else
-            break;
     }
-    return session;
+    return NULL;
 }
 
 /* The lock is free meanwhile. */
@@ -318,13 +346,16 @@ struct session *sessions_enter(struct sessions *sessions, const char *image,
     struct session *session;
 
     pthread_mutex_lock(&sessions->lock);
-    session = find_settled(sessions, image, read_only);
-    if (session != NULL)
-        session->users++;
-    else
+    session = find_good(sessions, image, read_only);
+    if (session == NULL)
         session = open_new(sessions, image, read_only);
     pthread_mutex_unlock(&sessions->lock);
     return session;
+}
+
+bool sessions_is_stale(int rc)
+{
+    return rc == -ESTALE || rc == -ENOMEDIUM;
 }
 
 void sessions_note_stale(struct sessions *sessions, struct session *session)
@@ -337,8 +368,6 @@ void sessions_note_stale(struct sessions *sessions, struct session *session)
 void sessions_leave(struct sessions *sessions, struct session *session)
 {
     pthread_mutex_lock(&sessions->lock);
-    session->left_ms = now_ms();
-    session->users--;
-    pthread_cond_broadcast(&sessions->changed);
+    leave(sessions, session);
     pthread_mutex_unlock(&sessions->lock);
 }

@@ -14,8 +14,8 @@
  *      Whoever wants it waits while it is opened or closed.
  *   2. A session that the server has ended for good serves nobody new, and is
  *      gone with its last connection.
- *   3. Nor does one whose medium was changed: the next connection ends it, to
- *      have the volume for a session of its own.
+ *   3. Nor does one whose medium was changed: the next connection, which looks
+ *      at a byte to know, ends it, to have the volume for a session of its own.
  */
 #ifndef BH_NBDKIT_SESSIONS_H
 #define BH_NBDKIT_SESSIONS_H
@@ -61,6 +61,9 @@ void sessions_end(struct sessions *sessions);
 /* One for a connection more; NULL and nbdkit knows why. */
 struct session *sessions_enter(struct sessions *sessions, const char *image,
                                bool read_only);
+
+/* Of what a request returned: the medium was changed, or is there no more. */
+bool sessions_is_stale(int rc);
 
 /* A request of it has met a changed medium (-ESTALE), or none any more. */
 void sessions_note_stale(struct sessions *sessions, struct session *session);

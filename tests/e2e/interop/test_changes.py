@@ -183,6 +183,16 @@ def test_a_disk_that_is_swapped(admin, nbdkit, connect, images):
     assert (images / "b.img").read_bytes() == b"\2" * (2 * SIZE)
 
 
+def test_a_disk_that_is_swapped_while_a_connection_rests(admin, nbdkit, connect):
+    """Whoever comes next has the new one, though nobody has been told."""
+    one = nbdkit(admin.server.url("drive0"))
+    client = connect(one.uri())
+    admin.ctl("insert", "drive0", "b.img")
+    other = connect(one.uri())
+    assert other.get_size() == 2 * SIZE and other.pread(512, 0) == b"\2" * 512
+    assert refused(client.pread, 512, 0) == "ESHUTDOWN"
+
+
 @pytest.mark.timeout(60)
 def test_a_disk_that_is_swapped_again_and_again_under_many(admin, nbdkit, connect, images):
     """Those who are at work are told, those who come all get the new one, and nobody waits for ever."""
@@ -283,6 +293,22 @@ def test_what_is_no_whole_sector_of_a_shared_volume_is_refused(serve, images, nb
     assert (images / "a.img").read_bytes() == bytes(SIZE)
     client.pwrite(b"x" * 512, 512)
     assert client.pread(100, 1000) == b"x" * 24 + bytes(76)
+
+
+def test_a_server_that_forgot_the_session_ends_the_connection_and_no_more(serve, images, nbdkit, connect, tmp_path):
+    """It comes back without its state: what the connection saw may be another image now."""
+    make_image(images / "a.img", SIZE)
+    server = serve("--state", tmp_path / "state", images)
+    one = nbdkit(server.url("a.img"), "timeout=5")
+    client = connect(one.uri())
+    client.pwrite(b"1" * 4096, 0)
+    client.flush()
+    server.kill()
+    server.end = lambda: None
+    serve("--state", tmp_path / "other", images, listen=(f"udp:{server.name}",))
+    assert refused(client.pwrite, b"2" * 4096, 0) == "ESHUTDOWN"
+    assert "the session was lost" in one.log()
+    assert connect(one.uri()).pread(4096, 0) == b"1" * 4096
 
 
 @needs_qemu
