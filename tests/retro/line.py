@@ -56,6 +56,18 @@ class Frames:
         return bytes(out[:-2])
 
 
+class Counted(Frames):
+    """Datagrams with their lengths before them."""
+
+    def take(self, data):
+        self.bytes += data
+        found = []
+        while len(self.bytes) > 2 and len(self.bytes) >= 2 + (size := int.from_bytes(self.bytes[:2], "little")):
+            found.append(self.bytes[2:2 + size])
+            self.bytes = self.bytes[2 + size:]
+        return found
+
+
 class Noise:
     """One byte of so many is lost, flipped, or has another put in before it."""
 
@@ -80,7 +92,11 @@ class Line:
     """Frames on the terminal `slave` are datagrams to `server`, and back. `at_request(number)` is called before the
     client's frame of that number is handed on; the first is 1."""
 
+    frame = staticmethod(frame)
+    frames_class = Frames
+
     def __init__(self, server, noise=None, at_request=None):
+        self.server = server
         self.master, self.slave = pty.openpty()
         tty.setraw(self.slave)
         mode = termios.tcgetattr(self.slave)
@@ -92,7 +108,7 @@ class Line:
         self.noise = noise or (lambda data: data)
         self.at_request = at_request or (lambda number: None)
         self.requests = 0
-        self.frames = Frames()
+        self.frames = self.frames_class()
         self.fault = None
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.run)
@@ -129,7 +145,7 @@ class Line:
 
     def from_server(self):
         try:
-            data = self.noise(frame(self.socket.recv(65536)))
+            data = self.noise(self.frame(self.socket.recv(65536)))
         except ConnectionRefusedError:
             return  # the server is away
         while data:
@@ -139,3 +155,10 @@ class Line:
             except BlockingIOError:
                 if self.over.is_set():
                     return
+
+
+class Records(Line):
+    """A line for machines with a network: it loses nothing."""
+
+    frame = staticmethod(lambda datagram: len(datagram).to_bytes(2, "little") + datagram)
+    frames_class = Counted

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: MIT
 """Programs for the small processors, and the simulated machines that run them."""
+import os
 import pathlib
 import re
 import shutil
-import signal
 import subprocess
 import time
 
 import m68k
-from processors import PORTS, SRC, Avr, M68k, Mos6502, Z80, run
+from line import Line, Records
+from processors import PORTS, SRC, Avr, Host, M68k, Mos6502, Z80, run
 
 HERE = pathlib.Path(__file__).resolve().parent
 MACHINES = HERE / "machines"
-PROGRAM = (HERE / "program.c", HERE / "fat.c", SRC / "tiny" / "drive.c", PORTS / "line.c")
+SHAPES = HERE / "shapes"
+PROGRAM = (HERE / "program.c", HERE / "fat.c", SRC / "tiny" / "drive.c")
 HOST_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
-RUN_S = 120
+RUN_S = 60
 
 
 class Machine:
@@ -25,6 +27,10 @@ class Machine:
     chip = ()
     tools = ()
     clock_hz = 0
+    line = Line
+    port = (PORTS / "line.c",)
+    suffix = ".o"
+    includes = (SRC, PORTS, HERE, SHAPES)
 
     def __init__(self, processor):
         self.processor = processor
@@ -37,13 +43,13 @@ class Machine:
 
     def build(self, directory):
         """The command that runs program.c."""
-        return self.build_of(directory, *PROGRAM, *self.chip)
+        return self.build_of(directory, *PROGRAM, *self.port, *self.chip)
 
     def build_of(self, directory, *sources, flags=()):
         objects = []
         for source in (*sources, *self.console):
             out = directory / f"{source.parent.name}_{source.stem}{self.suffix}"
-            objects.append(self.processor.compile(source, out, *self.flags, *flags, includes=(SRC, PORTS, HERE)))
+            objects.append(self.processor.compile(source, out, *self.flags, *flags, includes=self.includes))
         return self.link(objects, directory)
 
     def cycles(self, command):
@@ -53,8 +59,6 @@ class Machine:
         found = re.fullmatch(r"\.(?:cycles )?(\d+)(?: cycles)?\s*", done.stderr + done.stdout)
         assert found, done
         return int(found[1])
-
-    suffix = ".o"
 
 
 class Sim65(Machine):
@@ -121,13 +125,73 @@ class QemuM68k(Machine):
         return m68k.most_cycles(command[-1])
 
 
+class Sim65Acia(Sim65):
+    """The chip of ports/cc65, and one to go with it."""
+
+    flags = (*Sim65.flags, "-DBH_ACIA_READ=acia_read", "-DBH_ACIA_WRITE=acia_write")
+    chip = (PORTS / "cc65" / "acia.c", MACHINES / "sim65_acia.c")
+
+
+class Sim65Ip65(Sim65):
+    line = Records
+    flags = ("-t", "sim6502")
+    port = (PORTS / "cc65" / "ip65.c",)
+    chip = (MACHINES / "sim65_ip65.c",)
+
+
+class Z80Sio(Z80Host):
+    flags = ("-DBH_SIO_CONTROL=0x84", "-DBH_SIO_DATA=0x85")
+    chip = (PORTS / "z80" / "sio.c",)
+
+
+class M68kDuart(QemuM68k):
+    flags = (*QemuM68k.flags, "-DBH_DUART_READ=duart_read", "-DBH_DUART_WRITE=duart_write")
+    chip = (PORTS / "m68k" / "duart.c", MACHINES / "m68k_duart.c")
+
+
+class PosixTty(Machine):
+    console = (MACHINES / "posix_tty.c",)
+    chip = (PORTS / "posix" / "tty.c",)
+    tools = ("gcc",)
+    libraries = ()
+
+    def link(self, objects, directory):
+        run("gcc", "-fsanitize=address,undefined", *objects, *self.libraries, "-o", directory / "program")
+        return [directory / "program"]
+
+
+class PosixUdp(PosixTty):
+    console = (MACHINES / "posix_udp.c",)
+    port = (PORTS / "posix" / "udp.c",)
+    chip = ()
+
+
+class W5500(PosixTty):
+    console = (MACHINES / "server.c",)
+    port = (PORTS / "w5500" / "w5500.c",)
+    chip = (MACHINES / "w5500.c",)
+
+
+class Lwip(PosixTty):
+    console = (MACHINES / "server.c",)
+    port = (PORTS / "lwip_raw" / "lwip_raw.c",)
+    chip = (MACHINES / "lwip.c",)
+    libraries = ("-llwip",)
+    includes = (*PosixTty.includes, "/usr/include/lwip")
+
+    def missing(self):
+        return super().missing() or library_missing("lwip/lwip/init.h", "liblwip-dev")
+
+
 ALL = [Sim65(Mos6502()), Z80Host(Z80()), AvrHost(Avr()), QemuM68k(M68k())]
+# The other ports.
+MORE = [Sim65Acia(Mos6502()), Sim65Ip65(Mos6502()), Z80Sio(Z80()), M68kDuart(M68k()), PosixTty(Host()),
+        PosixUdp(Host()), W5500(Host()), Lwip(Host())]
 
 
 def library_missing(header, package):
-    done = subprocess.run(["gcc", "-E", "-x", "c", "-"], input=f"#include <{header}>\n", text=True,
-                          capture_output=True, timeout=60)
-    return None if done.returncode == 0 else f"{package} is not installed (tools/install-packages retro)"
+    found = any((pathlib.Path(place) / header).exists() for place in ("/usr/include", "/usr/local/include"))
+    return None if found else f"{package} is not installed (tools/install-packages retro)"
 
 
 def host(name, directory, *libraries):
@@ -149,20 +213,26 @@ class Running:
     def __init__(self, command, line, console):
         self.console = console
         with open(console, "wb") as out:
+            host, port = line.server
             self.process = subprocess.Popen([str(word) for word in command], stdin=line.slave, stdout=line.slave,
-                                            stderr=out)
+                                            stderr=out, env=os.environ | {"RETRO_HOST": host, "RETRO_PORT": str(port)})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.switch_off()
 
     def end(self):
         """What it printed, when its program has ended."""
         try:
             self.process.wait(RUN_S)
         except subprocess.TimeoutExpired:
-            self.switch_off()
             raise AssertionError(f"the program never ended:\n{self.text()}") from None
         return self.text()
 
     def switch_off(self):
-        self.process.send_signal(signal.SIGKILL)
+        self.process.kill()
         self.process.wait(10)
 
     def text(self):

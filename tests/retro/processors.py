@@ -92,6 +92,15 @@ class M68k(Processor):
     code_now = 394
 
 
+class Host(Processor):
+    """This machine, for ports that need more than a chip."""
+
+    name = "host"
+    compiler = "gcc"
+    flags = ("-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover",
+             "-Wall", "-Wextra", "-Werror")
+
+
 ALL = [Mos6502(), Z80(), Avr(), M68k()]
 
 

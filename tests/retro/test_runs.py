@@ -37,13 +37,21 @@ def disk(images, tmp_path):
     return path
 
 
-@pytest.fixture(scope="module", params=machines.ALL, ids=lambda machine: type(machine).__name__.lower())
+def name(machine):
+    return type(machine).__name__.lower()
+
+
+@pytest.fixture(scope="module", params=machines.ALL, ids=name)
 def machine(request, tmp_path_factory):
     """The command that runs the program."""
-    missing = request.param.missing()
+    return build(request.param, tmp_path_factory)
+
+
+def build(machine, tmp_path_factory):
+    missing = machine.missing()
     if missing:
         pytest.skip(missing)
-    return request.param.build(tmp_path_factory.mktemp("machine"))
+    return machine.build(tmp_path_factory.mktemp("machine"))
 
 
 @pytest.fixture
@@ -70,6 +78,12 @@ class Place:
         self.start()
 
 
+def run(command, line, tmp_path):
+    """What the program printed, all in all."""
+    with Running(command, line, tmp_path / "console") as running:
+        return running.end()
+
+
 def listing(*more):
     return "".join(f"{name.split('.')[0]:8}TXT {len(data)}\n" for name, data in (*FILES.items(), *more))
 
@@ -84,9 +98,20 @@ def assert_copied(disk):
 def test_lists_a_directory_and_copies_a_file(machine, place, disk, tmp_path):
     place.start()
     with Line(place.address) as line:
-        text = Running(machine, line, tmp_path / "console").end()
+        text = run(machine, line, tmp_path)
     assert text.startswith(listing() + "same\nstatus 0\n"), text
     assert line.frames.damaged == 0
+    assert_copied(disk)
+    mtools("fsck.fat", "-n", disk)
+
+
+@pytest.mark.parametrize("other", machines.MORE, ids=name)
+def test_so_do_the_other_ports(other, place, disk, tmp_path, tmp_path_factory):
+    command = build(other, tmp_path_factory)
+    place.start()
+    with other.line(place.address) as line:
+        text = run(command, line, tmp_path)
+    assert text.startswith(listing() + "same\nstatus 0\n"), text
     assert_copied(disk)
     mtools("fsck.fat", "-n", disk)
 
@@ -96,7 +121,7 @@ def test_noise_on_the_line_costs_time_and_nothing_else(machine, place, disk, tmp
     place.start()
     noise = Noise(seed=3, one_of=4000)
     with Line(place.address, noise) as line:
-        text = Running(machine, line, tmp_path / "console").end()
+        text = run(machine, line, tmp_path)
     assert noise.count > 3
     assert text.startswith(listing() + "same\nstatus 0\n"), text
     assert_copied(disk)
@@ -113,7 +138,7 @@ def test_a_server_that_is_killed_is_not_noticed(machine, place, disk, tmp_path):
             kills.append(number)
 
     with Line(place.address, at_request=kill) as line:
-        text = Running(machine, line, tmp_path / "console").end()
+        text = run(machine, line, tmp_path)
     assert len(kills) == 3
     assert text.startswith(listing() + "same\nstatus 0\n"), text
     assert_copied(disk)
@@ -126,9 +151,8 @@ def test_a_machine_that_is_reset_gets_its_disk_back_at_once(machine, place, disk
     with Line(place.address) as line:
         for turn in range(2):
             requests = line.requests
-            running = Running(machine, line, tmp_path / f"console{turn}")
-            machines.wait_until(lambda: line.requests > requests + 25 + 20 * turn)
-            running.switch_off()
-        text = Running(machine, line, tmp_path / "console").end()
+            with Running(machine, line, tmp_path / f"console{turn}"):
+                machines.wait_until(lambda: line.requests > requests + 25 + 20 * turn)
+        text = run(machine, line, tmp_path)
     assert text.startswith(listing() + "same\nstatus 0\n"), text
     assert_copied(disk)

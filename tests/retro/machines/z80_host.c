@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * z80_host PROGRAM: a Z80 at 4 MHz with 64 KiB, a 6850 ACIA at ports 0x80 and
- * 0x81 with 115,200 baud, a console at port 0. Ends with HALT, and says how
- * many T states that took.
+ * 0x81 and a Z80 SIO at 0x84 and 0x85 that share one line of 115,200 baud, a
+ * console at port 0. Ends with HALT, and says how many T states that took.
  */
 #include "host.h"
 
@@ -30,6 +30,15 @@ static void put_memory(Z80EX_CONTEXT *cpu, Z80EX_WORD at, Z80EX_BYTE value,
     machine.memory[at] = value;
 }
 
+/* Bit 0, and `sendable`. */
+static Z80EX_BYTE status(int sendable)
+{
+    if (machine.byte < 0)
+        machine.byte = host_get(&machine.line, machine.now);
+    return (Z80EX_BYTE)((machine.byte >= 0 ? 1 : 0) |
+                        (machine.now >= machine.sent_at ? sendable : 0));
+}
+
 static Z80EX_BYTE get_port(Z80EX_CONTEXT *cpu, Z80EX_WORD port, void *context)
 {
     int byte = machine.byte;
@@ -37,10 +46,10 @@ static Z80EX_BYTE get_port(Z80EX_CONTEXT *cpu, Z80EX_WORD port, void *context)
     (void)cpu, (void)context;
     switch (port & 0xFF) {
     case 0x80:
-        if (byte < 0)
-            byte = machine.byte = host_get(&machine.line, machine.now);
-        return (Z80EX_BYTE)((byte >= 0 ? 1 : 0) |
-                            (machine.now >= machine.sent_at ? 2 : 0));
+        return status(2);
+    case 0x84:
+        return status(4);
+    case 0x85:
     case 0x81:
         machine.byte = -1;
         return (Z80EX_BYTE)byte;
@@ -58,6 +67,7 @@ static void put_port(Z80EX_CONTEXT *cpu, Z80EX_WORD port, Z80EX_BYTE value,
         fputc(value, stderr);
         break;
     case 0x81:
+    case 0x85:
         host_put(&machine.line, value, machine.now);
         machine.sent_at = machine.now + machine.line.byte_cycles;
         break;
