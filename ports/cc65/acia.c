@@ -14,14 +14,13 @@
 #define BH_ACIA 0xDE00
 #endif
 #ifndef BH_ACIA_CONTROL
-#define BH_ACIA_CONTROL 0x1F /* 19,200 baud (twice that on a SwiftLink), 8N1   \
-                              */
+#define BH_ACIA_CONTROL 0x1F /* 8N1, 19,200 baud; a SwiftLink doubles it */
 #endif
 #define COMMAND_ON 0x0B /* no parity, no interrupts, RTS and DTR on */
 
 /* A program that reaches its chip otherwise than in memory has functions. */
 #ifdef BH_ACIA_READ
-uint8_t BH_ACIA_READ(uint8_t at);
+    uint8_t BH_ACIA_READ(uint8_t at);
 void BH_ACIA_WRITE(uint8_t at, uint8_t byte);
 #else
 #define BH_ACIA_READ(at) (*(volatile uint8_t *)(BH_ACIA + (at)))

@@ -1,40 +1,22 @@
 # SPDX-License-Identifier: MIT
 """The client as real machine code on small processors, against the running daemon, over a serial line."""
-import os
-import random
 import shutil
 import signal
 import socket
-import subprocess
 
 import machines
 import pytest
+from disk import FILES, HELLO, make_disk, mtools
 from line import Line, Noise
 from machines import Running
 
-os.environ["PATH"] += ":/usr/sbin:/sbin"
 pytestmark = pytest.mark.skipif(not all(map(shutil.which, ("mkfs.fat", "fsck.fat", "mcopy"))),
                                 reason="dosfstools and mtools are not installed")
 
-HELLO = random.Random(7).randbytes(2500)  # has bytes to escape
-FILES = {"README.TXT": b"A disk for small machines.\n", "HELLO.TXT": HELLO, "EMPTY.TXT": b""}
-
-
-def mtools(*command):
-    return subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=60,
-                          env=os.environ | {"MTOOLS_SKIP_CHECK": "1"}).stdout
-
-
 @pytest.fixture
-def disk(images, tmp_path):
+def disk(images):
     """A FAT16 volume with a few files."""
-    path = images / "disk.img"
-    path.write_bytes(bytes(4 << 20))
-    mtools("mkfs.fat", "-F", "16", "-s", "1", "-n", "RETRO", path)
-    for name, data in FILES.items():
-        (tmp_path / name).write_bytes(data)
-        mtools("mcopy", "-i", path, tmp_path / name, "::")
-    return path
+    return make_disk(images / "disk.img")
 
 
 def name(machine):
