@@ -32,12 +32,12 @@ enum bh_count_verdict {
 };
 
 struct bh_count {
-    uint64_t old_since_ms; /* lagging: when `old` was first heard */
-    uint8_t highest;       /* number of the newest request */
-    uint8_t old;           /* lagging: the number that comes again and again */
-    uint8_t run;           /* requests in a row, each one more */
-    bool naive;            /* never counts */
-    bool lagging;          /* nothing newer has come since `old` */
+    _Alignas(8) uint64_t old_since_ms; /* lagging: when `old` came first */
+    uint8_t highest;                   /* number of the newest request */
+    uint8_t old;  /* lagging: the number that comes again and again */
+    uint8_t run;  /* requests in a row, each one more */
+    bool naive;   /* never counts */
+    bool lagging; /* nothing newer has come since `old` */
 };
 
 /* `seq` is that of the CONNECT. */

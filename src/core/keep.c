@@ -22,7 +22,7 @@ enum kind {
 _Static_assert(BH_JOB_FAILED == BH_TABLE_MARK, "a job sets the table's mark");
 
 struct kept_volume {
-    struct bh_volume_facts facts; /* number 0: the slot is free */
+    _Alignas(8) struct bh_volume_facts facts; /* number 0: the slot is free */
     uint64_t change_counter;
     uint64_t version;
     uint32_t poisoned;
@@ -56,6 +56,18 @@ struct kept_pending {
     uint16_t id; /* 0: the slot is free */
     uint8_t access, flags, seq, pad[3];
 };
+
+/* core/table.h's records are of whole words of 8 bytes, also where a processor
+ * would align 64-bit numbers less. */
+#define WHOLE(size) _Static_assert((size) % 8 == 0, "not a multiple of 8 bytes")
+WHOLE(sizeof(struct kept_volume));
+WHOLE(sizeof(struct kept_closed));
+WHOLE(sizeof(struct kept_session));
+WHOLE(offsetof(struct bh_window, status));
+WHOLE(BH_WINDOW_MAX);
+WHOLE(sizeof(struct bh_count));
+WHOLE(sizeof(struct bh_intents));
+WHOLE(sizeof(struct kept_pending));
 
 void bh_keep_shape(const struct bh_server_config *config,
                    struct bh_table_shape shapes[BH_TABLE_KINDS])
