@@ -64,6 +64,7 @@ class Machine:
 class Sim65(Machine):
     # Its terminal's ticks are tenths of a second.
     flags = ("-t", "sim6502", "-DBH_DRIVE_WAIT=2")
+    port = (PORTS / "cc65" / "line.s",)
     console = (MACHINES / "sim65.c",)
     chip = (MACHINES / "sim65_chip.c",)
     tools = ("sim65", "ld65")
@@ -129,6 +130,7 @@ class Sim65Acia(Sim65):
     """The chip of ports/cc65, and one to go with it."""
 
     flags = (*Sim65.flags, "-DBH_ACIA_READ=acia_read", "-DBH_ACIA_WRITE=acia_write")
+    port = (PORTS / "line.c",)
     chip = (PORTS / "cc65" / "acia.c", MACHINES / "sim65_acia.c")
 
 

@@ -44,6 +44,9 @@ class Mos6502(Processor):
     code_now = 441
 
     def compile(self, source, out, *flags, includes=(SRC, PORTS)):
+        if source.suffix == ".s":
+            run("ca65", source, "-o", out)
+            return out
         places = [word for place in includes for word in ("-I", str(place))]
         assembly = out.with_suffix(".s")
         run("cc65", *self.flags, *flags, *places, source, "-o", assembly)

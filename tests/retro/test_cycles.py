@@ -5,10 +5,9 @@ import m68k
 import pytest
 import table
 from line import fcs
-from processors import PORTS, ROOT, SRC
+from processors import ROOT, SRC
 
 PROGRAM = (machines.HERE / "cycles.c", SRC / "tiny" / "drive.c")
-LINE = (*PROGRAM, PORTS / "line.c")
 FRAME_LEN = 1 + 4 + 512 + 2 + 1
 FCS = f"-DFCS={fcs(bytes([2, 1, 0, 0]) + bytes(512))}u"
 
@@ -34,7 +33,9 @@ def cycles(machine, directory, part, sources):
 def measure(machine, directory):
     """Cycles of a READ without its port, and cycles of the line for each byte of its frame without the chip."""
     client = cycles(machine, directory, "CLIENT", PROGRAM)
-    line = cycles(machine, directory, "LINE", LINE) - cycles(machine, directory, "CHIP", LINE) - client
+    both = (*PROGRAM, *machine.port)
+    parts = {part: cycles(machine, directory, part, both) for part in ("LINE", "CHIP", "LOOP")}
+    line = parts["LINE"] - (parts["CHIP"] - parts["LOOP"]) - client
     return client, line / FRAME_LEN
 
 
