@@ -304,6 +304,8 @@ static void begin_next(struct bh_server *server)
 
     if (swap->unsure > 0) {
         begin(server, &find_unsure(server)->facts, NULL);
+    } else if (server->stopping) {
+        return;
     } else if (swap->order.wanted) {
         begin_order(server);
     } else if (!bh_list_empty(&swap->ejects)) {
@@ -419,12 +421,13 @@ static void ask(struct bh_server *server)
 }
 
 /* What the storage is asked already is waited for, and found by the next
- * server. */
+ * server. What an earlier one has left is asked all the same: what it has
+ * acknowledged is to be synced, and who waits for that is to go. */
 static void give_up(struct bh_server *server)
 {
     struct bh_swap *swap = &server->swap;
 
-    if (swap->state == BH_SWAP_HOLDING)
+    if (swap->state == BH_SWAP_HOLDING && swap->job.name != NULL)
         over(server, BH_ERR_SESSION);
     while (!bh_list_empty(&swap->ejects))
         finish_eject(
@@ -437,10 +440,8 @@ void bh_swaps_advance(struct bh_server *server)
 {
     struct bh_swap *swap = &server->swap;
 
-    if (server->stopping) {
+    if (server->stopping)
         give_up(server);
-        return;
-    }
     if (swap->state == BH_SWAP_NONE)
         begin_next(server);
     if (swap->state != BH_SWAP_HOLDING)

@@ -368,6 +368,8 @@ static uint8_t swap(struct fx *fx, const struct bh_job *job)
 {
     struct fx_disk *disk = NULL;
 
+    if (job->name == NULL && strcmp(job->facts->name, FX_SLOT) != 0)
+        return BH_OK; /* a disk that a test has made a slot of its own */
     assert_string_equal(job->facts->name, FX_SLOT);
     if (fx->slot.fails[BH_JOB_SWAP] != BH_OK)
         return fx->slot.fails[BH_JOB_SWAP];

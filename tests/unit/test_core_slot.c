@@ -789,6 +789,29 @@ static void a_slot_that_is_gone_ends_its_sessions(void **state)
     assert_int_equal(ask(fx, it.peer, id, 2, BH_OP_READ), BH_ERR_SESSION);
 }
 
+/* Of two slots it has asked for one. */
+static void a_stopping_server_asks_for_all_slots_that_it_was_left(void **state)
+{
+    struct two it = two(state);
+    struct fx *fx = it.fx;
+    const struct bh_path *other = fx_host(fx, 2);
+    uint16_t id = fx_strict_open(fx, it.peer, STRICT, FX_SLOT), second;
+
+    it.b->facts.removable = true; /* is in the other one */
+    fx->slotted = it.b;
+    second = fx_strict_open(fx, other, STRICT, "b");
+    fx->slotted = it.a;
+    fx->slot.holds[BH_JOB_SWAP] = true;
+    fx_kill(fx);
+    fx_strict_send(fx, it.peer, id, 2, BH_OP_READ, 0, NULL, 0);
+    fx_strict_send(fx, other, second, 2, BH_OP_READ, 0, NULL, 0);
+    bh_server_stop(fx->server, fx->now);
+    fx->slot.holds[BH_JOB_SWAP] = false;
+    fx_release_all(fx);
+    fx_pass(fx, 10);
+    assert_true(bh_server_idle(fx->server));
+}
+
 static void a_stopping_server_leaves_an_eject_undone(void **state)
 {
     struct two it = two(state);
@@ -981,6 +1004,7 @@ int main(void)
         KEPT(what_a_killed_server_has_acknowledged_is_stable_first),
         KEPT(nothing_has_changed_and_nobody_notices),
         KEPT(a_slot_that_is_gone_ends_its_sessions),
+        KEPT(a_stopping_server_asks_for_all_slots_that_it_was_left),
         KEPT(a_stopping_server_leaves_an_eject_undone),
         TEST(a_layer_goes_with_its_medium),
         TEST(a_layer_that_begins_during_a_change_waits),
