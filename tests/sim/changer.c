@@ -82,6 +82,9 @@ static bool may_be_locked(const struct world *world, uint32_t volume)
 {
     const struct node *node = &world->node;
 
+    if (world->disks.volumes[volume].unlocked > world->changer.began)
+        return true;
+
     for (uint32_t i = 0; i < node->given_count; i++) {
         const struct id_fate *fate = &node->ids[node->given[i]];
 

@@ -344,6 +344,7 @@ static void at_work(struct world *world, struct client *client,
 
     if (op->kind == OP_DISCON) {
         world->stats.disconnects += status == BH_OK;
+        client_forget(world, client); /* it may have left in a hurry */
         client->refusals = 0;
         client_rest(world, client, rng_between(&world->rng, 0, 100));
     } else if (!stay && ends_session(status)) {

@@ -127,6 +127,7 @@ struct client {
     bool polite, strict, padded, done, waits;
     bool changed;    /* its medium may be: it is to IDENTIFY, alone */
     bool told;       /* in a drive: that it has another one */
+    bool hurried;    /* it leaves before its EJECT is answered */
     uint16_t medium; /* in a drive: the disk that it knows to be there */
     uint64_t since;  /* stamp of the request by which it knows */
     struct bh_peer peer;

@@ -70,7 +70,8 @@ struct volume {
     uint32_t media[DRIVE_MEDIA], media_count; /* disks that it may have */
     uint64_t left[DRIVE_MEDIA]; /* stamp; STAMP_NEVER: that is in it */
     uint64_t swapped, emptied;  /* stamps of the last change, and to nothing */
-    uint64_t reinserted;        /* the same medium as before */
+    uint64_t unlocked;          /* when somebody who may have locked it ended */
+    bool had_failed;            /* what was in it before */
     bool known;                 /* a server knows what is in it */
     bool uncounted;             /* what its change counter does is not known */
     uint64_t acked;  /* serial of the newest acknowledged WRITE through it */

@@ -110,9 +110,8 @@ static void limit_all(struct world *world, uint32_t disk, uint64_t stamp)
         reg_limit_all(&world->disks.of[disk].regs[i], world->values, stamp);
 }
 
-/* Locks are on what was in the drive; if that is there `again`, those on layers
- * are gone, too. */
-static void unlock_all(struct world *world, uint32_t volume, bool again)
+/* Locks are on what was in the drive. */
+static void unlock_all(struct world *world, uint32_t volume)
 {
     struct node *node = &world->node;
 
@@ -121,8 +120,9 @@ static void unlock_all(struct world *world, uint32_t volume, bool again)
 
         if (fate->volume != volume)
             continue;
-        fate->locked = false;
-        fate->may_lock &= again;
+        if (fate->may_lock)
+            world->disks.volumes[volume].unlocked = world->stamp;
+        fate->locked = fate->may_lock = false;
     }
 }
 
@@ -133,11 +133,8 @@ void drive_put(struct world *world, uint32_t index, uint32_t disk)
 
     world_note(world, "disk % is in volume % after disk %", disk, index,
                volume->disk);
-    if (volume->disk == disk) {
-        volume->reinserted = stamp;
-        unlock_all(world, index, true);
-        return;
-    }
+    if (volume->disk == disk)
+        return; /* it is not noticed */
     if (volume->disk != NO_DISK) {
         limit_all(world, volume->disk, stamp);
         volume->left[drive_place(volume, volume->disk)] = stamp;
@@ -150,10 +147,11 @@ void drive_put(struct world *world, uint32_t index, uint32_t disk)
         volume->emptied = stamp;
     else
         volume->left[drive_place(volume, disk)] = STAMP_NEVER;
+    volume->had_failed = volume->failed;
     volume->failed = volume->barred = false;
     volume->acked = volume->stable =
         disk == NO_DISK ? 0 : world->disks.of[disk].written;
-    unlock_all(world, index, false);
+    unlock_all(world, index);
     world->stats.swaps++;
 }
 
@@ -205,12 +203,6 @@ void drive_taken(struct world *world, struct slot *slot)
 {
     const struct bh_job *job = slot->job;
 
-    if (slot->disk != world->disks.volumes[slot->volume].disk &&
-        job->name != NULL)
-        world_fail(world,
-                   "volume %u is to be changed, and the server does not know "
-                   "what is in it",
-                   slot->volume);
     if (job->name == NULL) {
         world->stats.asks++;
         return;

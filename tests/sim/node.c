@@ -459,8 +459,7 @@ static void lock_answered(struct world *world, const struct receipt *receipt)
     fate->answered_lock = receipt->request;
     fate->locked = receipt->request == fate->lock && fate->alive &&
                    fate->lock_came > fate->unlock_came &&
-                   fate->lock_came > volume->swapped &&
-                   fate->lock_came > volume->reinserted;
+                   fate->lock_came > volume->swapped;
 }
 
 uint64_t node_in_doubt(const struct world *world)
@@ -738,9 +737,27 @@ static void command_ok(struct world *world, const struct receipt *receipt,
     }
 }
 
+/* Who is there and leaves has a session until then. */
+static void check_discon(struct world *world, const struct receipt *receipt,
+                         const struct bh_send *send)
+{
+    const struct id_fate *fate = &world->node.ids[BH_GET16(receipt->head + 2)];
+
+    if (receipt->head[0] == BH_PACKET_DISCON && !receipt->replay &&
+        send->len >= 3 && send->bytes[2] == BH_ERR_SESSION && fate->left &&
+        fate->closed_ms == world->now_ms && fate->client == receipt->client &&
+        !world->disks.volumes[fate->volume].failed &&
+        !world->disks.volumes[fate->volume].had_failed)
+        world_fail(world,
+                   "a DISCON has ended its session, and is told that there is "
+                   "none: client %u, volume %u",
+                   receipt->client, fate->volume);
+}
+
 static void check_meaning(struct world *world, const struct receipt *receipt,
                           const struct bh_send *send)
 {
+    check_discon(world, receipt, send);
     if (send->len < 3 || send->bytes[2] != BH_OK)
         return;
     switch (receipt->head[0]) {
@@ -891,6 +908,9 @@ static void session_ended(struct world *world, const struct bh_event *event)
         check_takeover(world, fate, event->id);
     fate->alive = false;
     fate->proven = false;
+    fate->left = event->detail == BH_END_DISCON;
+    if (fate->may_lock)
+        world->disks.volumes[fate->volume].unlocked = world_stamp(world);
     fate->locked = fate->may_lock = false;
     fate->closed_ms = world->now_ms;
     op_session_over(world, &world->clients[fate->client], event->id);

@@ -48,6 +48,7 @@ struct id_fate {
     uint64_t closed_ms; /* of a proven one; 0: never */
     uint64_t heard_ms;  /* a request that was new arrived in the session */
     struct bh_peer heard;
+    bool left;     /* its client's DISCON has ended it */
     bool locked;   /* a LOCK was answered, and no UNLOCK has come since */
     bool may_lock; /* a LOCK has come */
     uint32_t lock, answered_lock;    /* requests: the newest that has come; the

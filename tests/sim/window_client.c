@@ -280,7 +280,20 @@ static void fill_working(struct world *world, struct client *client)
             start_run(world, client, &op);
         else
             start(world, client, &op);
+        client->hurried =
+            op.kind == OP_EJECT && rng_hits(&world->rng, PERCENT(30));
+        if (client->hurried) {
+            client->phase = LEAVING;
+            break;
+        }
     }
+}
+
+/* Once. */
+static bool leaves(struct client *client)
+{
+    client->hurried = false;
+    return room(client);
 }
 
 static bool held(const struct world *world, const struct client *client)
@@ -304,7 +317,8 @@ void window_fill(struct world *world, struct client *client)
         prove(world, client);
     else if (client->phase == WORKING && !held(world, client))
         fill_working(world, client);
-    else if (client->phase == LEAVING && client->out == 0 && room(client))
+    else if (client->phase == LEAVING &&
+             (client->out == 0 || client->hurried) && leaves(client))
         start(world, client, &discon);
     if (client->out == 0 && client->phase != RESTING && !held(world, client))
         stuck(world, client);

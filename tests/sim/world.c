@@ -159,8 +159,11 @@ static void calm(struct world *world, bool greedy)
     weather_calm(world, greedy);
     wake_all(world);
     limit = world->now_ms + CALM_AFTER_MS;
-    while (world->now_ms < limit || !world->node.up || world->node.stopping)
+    while (world->now_ms < limit || !world->node.up || world->node.stopping) {
         step(world);
+        if (world->now_ms > limit + CALM_LIMIT_MS)
+            world_fail(world, "the server was told to stop, and does not end");
+    }
     wake_all(world);
     world->calm = world->stamp;
     limit = world->now_ms + CALM_LIMIT_MS;
