@@ -90,14 +90,14 @@ static bool finish_one(struct calls *calls)
 
 void calls_step(struct calls *calls)
 {
-    bool any = true;
+    bool any;
 
-    while (any) {
+    do {
         any = false;
         while (calls->first != NULL && start_first(calls))
             ;
         bh_disk_process(calls->disk);
         while (finish_one(calls))
             any = true;
-    }
+    } while (any && calls->first != NULL);
 }

@@ -120,7 +120,8 @@ static int wait_ms(const struct serving *serving)
     return wait >= 0 && wait < left ? wait : left;
 }
 
-static void wait_for_any(struct serving *serving)
+/* Whether the kernel has asked for something. */
+static bool wait_for_any(struct serving *serving)
 {
     const struct served *served = serving->served;
     struct pollfd fds[] = {
@@ -135,6 +136,7 @@ static void wait_for_any(struct serving *serving)
         take_signal(serving);
     if (fds[3].revents != 0)
         detach_end(&serving->detach);
+    return fds[0].revents != 0;
 }
 
 /* A disk that was not asked for anything for a while is asked for a sector. */
@@ -158,8 +160,8 @@ static void serve_requests(struct serving *serving)
 
     while (!check(serving)) {
         watch(serving);
-        wait_for_any(serving);
-        receive(served);
+        if (wait_for_any(serving))
+            receive(served);
         calls_step(&served->calls);
     }
     fuse_session_exit(served->session);

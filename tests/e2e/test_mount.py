@@ -388,6 +388,17 @@ def test_a_user_may(server, images, tmp_path_factory):
     assert (images / "a.img").read_bytes()[:len(name)] == name
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root is two users")
+@needs("setpriv")
+def test_others_are_let_in_as_the_umask_says(server, mount):
+    one = mount(server.url("a.img"), "-o", "allow_other")
+    for parent in one.directory.parents[:3]:
+        parent.chmod(0o755)
+    nobody = "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"
+    run(*nobody, "cmp", "-n", 100, one.image, one.image)
+    assert "Permission denied" in run(*nobody, "dd", f"of={one.image}", "conv=notrunc", code=1)
+
+
 @needs("fusermount3")
 def test_it_is_unmounted_from_outside(server, images, mount):
     one = mount(server.url("a.img"))
