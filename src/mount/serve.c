@@ -159,9 +159,9 @@ static void serve_requests(struct serving *serving)
     struct served *served = serving->served;
 
     while (!check(serving)) {
-        watch(serving);
         if (wait_for_any(serving))
             receive(served);
+        watch(serving);
         calls_step(&served->calls);
     }
     fuse_session_exit(served->session);
