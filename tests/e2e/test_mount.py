@@ -20,6 +20,7 @@ import pytest
 from conftest import BUILD, SANITIZER, make_image, wait_until
 from faults import Faults
 from plugin import path_to  # noqa: F401
+from test_control import Control
 from test_restart import Place
 from test_slots import put
 
@@ -739,6 +740,21 @@ def test_a_medium_that_is_swapped_ends_the_mount(serve, images, mount, tmp_path)
         assert error_of(os.pwrite, fd, b"x" * 512, 0) == errno.ESTALE
     assert "medium" in one.over(code=2)
     assert (images / "b.img").read_bytes() == bytes(SIZE)
+
+
+def test_an_image_that_is_rolled_back_ends_the_mount(serve, images, mount, tmp_path):
+    path, data = tmp_path / "control", make_image(images / "a.img", SIZE, seed=1)
+    server = serve(config=f"[server]\nserve = {images}\ncontrol = {path}\nstate = {tmp_path / 'state'}\n")
+    one = mount(server.url("a.img"))
+    with opened(one.image) as fd, Control(path) as control:
+        control.good("checkpoint", volume="a.img", label="old")
+        os.pwrite(fd, b"x" * 4096, 0)
+        assert os.pread(fd, 4096, 0) == b"x" * 4096
+        control.good("rollback", volume="a.img", checkpoint="old")
+        assert error_of(os.pwrite, fd, b"y" * 4096, 8192) == errno.ESTALE
+        wait_until(lambda: error_of(os.pread, fd, 4096, 0) == errno.ESTALE)
+    one.over(code=2)
+    assert (images / "a.img").read_bytes() == data
 
 
 def test_an_idle_mount_notices_that_its_medium_is_gone(serve, images, mount, tmp_path):
