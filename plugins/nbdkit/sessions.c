@@ -248,6 +248,14 @@ static void close_one(struct sessions *sessions, struct session *session)
     drop(session);
 }
 
+/* At the end nobody does, whatever the count says: nbdkit, once told to end,
+ * does not call close() for connections that go. */
+static bool is_used(const struct sessions *sessions,
+                    const struct session *session)
+{
+    return session->users > 0 && !sessions->ending;
+}
+
 /* One that nobody uses any more, its time being over; or NULL, and when the
  * next one's is: at most an hour from now. */
 static struct session *find_due(const struct sessions *sessions,
@@ -259,7 +267,7 @@ static struct session *find_due(const struct sessions *sessions,
 
     *due_ms = now + 3600000u;
     for (session = sessions->first; session != NULL; session = session->next) {
-        if (session->users > 0 || session->state != SESSION_READY)
+        if (is_used(sessions, session) || session->state != SESSION_READY)
             continue;
         if (sessions->ending || is_lost(session) ||
             now - session->left_ms >= linger_ms)

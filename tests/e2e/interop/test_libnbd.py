@@ -6,13 +6,14 @@ import itertools
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 
 import pytest
 
 import killing
-from conftest import make_image
+from conftest import make_image, wait_until
 from plugin import nbdkit, needs_plugin, path_to  # noqa: F401
 
 nbd = pytest.importorskip("nbd", reason="python3-libnbd is not installed")
@@ -49,6 +50,17 @@ def refused(call, *arguments, **options):
     with pytest.raises(nbd.Error) as fault:
         call(*arguments, **options)
     return fault.value.errno
+
+
+def greets_nobody(one):
+    """Whether nbdkit has been told to end, and knows."""
+    with socket.socket(socket.AF_UNIX) as knock:
+        knock.settimeout(1)
+        try:
+            knock.connect(str(one.socket))
+            return knock.recv(1) == b""
+        except OSError:
+            return True
 
 
 @pytest.fixture
@@ -250,6 +262,23 @@ def test_a_client_that_is_killed_with_requests_under_way(disk, connect):
     for turn in range(200):
         assert client.pread(4096, turn * 4096) in (bytes([turn + 1]) * 4096, data[turn * 4096:turn * 4096 + 4096])
     assert client.pread(4096, 900 * KIB) == data[900 * KIB:904 * KIB]
+
+
+def test_an_nbdkit_that_is_told_to_end_under_a_client_lets_go_of_the_volume(serve, images, nbdkit, connect):
+    """nbdkit calls no close() any more once it has been told: what it runs with --run leaves it so."""
+    make_image(images / "a.img", SIZE)
+    server = serve(images)
+    one = nbdkit(server.url("a.img"), "linger=600")
+    client = connect(one.uri())
+    client.pwrite(b"1" * 512, 0)
+    one.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: greets_nobody(one))
+    client.shutdown()
+    wait_until(one.is_over)
+    assert 'closing "a.img"' in one.log()
+    with server.peer() as peer:
+        session = peer.open("a.img")
+        assert session.read(0) == b"1" * 256
 
 
 def test_a_full_disk_is_no_space_and_the_rest_goes_on(serve, images, nbdkit, connect):
