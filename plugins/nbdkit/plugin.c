@@ -283,7 +283,8 @@ static int plugin_zero(void *handle, uint32_t count, uint64_t offset,
     "look=yes         read without a lock, also what another session writes\n" \
     "timeout=SECONDS  patience for each request (default 30)\n"                \
     "linger=SECONDS   how long a session waits for the next connection\n"      \
-    "                 (default 2)"
+    "                 (default 2)\n"                                           \
+    "wait=SECONDS     for an image that another session has (default 1)"
 
 static struct nbdkit_plugin plugin = {
     .name = "blockhead",

@@ -35,6 +35,22 @@ static unsigned flags_of(const struct settings *settings, bool read_only)
     return read_only ? BH_OPEN_READ_ONLY : 0;
 }
 
+/* Who had the volume may be about to leave: an nbdkit that has just run a
+ * command does not wait for its own end. */
+static int open_patiently(struct session *session,
+                          const struct settings *settings, const char *url)
+{
+    const struct timespec pause = {.tv_nsec = 50000000};
+    const unsigned flags = flags_of(settings, session->read_only);
+    const uint64_t until = now_ms() + settings->wait_s * UINT64_C(1000);
+    int rc;
+
+    while ((rc = bh_disk_open_best(session->disk, url, flags)) == -EBUSY &&
+           now_ms() < until)
+        nanosleep(&pause, NULL);
+    return rc;
+}
+
 static int connect_disk(struct session *session,
                         const struct settings *settings)
 {
@@ -44,8 +60,7 @@ static int connect_disk(struct session *session,
     bh_disk_set_timeout(session->disk, settings->timeout_s * 1000u);
     target_url(&settings->url, session->image, settings->url.sector_len, url);
     nbdkit_debug("opening %s", url);
-    rc = bh_disk_open_best(session->disk, url,
-                           flags_of(settings, session->read_only));
+    rc = open_patiently(session, settings, url);
     if (rc < 0)
         return failure_tell(rc, bh_disk_error(session->disk));
     session->info = *bh_disk_info(session->disk);

@@ -110,6 +110,8 @@ int settings_set(struct settings *settings, const char *key, const char *value)
         return set_seconds(key, value, 1, &settings->timeout_s);
     if (strcmp(key, "linger") == 0)
         return set_seconds(key, value, 0, &settings->linger_s);
+    if (strcmp(key, "wait") == 0)
+        return set_seconds(key, value, 0, &settings->wait_s);
     nbdkit_error("unknown parameter \"%s\"; nbdkit blockhead --help lists them",
                  key);
     return -1;

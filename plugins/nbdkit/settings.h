@@ -17,12 +17,13 @@ struct settings {
     bool look;          /* read without a lock */
     unsigned timeout_s; /* patience for each request */
     unsigned linger_s;  /* how long a session outlives its last connection */
+    unsigned wait_s;    /* for a volume that another session has */
 };
 
 #define SETTINGS_INIT                                                          \
     {                                                                          \
         .url = {.port = BH_DEFAULT_PORT},                                      \
-        .timeout_s = BH_DEFAULT_TIMEOUT_MS / 1000, .linger_s = 2               \
+        .timeout_s = BH_DEFAULT_TIMEOUT_MS / 1000, .linger_s = 2, .wait_s = 1  \
     }
 
 int settings_set(struct settings *settings, const char *key, const char *value);

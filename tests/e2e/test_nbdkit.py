@@ -17,7 +17,7 @@ def test_it_says_what_it_is():
     said = once("--dump-plugin")
     assert "name=blockhead\n" in said and "thread_model=parallel" in said and "magic_config_key=url" in said
     assert "blockhead_default_port=4444" in said
-    for parameter in ("blockhead://", "server=", "image=", "sector=", "look=", "timeout=", "linger="):
+    for parameter in ("blockhead://", "server=", "image=", "sector=", "look=", "timeout=", "linger=", "wait="):
         assert parameter in once("--help")
 
 
@@ -33,6 +33,7 @@ def test_it_says_what_it_is():
     (["server=h", "image=" + "a" * 256], "255 bytes"),
     (["server=h", "timeout=0"], "seconds from 1"),
     (["server=h", "linger=-1"], "linger"),
+    (["server=h", "wait=x"], "wait"),
     (["server=h", "colour=red"], "unknown parameter"),
 ])
 def test_parameters_that_mean_nothing_are_refused(parameters, fault):
@@ -212,12 +213,28 @@ def test_a_volume_that_another_has_is_refused_with_a_sentence(serve, images, nbd
     server = serve(images)
     holder = nbdkit(server.url("a.img"), "linger=600")
     run("nbdinfo", "--size", holder.uri())
-    other = nbdkit(server.url("a.img"))
+    other = nbdkit(server.url("a.img"), "wait=0")
     run("nbdinfo", "--size", other.uri(), code=1)
     assert "cannot open blockhead://" in other.log() and "in use" in other.log()
     look = nbdkit(server.url("a.img"), "look=yes")
     assert int(run("nbdinfo", "--size", look.uri())) == 1 << 20
     assert "is_read_only: true" in run("nbdinfo", look.uri())
+
+
+def test_a_volume_is_waited_for(serve, images, nbdkit):
+    make_image(images / "a.img", 1 << 20, 1)
+    server = serve(images)
+    waiting = nbdkit(server.url("a.img"), "wait=60")
+    with server.peer() as peer:
+        session = peer.open("a.img")
+        thread = threading.Thread(target=run, args=("nbdcopy", waiting.uri(), "null:"))
+        thread.start()
+        wait_until(lambda: "opening blockhead://" in waiting.log())
+        thread.join(0.2)
+        assert thread.is_alive() and session.alive()
+        session.discon()
+    thread.join(60)
+    assert '"a.img": 1048576 bytes' in waiting.log() and "error" not in waiting.log()
 
 
 def test_images_that_are_not_there(serve, images, nbdkit):

@@ -249,7 +249,7 @@ def test_two_writers(serve, images, nbdkit, connect):
     """The second is refused at its door, with a name for it, and the first goes on."""
     make_image(images / "a.img", SIZE, 1)
     server = serve(images)
-    first, second = nbdkit(server.url("a.img")), nbdkit(server.url("a.img"))
+    first, second = nbdkit(server.url("a.img")), nbdkit(server.url("a.img"), "wait=0")
     client = connect(first.uri())
     client.pwrite(b"1" * 512, 0)
     with pytest.raises(nbd.Error):
@@ -270,7 +270,7 @@ def test_an_image_that_another_program_has(serve, images, nbdkit):
     with subprocess.Popen([sys.executable, "-c", OTHER, images / "a.img"], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "locked\n"
-        one = nbdkit(serve(images).url("a.img"))
+        one = nbdkit(serve(images).url("a.img"), "wait=0")
         run("nbdinfo", "--size", one.uri(), code=1)
         assert "in use" in one.log() or "cannot open" in one.log()
         other.stdin.close()
