@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The plugin with servers that lie, answer late, twice, or never what was asked: each time an error that says what is
 wrong, in time, or the right bytes; and once the server speaks the truth again, so does the plugin."""
+import random
 import subprocess
 
 import pytest
 
 import liar
-from conftest import make_image, wait_until
+from conftest import BUILD, SANITIZER, make_image, wait_until
 from plugin import nbdkit, needs_plugin, path_to, run  # noqa: F401
 
 SIZE = 256 << 10
@@ -153,6 +154,49 @@ def test_errors_that_end_a_session(lies, tmp_path, code):
     one, server, data = lies(liar.status(code))
     copy(one, tmp_path / "out", code=1)
     truth_again(one, server, data, tmp_path / "out")
+
+
+def mutations(seed):
+    """A change: half of the replies are spoilt, each in a way of its own."""
+    choice = random.Random(seed)
+
+    def change(datagram):
+        out = bytearray(datagram)
+        kind = choice.randrange(10)
+        if kind == 0:
+            return [bytes(out[:choice.randrange(len(out) + 1)])]
+        if kind == 1:
+            return [bytes(out) + choice.randbytes(choice.randrange(600))]
+        if kind == 2:
+            return [choice.randbytes(choice.randrange(1, 200)), datagram]
+        if kind in (3, 4):
+            at = choice.choice([2, choice.randrange(min(len(out), 60)), choice.randrange(len(out))])
+            out[at] = choice.choice([0, 1, 4, 11, 255, choice.randrange(256)])
+        return [bytes(out)]
+
+    return change
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 8))])
+def test_noise_of_every_kind(lies, tmp_path, seed):
+    """Whatever comes: an end in time, and nothing that a sanitizer would see."""
+    one, server, data = lies(mutations(seed))
+    url = f"blockhead://{server.name}/a.img"
+    for words in (["nbdinfo", one.uri()], ["nbdcopy", one.uri(), tmp_path / "out"],
+                  ["qemu-io", "-f", "raw", "-c", "write 1000 20000", "-c", "write -z 0 64k", "-c", "flush", one.uri()]):
+        run(*words, code=None, timeout=100)
+    for words in (["ls", server.name], ["info", url], ["get", url, tmp_path / "out"], ["checksum", url],
+                  ["put", tmp_path / "given", url], ["sync", tmp_path / "given", url], ["identify", url]):
+        (tmp_path / "given").write_bytes(data)
+        ends(BUILD / "blockhead", words[0], "--timeout", 1, *words[1:])
+
+
+def ends(*command):
+    """By itself, with one of the command's exit codes."""
+    done = subprocess.run([str(word) for word in command], capture_output=True, stdin=subprocess.DEVNULL, timeout=100,
+                          text=True, check=False)
+    assert not SANITIZER.search(done.stderr), done.stderr
+    assert 0 <= done.returncode < 128, (command, done)
 
 
 def test_a_server_that_forgets_and_remembers(lies, tmp_path):
