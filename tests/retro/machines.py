@@ -134,6 +134,21 @@ class Sim65Acia(Sim65):
     chip = (PORTS / "cc65" / "acia.c", MACHINES / "sim65_acia.c")
 
 
+class Board(Machine):
+    """A 6502 with the chip in memory, at 38,400 baud; bytes that it does not take in time are lost."""
+
+    # So long that an answer is late for no other reason.
+    flags = ("-t", "none", "-DBH_DRIVE_WAIT=100")
+    console = (MACHINES / "board_start.s", MACHINES / "board.c")
+    port = (PORTS / "cc65" / "line.s",)
+    chip = (PORTS / "cc65" / "acia.s",)
+    tools = ("ld65", "gcc")
+
+    def link(self, objects, directory):
+        run("ld65", "-C", MACHINES / "board.cfg", "-o", directory / "program", *objects, "none.lib")
+        return [host("board_host", directory, MACHINES / "mos6502.c"), directory / "program"]
+
+
 class Sim65Ip65(Sim65):
     line = Records
     flags = ("-t", "sim6502")
@@ -187,8 +202,8 @@ class Lwip(PosixTty):
 
 ALL = [Sim65(Mos6502()), Z80Host(Z80()), AvrHost(Avr()), QemuM68k(M68k())]
 # The other ports.
-MORE = [Sim65Acia(Mos6502()), Sim65Ip65(Mos6502()), Z80Sio(Z80()), M68kDuart(M68k()), PosixTty(Host()),
-        PosixUdp(Host()), W5500(Host()), Lwip(Host())]
+MORE = [Sim65Acia(Mos6502()), Board(Mos6502()), Sim65Ip65(Mos6502()), Z80Sio(Z80()), M68kDuart(M68k()),
+        PosixTty(Host()), PosixUdp(Host()), W5500(Host()), Lwip(Host())]
 
 
 def library_missing(header, package):

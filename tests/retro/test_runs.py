@@ -94,6 +94,7 @@ def test_so_do_the_other_ports(other, place, disk, tmp_path, tmp_path_factory):
     with other.line(place.address) as line:
         text = run(command, line, tmp_path)
     assert text.startswith(listing() + "same\nstatus 0\n"), text
+    assert "lost" not in text
     assert_copied(disk)
     mtools("fsck.fat", "-n", disk)
 

@@ -19,26 +19,44 @@ struct host_line {
     uint64_t ready_at;    /* when the next one may have come */
     uint64_t idle_cycles; /* so many without a byte are worth a millisecond */
     uint64_t idle_since;
+    int silent;    /* nothing is under way */
+    int loses;     /* who comes late misses bytes */
+    unsigned lost; /* so many so far */
 };
 
-/* A byte that has come at `now`, or -1. */
-static inline int host_get(struct host_line *line, uint64_t now)
+/* Whether a byte is there, waiting for it if the machine has nothing to do. */
+static inline int host_is_there(struct host_line *line, uint64_t now)
 {
     struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
-    uint8_t byte;
     int wait_ms = 0;
 
-    if (now < line->ready_at)
-        return -1;
     if (now - line->idle_since > line->idle_cycles) {
         line->idle_since = now;
         wait_ms = 1;
     }
-    if (poll(&in, 1, wait_ms) <= 0 || read(STDIN_FILENO, &byte, 1) != 1)
-        return -1;
-    line->ready_at = now + line->byte_cycles;
-    line->idle_since = now;
-    return byte;
+    return poll(&in, 1, wait_ms) > 0;
+}
+
+/* A byte that has come at `now`, or -1. The bytes of a frame come one behind
+ * the other, whether the machine looks or not. */
+static inline int host_get(struct host_line *line, uint64_t now)
+{
+    uint8_t byte;
+    int got = -1;
+
+    while (now >= line->ready_at && host_is_there(line, now) &&
+           read(STDIN_FILENO, &byte, 1) == 1) {
+        line->lost += got >= 0;
+        got = byte;
+        if (line->silent || !line->loses)
+            line->ready_at = now;
+        line->ready_at += line->byte_cycles;
+        line->idle_since = now;
+        line->silent = 0;
+    }
+    if (now >= line->ready_at)
+        line->silent = 1;
+    return got;
 }
 
 static inline void host_put(struct host_line *line, uint8_t byte, uint64_t now)
@@ -46,6 +64,7 @@ static inline void host_put(struct host_line *line, uint8_t byte, uint64_t now)
     if (write(STDOUT_FILENO, &byte, 1) != 1)
         exit(3);
     line->idle_since = now;
+    line->silent = 1;
 }
 
 #endif
