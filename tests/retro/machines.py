@@ -107,7 +107,8 @@ class AvrHost(Machine):
 
     def link(self, objects, directory):
         run("avr-gcc", "-mmcu=atmega328p", "-o", directory / "program.elf", *objects)
-        return [host("avr_host", directory, "-lsimavr", "-lelf"), directory / "program.elf"]
+        more = (MACHINES / "w5500_model.c", MACHINES / "server.c", "-lsimavr", "-lelf")
+        return [host("avr_host", directory, *more), directory / "program.elf"]
 
 
 class QemuM68k(Machine):
@@ -161,6 +162,11 @@ class Z80Sio(Z80Host):
     chip = (PORTS / "z80" / "sio.c",)
 
 
+class AvrW5500(AvrHost):
+    port = (PORTS / "w5500" / "w5500.c", PORTS / "avr" / "spi.c")
+    chip = (MACHINES / "avr_w5500.c",)
+
+
 class M68kDuart(QemuM68k):
     flags = (*QemuM68k.flags, "-DBH_DUART_READ=duart_read", "-DBH_DUART_WRITE=duart_write")
     chip = (PORTS / "m68k" / "duart.c", MACHINES / "m68k_duart.c")
@@ -186,7 +192,7 @@ class PosixUdp(PosixTty):
 class W5500(PosixTty):
     console = (MACHINES / "server.c",)
     port = (PORTS / "w5500" / "w5500.c",)
-    chip = (MACHINES / "w5500.c",)
+    chip = (MACHINES / "w5500.c", MACHINES / "w5500_model.c")
 
 
 class Lwip(PosixTty):
@@ -202,8 +208,8 @@ class Lwip(PosixTty):
 
 ALL = [Sim65(Mos6502()), Z80Host(Z80()), AvrHost(Avr()), QemuM68k(M68k())]
 # The other ports.
-MORE = [Sim65Acia(Mos6502()), Board(Mos6502()), Sim65Ip65(Mos6502()), Z80Sio(Z80()), M68kDuart(M68k()),
-        PosixTty(Host()), PosixUdp(Host()), W5500(Host()), Lwip(Host())]
+MORE = [Sim65Acia(Mos6502()), Board(Mos6502()), Sim65Ip65(Mos6502()), Z80Sio(Z80()), AvrW5500(Avr()),
+        M68kDuart(M68k()), PosixTty(Host()), PosixUdp(Host()), W5500(Host()), Lwip(Host())]
 
 
 def library_missing(header, package):
@@ -213,7 +219,8 @@ def library_missing(header, package):
 
 def host(name, directory, *libraries):
     """The program that simulates a machine."""
-    run("gcc", *HOST_FLAGS, MACHINES / f"{name}.c", *libraries, "-o", directory / name)
+    run("gcc", *HOST_FLAGS, "-I", HERE, "-I", PORTS, "-I", SRC, MACHINES / f"{name}.c", *libraries,
+        "-o", directory / name)
     return directory / name
 
 

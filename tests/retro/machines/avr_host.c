@@ -5,9 +5,13 @@
  * without interrupts, and says how many cycles that took.
  */
 #include "host.h"
+#include "server.h"
+#include "w5500_model.h"
 
 #include <string.h>
 
+#include <simavr/avr_ioport.h>
+#include <simavr/avr_spi.h>
 #include <simavr/avr_uart.h>
 #include <simavr/sim_avr.h>
 #include <simavr/sim_elf.h>
@@ -18,7 +22,8 @@
 static struct machine {
     struct host_line line;
     avr_irq_t *uart;
-    int ready; /* the UART takes a byte */
+    int ready;   /* the UART takes a byte */
+    int selects; /* the W5500 */
 } machine = {.line = {.byte_cycles = 1389, .idle_cycles = 64000}};
 
 static void sent(struct avr_irq_t *irq, uint32_t value, void *context)
@@ -74,6 +79,34 @@ static void plug_in(avr_t *avr)
     avr_cycle_timer_register(avr, STEP, look, NULL);
 }
 
+static void exchanged(struct avr_irq_t *irq, uint32_t value, void *context)
+{
+    (void)irq;
+    avr_raise_irq(context, w5500_exchange((uint8_t)value));
+}
+
+static void selected(struct avr_irq_t *irq, uint32_t value, void *context)
+{
+    (void)irq, (void)context;
+    if (machine.selects != (value == 0)) {
+        machine.selects = value == 0;
+        w5500_select((uint8_t)machine.selects);
+    }
+}
+
+static void plug_in_w5500(avr_t *avr)
+{
+    avr_irq_t *spi = avr_io_getirq(avr, AVR_IOCTL_SPI_GETIRQ(0), 0);
+
+    if (getenv("RETRO_HOST") == NULL)
+        return;
+    server_open();
+    avr_irq_register_notify(spi + SPI_IRQ_OUTPUT, exchanged,
+                            spi + SPI_IRQ_INPUT);
+    avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_IOPORT_GETIRQ('B'), 2),
+                            selected, NULL);
+}
+
 int main(int count, char **words)
 {
     elf_firmware_t firmware;
@@ -89,6 +122,7 @@ int main(int count, char **words)
     avr->frequency = 16000000;
     avr_load_firmware(avr, &firmware);
     plug_in(avr);
+    plug_in_w5500(avr);
     do
         state = avr_run(avr);
     while (state != cpu_Done && state != cpu_Crashed);
