@@ -108,7 +108,9 @@ int main(int argc, char **argv)
     const struct program program = {
         .name = "blockhead",
         .notes = "HOST is NAME or NAME:PORT, URL is blockhead://HOST/IMAGE or "
-                 "just HOST/IMAGE; or blockhead+unix:///IMAGE?socket=PATH.",
+                 "just HOST/IMAGE; or blockhead+unix:///IMAGE?socket=PATH, "
+                 "blockhead+serial:///dev/TTY:BAUD/IMAGE, "
+                 "blockhead+tcp://HOST/IMAGE.",
         .commands = commands,
         .command_count = sizeof(commands) / sizeof(commands[0]),
         .rows = option_rows,

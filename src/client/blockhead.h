@@ -353,8 +353,10 @@ int bh_disk_start_lock(struct bh_disk *disk, void *tag);
 int bh_disk_start_unlock(struct bh_disk *disk, void *tag);
 int bh_disk_start_close(struct bh_disk *disk, void *tag);
 
-/* A descriptor to poll for reading; -1 before an open. An open that runs may
- * change it (a host's addresses are tried in turn): ask before each wait. */
+/* A descriptor to poll for reading; -1 before an open, and while a serial line
+ * or a TCP connection is gone (poll() takes that for one on which nothing
+ * comes). It may change then, and while an open runs (a host's addresses are
+ * tried in turn): ask before each wait. */
 int bh_disk_fd(const struct bh_disk *disk);
 
 /* Milliseconds until bh_disk_process() or bh_disk_next() has something to do;

@@ -10,6 +10,9 @@
  * and a refusal does so at once. From the first answer on the peer and the
  * local port stay, because the server takes them for the client's identity.
  *
+ * A serial line has no address, and a connection in its place breaks when the
+ * server is started again: it is opened anew whenever something is to be sent.
+ *
  * What the network reports (port unreachable, no route) is a lost datagram and
  * no more: a server that is being restarted looks just like that. It is
  * remembered only to name the reason when the time is over.
@@ -27,6 +30,7 @@
 #include "client/rto.h"
 #include "net/address.h"
 #include "net/ether_link.h"
+#include "net/line.h"
 #include "net/place.h"
 #include "tiny/tiny.h"
 
@@ -35,7 +39,9 @@
 struct bh_path {
     int fd; /* owned; -1: none */
     enum bh_url_kind kind;
-    char place[BH_PLACE_PATH_LEN]; /* of the socket, without a host */
+    struct bh_place place; /* of what has no host: a socket, a device */
+    struct bh_line *line;  /* owned; NULL where datagrams are the kernel's; its
+                              descriptor is `fd` */
     struct bh_rto rto;
     struct bh_address peers[BH_PATH_PEERS_MAX];
     size_t peer_count;
@@ -96,8 +102,14 @@ int bh_path_receive(struct bh_path *path);
 /* Whether one is there that makes the descriptor no more readable. */
 bool bh_path_holds(const struct bh_path *path);
 
-/* How many of `window` requests may be under way at most on such a path. */
-unsigned bh_path_window(const struct bh_path *path, unsigned window);
+/* How many of `window` requests for sectors of this length may be under way at
+ * most on such a path. It waits for answers accordingly from now on. */
+unsigned bh_path_window(struct bh_path *path, unsigned window,
+                        uint32_t sector_len);
+
+/* After so many milliseconds something ought to be sent that could not be until
+ * now; UINT64_MAX: nothing. */
+uint64_t bh_path_wait_ms(const struct bh_path *path);
 
 /* What to tell of silence: what the network reported, else -ETIMEDOUT. */
 int bh_path_silence(const struct bh_path *path);

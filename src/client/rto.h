@@ -27,15 +27,27 @@
 #define BH_RTO_MARGIN_US 5000u
 #define BH_RTO_INITIAL_US 200000u
 #define BH_RTO_CAP_US 2000000u
+#define BH_RTO_LINE_MARGIN_US 50000u /* for who answers, and an adapter */
+#define BH_RTO_LINE_MAX_US 20000000u /* what tiny's 16 bits can wait for */
 
+/*
+ * A serial line is slow in a way that is known beforehand, and carries one
+ * datagram at a time: nothing is waited for less than its `line_us`, the time
+ * that all takes which may be under way. The cap is beyond that. What gets lost
+ * there was damaged: no queue was full.
+ */
 struct bh_rto {
     uint32_t srtt_us;   /* smoothed round trip; 0: none measured yet */
     uint32_t rttvar_us; /* its mean deviation */
     uint32_t least_us;  /* the shortest round trip; 0: none measured yet */
     uint32_t rto_us;    /* the time-out now, back-off included */
+    uint32_t line_us;   /* 0: no such line */
 };
 
 void bh_rto_init(struct bh_rto *rto);
+
+/* The path is such a line, or other things may be under way on it now. */
+void bh_rto_set_line(struct bh_rto *rto, uint32_t line_us);
 
 /* A request that was sent only once took `rtt_us`. Of one that was sent twice
  * nobody knows which datagram was answered: not to be called then (Karn's

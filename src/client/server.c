@@ -24,6 +24,8 @@ static void wait_until(const struct call *call, uint64_t deadline_us)
     uint64_t now_us = bh_clock_us(), left_ms, wait_ms;
 
     wait_ms = bh_exchange_wait_ms(&call->exchange, now_us);
+    if (bh_path_wait_ms(&call->path) < wait_ms)
+        wait_ms = bh_path_wait_ms(&call->path);
     left_ms = now_us < deadline_us ? (deadline_us - now_us) / 1000u + 1 : 0;
     poll(&event, 1, (int)(left_ms < wait_ms ? left_ms : wait_ms));
 }

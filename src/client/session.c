@@ -256,7 +256,8 @@ static void on_connected(struct bh_disk *disk, uint8_t status)
 static void opened(struct bh_disk *disk)
 {
     note_window(disk);
-    bh_pace_init(&disk->pace, bh_path_window(&disk->path, disk->width));
+    bh_pace_init(&disk->pace, bh_path_window(&disk->path, disk->width,
+                                             disk->info.sector_len));
     end_status(disk, only(disk), BH_OK);
 }
 
@@ -392,7 +393,8 @@ static void on_reproven(struct bh_disk *disk, uint8_t status)
     }
     disk->reconnections++;
     note_window(disk);
-    bh_pace_set_window(&disk->pace, bh_path_window(&disk->path, disk->width));
+    bh_pace_set_window(&disk->pace, bh_path_window(&disk->path, disk->width,
+                                                   disk->info.sector_len));
 }
 
 /* Error 4 to one is error 4 to all: what runs has to wait for a new session. */
@@ -688,7 +690,8 @@ int bh_session_wait_ms(const struct bh_disk *disk)
 
     if (disk->started || disk->requests.over > 0 || bh_path_holds(&disk->path))
         return 0;
-    wait_ms = bh_traffic_wait_ms(disk, now_us);
+    wait_ms =
+        least(bh_traffic_wait_ms(disk, now_us), bh_path_wait_ms(&disk->path));
     if (bh_exchange_runs(&disk->control))
         wait_ms = least(wait_ms, bh_exchange_wait_ms(&disk->control, now_us));
     if (has_lease(disk))

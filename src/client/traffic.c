@@ -455,12 +455,13 @@ static bool is_passed(const struct bh_disk *disk, const struct bh_pane *pane)
 }
 
 /* A whole run that does not come is most likely one datagram, the request; but
- * not if it happens again. */
+ * not if it happens again. What a line loses was damaged: its queues are never
+ * full, and fewer under way would be no fewer lost. */
 static void blame_path(struct bh_disk *disk, const struct bh_pane *pane)
 {
     const struct bh_exchange *exchange = &pane->exchange;
 
-    if (!exchange->measured || exchange->held)
+    if (!exchange->measured || exchange->held || disk->path.rto.line_us > 0)
         return;
     if (pane->run_count == 0 || leads_run(pane) || exchange->resent)
         bh_pace_lost(&disk->pace, pane->halvings,

@@ -28,7 +28,8 @@ static void print_listener(const struct bh_place *place)
 
     printf("blockheadd %s listens on %s\n", BH_VERSION,
            bh_place_print(place, text));
-    if (place->transport != BH_TRANSPORT_UDP)
+    if (place->transport == BH_TRANSPORT_UNIX ||
+        place->transport == BH_TRANSPORT_SERIAL)
         return;
     if (bh_reach_each(&place->address, print_reachable, NULL) == 0)
         printf("  this machine has no network address; only programs on it "
@@ -72,8 +73,11 @@ static void print_images(struct bh_driver *driver, struct images *images)
 }
 
 /* The host part of a URL that reaches the listener from this machine. */
-static void print_udp_example(const struct bh_place *place, const char *image)
+static void print_ip_example(const struct bh_place *place, const char *image)
 {
+    const char *scheme = place->transport == BH_TRANSPORT_TCP
+                             ? "blockhead+tcp://"
+                             : "blockhead://";
     struct bh_address address = place->address;
     char text[BH_ADDRESS_TEXT_LEN];
 
@@ -83,9 +87,11 @@ static void print_udp_example(const struct bh_place *place, const char *image)
         address.u.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         bh_address_set_port(&address, bh_address_port(&place->address));
     }
-    printf("try:\n  blockhead ls %s\n", bh_address_print(&address, text));
+    bh_address_print(&address, text);
+    printf("try:\n  blockhead ls %s%s\n",
+           place->transport == BH_TRANSPORT_TCP ? scheme : "", text);
     if (image[0] != '\0')
-        printf("  blockhead get 'blockhead://%s/%s' copy.img\n", text, image);
+        printf("  blockhead get '%s%s/%s' copy.img\n", scheme, text, image);
 }
 
 static void print_unix_example(const struct bh_place *place, const char *image)
@@ -106,9 +112,9 @@ void bh_banner_print(struct bh_driver *driver)
         print_listener(place);
     print_images(driver, &images);
     place = bh_driver_place(driver, 0);
-    if (place->transport == BH_TRANSPORT_UDP)
-        print_udp_example(place, images.first);
-    else if (place->transport == BH_TRANSPORT_UNIX)
+    if (place->transport == BH_TRANSPORT_UNIX)
         print_unix_example(place, images.first);
+    else if (place->transport != BH_TRANSPORT_SERIAL)
+        print_ip_example(place, images.first);
     fflush(stdout);
 }

@@ -33,9 +33,13 @@ struct bh_listener {
         struct bh_udp udp;
         struct bh_local local;
         struct bh_ether_way *ether;
+        struct bh_cables *cables;
     } via;
     bool unheard; /* somebody who cannot be answered: it has been said */
 };
+
+struct bh_cables;
+struct bh_line_route;
 
 struct bh_driver {
     uv_loop_t loop;
@@ -105,6 +109,15 @@ void bh_ether_leave(struct bh_listener *listener);
 void bh_ether_reply(struct bh_listener *listener, const struct bh_send *send);
 void bh_ether_replied(struct bh_listener *listener);
 uint32_t bh_ether_path_len(const struct bh_listener *listener);
+
+/* cables.c: serial lines, and TCP connections in their place. */
+int bh_cables_open(struct bh_listener *listener);
+void bh_cables_start(struct bh_listener *listener);
+void bh_cables_stop(struct bh_listener *listener);
+void bh_cables_close(struct bh_listener *listener);
+void bh_cables_reply(struct bh_listener *listener, const struct bh_send *send);
+const struct bh_address *bh_cables_from(const struct bh_listener *listener,
+                                        const struct bh_line_route *line);
 
 /* traffic.c: opens the sockets, or says the problem; looks at them from then
  * on, or no more; sends what the core wants sent. */

@@ -147,7 +147,7 @@ static bool is_look(const struct bh_event *event)
 void bh_log_event(struct bh_log *log, uint64_t now,
                   const struct bh_event *event)
 {
-    char peer[BH_ADDRESS_TEXT_LEN];
+    char peer[BH_PEER_TEXT_LEN];
     char volume[4 * BH_EVENT_NAME_LEN];
 
     if (is_look(event))

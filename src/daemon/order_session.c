@@ -13,7 +13,7 @@ static json_t *describe(const struct bh_admin_session *session)
 {
     static const char *const accesses[] = {"none", "look", "read", "write"};
     json_t *object = json_object();
-    char peer[BH_ADDRESS_TEXT_LEN];
+    char peer[BH_PEER_TEXT_LEN];
 
     bh_order_put_number(object, "id", session->id);
     bh_order_put_text(object, "peer", bh_peer_print(&session->peer, peer));

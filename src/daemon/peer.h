@@ -31,7 +31,7 @@ struct bh_route {
     } to;
 };
 
-#define BH_PEER_TEXT_LEN BH_ADDRESS_TEXT_LEN
+#define BH_PEER_TEXT_LEN (BH_ADDRESS_TEXT_LEN + 8u)
 
 struct bh_path bh_path_make(uint8_t listener, const struct bh_udp_route *udp);
 struct bh_path bh_path_make_local(uint8_t listener,
@@ -40,10 +40,14 @@ struct bh_path bh_path_make_local(uint8_t listener,
 struct bh_path bh_path_make_ether(uint8_t listener,
                                   const uint8_t mac[BH_MAC_LEN],
                                   const char *interface);
+struct bh_path bh_path_make_serial(uint8_t listener, const char *device);
+struct bh_path bh_path_make_tcp(uint8_t listener, const struct bh_address *from,
+                                const struct bh_line_route *line);
 struct bh_route bh_path_route(const uint8_t route[BH_ROUTE_LEN]);
 
-/* "192.168.1.9:4444", "52:54:00:12:34:56 on eth0", "user 1000 (1a2b3c4d)", the
- * latter for the name of its socket. */
+/* "192.168.1.9:4444", "tcp 192.168.1.9:50000", "52:54:00:12:34:56 on eth0",
+ * "line ttyUSB0", "user 1000 (1a2b3c4d)", the latter for the name of its
+ * socket. */
 const char *bh_peer_print(const struct bh_peer *peer,
                           char text[BH_PEER_TEXT_LEN]);
 

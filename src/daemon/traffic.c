@@ -43,10 +43,12 @@ static void send_others(struct bh_listener *listener,
     for (unsigned i = 0; i < count; i++) {
         if (sends[i].path->route[0] != index)
             continue;
-        if (listener->place.transport == BH_TRANSPORT_ETHER)
+        if (listener->place.transport == BH_TRANSPORT_UNIX)
+            bh_local_reply(listener, &sends[i]);
+        else if (listener->place.transport == BH_TRANSPORT_ETHER)
             bh_ether_reply(listener, &sends[i]);
         else
-            bh_local_reply(listener, &sends[i]);
+            bh_cables_reply(listener, &sends[i]);
     }
     if (listener->place.transport == BH_TRANSPORT_ETHER)
         bh_ether_replied(listener);
@@ -184,13 +186,16 @@ const char *bh_traffic_host(const struct bh_driver *driver,
                             char text[BH_PLACE_TEXT_LEN])
 {
     struct bh_route route = bh_path_route(bytes);
-    const struct bh_place *place = &driver->listeners[route.listener].place;
+    const struct bh_listener *listener = &driver->listeners[route.listener];
     struct bh_address address;
 
-    if (place->transport == BH_TRANSPORT_ETHER)
+    if (listener->place.transport == BH_TRANSPORT_ETHER)
         return bh_mac_print(route.to.mac, text);
-    if (place->transport != BH_TRANSPORT_UDP)
-        return bh_place_print_host(place, text);
+    if (listener->place.transport == BH_TRANSPORT_TCP)
+        return bh_address_print_host(bh_cables_from(listener, &route.to.line),
+                                     text);
+    if (listener->place.transport != BH_TRANSPORT_UDP)
+        return bh_place_print_host(&listener->place, text);
     bh_udp_route_address(&route.to.udp, &address);
     return bh_address_print_host(&address, text);
 }
@@ -227,12 +232,17 @@ static int open_udp(struct bh_listener *listener)
 
 static int open_one(struct bh_listener *listener)
 {
-    if (listener->place.transport == BH_TRANSPORT_UDP)
+    switch (listener->place.transport) {
+    case BH_TRANSPORT_UDP:
         return open_udp(listener);
-    if (listener->place.transport == BH_TRANSPORT_ETHER)
+    case BH_TRANSPORT_UNIX:
+        return bh_local_open(&listener->via.local, listener->place.path,
+                             listener->place.mode);
+    case BH_TRANSPORT_ETHER:
         return bh_ether_listen(listener);
-    return bh_local_open(&listener->via.local, listener->place.path,
-                         listener->place.mode);
+    default:
+        return bh_cables_open(listener);
+    }
 }
 
 static const char *explain(const struct bh_place *place, int error)
@@ -248,7 +258,7 @@ static const char *explain(const struct bh_place *place, int error)
         return "another server has it; choose another one with -l unix:PATH";
     if (error == -EADDRINUSE)
         return "Address already in use; another server runs there, or choose "
-               "another port with -l udp:ADDRESS:PORT";
+               "another port with -l";
     return why == NULL ? strerror(-error) : why;
 }
 
@@ -282,19 +292,35 @@ static void start_udp(struct bh_listener *listener)
     uv_poll_start(&listener->uv, UV_READABLE, readable);
 }
 
+static void start_one(struct bh_listener *listener)
+{
+    switch (listener->place.transport) {
+    case BH_TRANSPORT_UDP:
+        start_udp(listener);
+        break;
+    case BH_TRANSPORT_UNIX:
+        bh_local_start(listener);
+        break;
+    case BH_TRANSPORT_ETHER:
+        bh_ether_start(listener);
+        break;
+    default:
+        bh_cables_start(listener);
+    }
+}
+
 void bh_traffic_start(struct bh_driver *driver)
 {
-    for (size_t i = 0; i < driver->listener_count; i++) {
-        struct bh_listener *listener = &driver->listeners[i];
-
-        if (listener->place.transport == BH_TRANSPORT_UDP)
-            start_udp(listener);
-        else if (listener->place.transport == BH_TRANSPORT_ETHER)
-            bh_ether_start(listener);
-        else
-            bh_local_start(listener);
-    }
+    driver->now = bh_clock_ms();
+    for (size_t i = 0; i < driver->listener_count; i++)
+        start_one(&driver->listeners[i]);
     driver->can_look = sysconf(_SC_NPROCESSORS_ONLN) > 1;
+}
+
+static bool has_cables(const struct bh_listener *listener)
+{
+    return listener->place.transport == BH_TRANSPORT_SERIAL ||
+           listener->place.transport == BH_TRANSPORT_TCP;
 }
 
 void bh_traffic_stop(struct bh_driver *driver)
@@ -304,6 +330,8 @@ void bh_traffic_stop(struct bh_driver *driver)
 
         if (listener->place.transport == BH_TRANSPORT_ETHER)
             bh_ether_stop(listener);
+        else if (has_cables(listener))
+            bh_cables_stop(listener);
         else
             uv_poll_stop(&listener->uv);
     }
@@ -314,11 +342,13 @@ void bh_traffic_close(struct bh_driver *driver)
     for (size_t i = 0; i < driver->listener_count; i++) {
         struct bh_listener *listener = &driver->listeners[i];
 
-        if (listener->place.transport == BH_TRANSPORT_UDP)
-            bh_udp_close(&listener->via.udp);
+        if (has_cables(listener))
+            bh_cables_close(listener);
         else if (listener->place.transport == BH_TRANSPORT_ETHER)
             bh_ether_leave(listener);
-        else
+        else if (listener->place.transport == BH_TRANSPORT_UNIX)
             bh_local_close(&listener->via.local);
+        else
+            bh_udp_close(&listener->via.udp);
     }
 }

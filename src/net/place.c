@@ -15,6 +15,8 @@ static const struct {
     enum bh_transport transport;
 } schemes[] = {{"udp:", BH_TRANSPORT_UDP},
                {"unix:", BH_TRANSPORT_UNIX},
+               {"serial:", BH_TRANSPORT_SERIAL},
+               {"tcp:", BH_TRANSPORT_TCP},
                {"ether:", BH_TRANSPORT_ETHER}};
 
 static int copy_path(const char *text, size_t len, struct bh_place *out,
@@ -130,8 +132,9 @@ int bh_place_parse(const char *text, uint16_t default_port,
             return bh_place_parse_device(text, strlen(text), out, why);
         return parse_address(text, default_port, out, why);
     }
-    *why = "write udp:ADDRESS:PORT, unix:PATH or ether:INTERFACE, for example "
-           "udp:192.168.1.10:4444, udp:[::1]:4444 or udp:*:4444";
+    *why = "write udp:ADDRESS:PORT, unix:PATH, serial:DEVICE:BAUD, "
+           "tcp:ADDRESS:PORT or ether:INTERFACE, for example "
+           "udp:192.168.1.10:4444, udp:*:4444 or serial:/dev/ttyUSB0:115200";
     return -EINVAL;
 }
 

@@ -125,6 +125,36 @@ static void a_machine_on_an_interface_is_a_host(void **state)
                         "02:00:00:00:00:01 on enp0s31f6-l");
 }
 
+static void a_line_is_a_host_and_so_is_a_caller_s_address(void **state)
+{
+    const struct bh_line_route first = {3, 1}, second = {4, 7};
+    struct bh_path a = bh_path_make_serial(1, "/dev/ttyUSB0"),
+                   b = bh_path_make_serial(2, "/dev/ttyUSB1"),
+                   again = bh_path_make_serial(3, "/dev/ttyUSB0");
+    struct bh_address from;
+    struct bh_path one, two;
+    struct bh_route route;
+    char text[BH_PEER_TEXT_LEN];
+
+    (void)state;
+    assert_true(bh_peer_same(&a.peer, &again.peer));
+    assert_false(bh_peer_same_host(&a.peer, &b.peer));
+    assert_memory_not_equal(a.peer.host, b.peer.host, BH_NETWORK_LEN);
+    assert_string_equal(bh_peer_print(&a.peer, text), "line ttyUSB0");
+    bh_address_parse("10.0.0.9:5000", 0, &from);
+    one = bh_path_make_tcp(1, &from, &first);
+    bh_address_set_port(&from, 5001);
+    two = bh_path_make_tcp(1, &from, &second);
+    assert_true(bh_peer_same_host(&one.peer, &two.peer));
+    assert_false(bh_peer_same(&one.peer, &two.peer));
+    assert_string_equal(bh_peer_print(&two.peer, text), "tcp 10.0.0.9:5001");
+    route = bh_path_route(two.route);
+    assert_int_equal(route.to.line.index, 4);
+    assert_int_equal(route.to.line.life, 7);
+    two = path_of("::ffff:10.0.0.9", 0, 5000);
+    assert_false(bh_peer_same_host(&one.peer, &two.peer));
+}
+
 static void peers_are_printed_as_people_write_them(void **state)
 {
     static const struct {
@@ -188,6 +218,7 @@ int main(void)
         cmocka_unit_test(the_route_comes_back),
         cmocka_unit_test(a_user_of_this_machine_is_a_host),
         cmocka_unit_test(a_machine_on_an_interface_is_a_host),
+        cmocka_unit_test(a_line_is_a_host_and_so_is_a_caller_s_address),
         cmocka_unit_test(peers_are_printed_as_people_write_them),
         cmocka_unit_test(an_ipv6_network_has_one_ration),
     };

@@ -25,6 +25,11 @@ static void places_are_parsed_and_printed(void **state)
         {"unix:/run/b", "unix:/run/b", "unix:/run/b", true},
         {"unix:b:0600", "unix:b", "unix:b", true},
         {"unix:b:12", "unix:b:12", "unix:b:12", true},
+        {"serial:/dev/ttyS0:9600", "serial:/dev/ttyS0:9600",
+         "serial:/dev/ttyS0", true},
+        {"serial:/dev/ttyS0:9600:rtscts", "serial:/dev/ttyS0:9600:rtscts",
+         "serial:/dev/ttyS0", true},
+        {"tcp:[::1]:70", "tcp:[::1]:70", "::1", true},
         {"unix:b:0999", "unix:b:0999", "unix:b:0999", true},
         {"ether:eth0", "ether:eth0", "ether:eth0", true},
     };
@@ -60,10 +65,16 @@ static void what_is_no_place_is_refused_with_a_hint(void **state)
     static const struct {
         const char *text, *hint;
     } rows[] = {
-        {"", "udp:ADDRESS"},           {"4444", "udp:ADDRESS"},
-        {"udp:name:4444", "numbers"},  {"udp:1.2.3.4:70000", "numbers"},
-        {"unix:", "path is missing"},  {"ether:", "interface"},
-        {"ether:eth0:1", "interface"}, {"ether:sixteen-letters-", "interface"},
+        {"", "udp:ADDRESS"},
+        {"4444", "udp:ADDRESS"},
+        {"udp:name:4444", "numbers"},
+        {"udp:1.2.3.4:70000", "numbers"},
+        {"unix:", "path is missing"},
+        {"ether:", "interface"},
+        {"ether:eth0:1", "interface"},
+        {"ether:sixteen-letters-", "interface"},
+        {"serial:/dev/ttyS0", "speed"},
+        {"tcp:name:1", "numbers"},
     };
     char path[BH_PLACE_PATH_LEN + 20] = "unix:";
     struct bh_place place;

@@ -138,9 +138,54 @@ static void path_is_crowded_when_round_trips_have_doubled(void **state)
     assert_int_equal(rto.least_us, 700);
 }
 
+/* 512 bytes at 1,200 baud take 4.4 s, and two may be under way. */
+static void a_slow_line_is_given_its_time(void **state)
+{
+    struct bh_rto rto = fresh();
+    int i;
+
+    (void)state;
+    bh_rto_set_line(&rto, 8800000);
+    assert_true(rto.rto_us >= 9900000);
+    for (i = 0; i < 50; i++) {
+        bh_rto_measured(&rto, 1000);
+        assert_true(rto.rto_us >= 9900000);
+    }
+    bh_rto_measured(&rto, 9000000);
+    assert_true(rto.rto_us >= 9900000);
+    bh_rto_backed_off(&rto, 60000000);
+    assert_int_equal(rto.rto_us, BH_RTO_CAP_US + 8800000);
+}
+
+static void a_fast_line_is_waited_for_little_longer(void **state)
+{
+    struct bh_rto rto = fresh();
+
+    (void)state;
+    bh_rto_set_line(&rto, 10000);
+    bh_rto_measured(&rto, 1000);
+    assert_in_range(rto.rto_us, 11000, 100000);
+}
+
+static void what_a_line_loses_was_damaged(void **state)
+{
+    struct bh_rto rto = fresh();
+    int i;
+
+    (void)state;
+    bh_rto_set_line(&rto, 200000);
+    bh_rto_measured(&rto, 1000);
+    for (i = 0; i < 50; i++)
+        bh_rto_measured(&rto, 100000);
+    assert_false(bh_rto_is_crowded(&rto));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_slow_line_is_given_its_time),
+        cmocka_unit_test(a_fast_line_is_waited_for_little_longer),
+        cmocka_unit_test(what_a_line_loses_was_damaged),
         cmocka_unit_test(begins_with_the_initial_value),
         cmocka_unit_test(first_sample_sets_mean_and_deviation),
         cmocka_unit_test(later_samples_move_them_by_eighths_and_quarters),
