@@ -89,6 +89,10 @@ bench-nbdkit: all
 	tools/install-packages build bench
 	/usr/bin/python3 tests/bench/nbdkit.py --build $(BUILD) $(ARGS)
 
+# How much of a serial line's time carries sectors: a minute.
+bench-serial: all
+	/usr/bin/python3 tests/bench/serial.py --build $(BUILD) $(ARGS)
+
 # Damaged frames of a serial line: some 40 s for ten million.
 FRAMES = 10000000
 damage: all
@@ -121,4 +125,4 @@ clean:
 	rm -rf $(BUILD) build-*
 
 .PHONY: all run test test-long torture sim sim-bugs model instructions bench \
-    bench-quick bench-sync bench-nbdkit bench-fuse ceph damage retro interop lint format install clean
+    bench-quick bench-sync bench-nbdkit bench-fuse bench-serial ceph damage retro interop lint format install clean

@@ -193,7 +193,7 @@ def test_sighup_with_a_bad_configuration_keeps_the_old_one(serve, images):
     ("[server]\nsessions = 32769\n", "sessions"),
     ("[server]\nsessions = many\n", "many"),
     ("[server]\nlisten = udp:nowhere:x\n", "nowhere"),
-    ("[server]\nlisten = tcp:127.0.0.1:0\n", "tcp"),
+    ("[server]\nlisten = sctp:127.0.0.1:0\n", "sctp"),
     ("[server]\nidle = soon\n", "soon"),
     ("[server]\ntakeover = perhaps\n", "perhaps"),
     ("[nosuch]\nx = 1\n", "nosuch"),
