@@ -10,8 +10,10 @@
  * Invariants
  *   1. The disk is touched under `lock` alone.
  *   2. `jobs` are those that the disk has not handed back; each lives on the
- *      stack of the thread that waits for it.
- *   3. While there are jobs one of their threads leads, or has been woken to.
+ *      stack of the thread that waits for it, and no longer than until its
+ *      state is OVER.
+ *   3. While there are jobs one of their threads leads, or has been appointed
+ *      to and is waking up.
  *   4. A close runs alone, and whoever comes meanwhile waits until it is over.
  *   5. The leader sleeps until `due_ms` at most; whoever makes the disk's next
  *      time-out an earlier one wakes it, or takes the answer that it waits for.
@@ -19,13 +21,16 @@
 #include "client/share.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,9 +42,12 @@
 /* It waits for the network itself, if what is to be done is so near. */
 #define NEAR_MS 2000
 
+/* A thread that is told that its request is over needs no lock to see it: else
+ * each would wake only to wait for the one who tells. */
+enum { WAITING, APPOINTED, OVER };
+
 struct job {
-    pthread_cond_t over_or_leader;
-    bool over;
+    _Atomic uint32_t state; /* a futex */
     int result;
     char *error; /* the caller's */
     size_t error_len;
@@ -54,8 +62,9 @@ struct bh_share {
     pthread_cond_t end;
     struct job *jobs;
     unsigned count;           /* of them */
-    const struct job *leader; /* NULL: nobody leads */
-    bool asleep;              /* the leader is, in poll() */
+    const struct job *leader; /* or who is appointed; NULL: nobody */
+    bool leads;               /* the leader does so already */
+    bool asleep;              /* and sleeps in poll() */
     uint64_t due_ms;          /* invariant 5 */
     unsigned closing;         /* threads that close it, or wait to */
     bool ending;
@@ -97,6 +106,45 @@ static void wake(struct bh_share *share)
         return;
 }
 
+/*
+ * Futexes: futex(2).
+ */
+
+static void sleep_while(_Atomic uint32_t *word, uint32_t value)
+{
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+/* Whoever has read the value may have gone, and the word with him: to wake
+ * nobody, or somebody who then looks again, does no harm. */
+static void set(_Atomic uint32_t *word, uint32_t value)
+{
+    atomic_store(word, value);
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/*
+ * The leader.
+ */
+
+static bool is_over(struct job *job)
+{
+    return atomic_load(&job->state) == OVER;
+}
+
+static void tell(struct bh_share *share, struct job *job)
+{
+    if (job == share->leader && share->leads) { /* it sleeps elsewhere */
+        atomic_store(&job->state, OVER);
+        if (share->asleep)
+            wake(share);
+        return;
+    }
+    if (job == share->leader)
+        share->leader = NULL;
+    set(&job->state, OVER);
+}
+
 /* Lets the disk go on, and tells those whose requests are over. */
 static void step(struct bh_share *share)
 {
@@ -107,12 +155,9 @@ static void step(struct bh_share *share)
     bh_disk_process(share->disk);
     while (bh_disk_next(share->disk, &done)) {
         job = done.tag;
-        job->over = true;
         job->result = done.result < 0 ? fail(share, job, done.result) : 0;
         take_out(share, job);
-        if (job == share->leader && share->asleep)
-            wake(share);
-        pthread_cond_signal(&job->over_or_leader);
+        tell(share, job);
         any = true;
     }
     if (any)
@@ -150,18 +195,29 @@ static void doze(struct bh_share *share, int wait, bool leads)
         return; /* another has taken it */
 }
 
-static void lead(struct bh_share *share, const struct job *job)
+/* Somebody else, if anybody still waits. */
+static void appoint(struct bh_share *share)
+{
+    if (share->leader != NULL || share->jobs == NULL)
+        return;
+    share->leader = share->jobs;
+    set(&share->jobs->state, APPOINTED);
+}
+
+static void lead(struct bh_share *share, struct job *job)
 {
     int wait;
 
     share->leader = job;
-    while (!job->over) {
+    share->leads = true;
+    while (!is_over(job)) {
         wait = wait_ms(share);
         share->due_ms = now_ms() + (uint64_t)wait;
         if (wait > 0)
             doze(share, wait, true);
         step(share);
     }
+    share->leads = false;
     share->leader = NULL;
 }
 
@@ -171,17 +227,22 @@ static void wake_leader(struct bh_share *share)
         wake(share);
 }
 
+/* With the lock, which it gives back. */
 static void wait_for(struct bh_share *share, struct job *job)
 {
     wake_leader(share);
-    while (!job->over) {
-        if (share->leader != NULL)
-            pthread_cond_wait(&job->over_or_leader, &share->lock);
-        else
-            lead(share, job);
+    if (!is_over(job) && share->leader != NULL) {
+        pthread_mutex_unlock(&share->lock);
+        while (atomic_load(&job->state) == WAITING)
+            sleep_while(&job->state, WAITING);
+        if (is_over(job))
+            return;
+        pthread_mutex_lock(&share->lock);
     }
-    if (share->leader == NULL && share->jobs != NULL)
-        pthread_cond_signal(&share->jobs->over_or_leader);
+    if (!is_over(job))
+        lead(share, job);
+    appoint(share);
+    pthread_mutex_unlock(&share->lock);
 }
 
 static bool must_wait(const struct bh_share *share, const struct bh_wish *wish)
@@ -216,14 +277,12 @@ int bh_share_grant(struct bh_share *share, const struct bh_wish *wish,
     job.result = start(share, wish, &job);
     if (job.result < 0) {
         fail(share, &job, job.result);
-    } else {
-        pthread_cond_init(&job.over_or_leader, NULL);
-        add(share, &job);
-        step(share); /* it leaves */
-        wait_for(share, &job);
-        pthread_cond_destroy(&job.over_or_leader);
+        pthread_mutex_unlock(&share->lock);
+        return job.result;
     }
-    pthread_mutex_unlock(&share->lock);
+    add(share, &job);
+    step(share); /* it leaves */
+    wait_for(share, &job);
     return job.result;
 }
 
