@@ -108,7 +108,7 @@ def test_a_read_only_export_changes_nothing(serve, images, nbdkit, connect):
     assert client.pread(512, 0) == data[:512] and (images / "a.img").read_bytes() == data
 
 
-@pytest.mark.parametrize("structured", [True, False])
+@pytest.mark.parametrize("structured", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_the_longest_requests(serve, images, nbdkit, structured, connect):
     """64 MiB is what nbdkit takes at once. More ends the connection, as its documentation says, and no other."""
     make_image(images / "a.img", 65 * MIB)
