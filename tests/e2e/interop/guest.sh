@@ -26,7 +26,10 @@ check() {
     esac
     say "$1" $?
 }
-attach() { nbd-client 10.0.2.2 "$bh_port" /dev/nbd0 -N "" -persist; }
+attach() {
+    nbd-client 10.0.2.2 "$bh_port" /dev/nbd0 -N "" -persist \
+        -connections "$bh_connections"
+}
 
 ip link set lo up
 ip link set eth0 up

@@ -50,7 +50,7 @@ PEERS = [
      tests(HERE / "test_faulty_paths.py", "fio_while or one_byte")),
     ("nbdcopy, killed", "there, back, compared; 5 %, and the server killed 20 times",
      tests(HERE / "test_faulty_paths.py", "copies_while")),
-    ("Linux", "a guest's nbd driver: ext4 and FAT mounted, written, checked there and here",
+    ("Linux", "a guest's nbd driver, 4 connections: ext4 and FAT mounted, written, checked there and here",
      tests(HERE / "test_kernel.py", "mounts")),
     ("Linux, killed", "the same, the server killed 20 times, with and without 5 %",
      tests(HERE / "test_kernel.py", "killed")),

@@ -17,6 +17,7 @@ from test_faulty_paths import DAMAGE, KILLS
 MIB = 1 << 20
 BLOCKS = 16  # of 64 KiB; the guest writes four files of so many ...
 FILES = 150  # ... and short ones
+CONNECTIONS = {"ext4": 4, "vfat": 1}
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 
 pytestmark = [*needs_plugin, pytest.mark.long, pytest.mark.timeout(2 * guest.LIMIT_S)]
@@ -71,7 +72,7 @@ def values(said, name):
 
 
 def run_guest(kernel, port, kind):
-    said = kernel.run(port=port, fs=kind, blocks=BLOCKS, files=FILES)
+    said = kernel.run(port=port, fs=kind, blocks=BLOCKS, files=FILES, connections=CONNECTIONS[kind])
     assert "bh ends" in said and not values(said, "fault") and not values(said, "kernel"), said
     return said
 
@@ -96,6 +97,7 @@ def test_a_kernel_mounts_writes_and_checks(serve, images, nbdkit, kernel, tmp_pa
     one = nbdkit(server.url("a.img", 512), port=port)
     said = run_guest(kernel, port, kind)
     one.end()
+    assert one.log().count("blockhead: open readonly=0") == 2 * CONNECTIONS[kind]
     check_all(said, images / "a.img", kind, tmp_path)
 
 
