@@ -90,7 +90,7 @@ class Row:
         if done.returncode not in (0, 5) and not self.failed():
             self.counts["failed"] = 1
         if done.returncode == 5:
-            self.why = self.why or ["no such test yet"]
+            self.why = self.why or ["its tests take long, and are not in the short form"]
 
     def read_ceph(self, done):
         skipped = re.search(r"skipped: (.*)", done.stdout)
