@@ -370,6 +370,8 @@ static uint8_t draw_status(struct world *world, uint8_t kind)
     } else if (kind == BH_JOB_ATTACH && rng_hits(rng, w->attach_error)) {
         return stats->failed_attaches++,
                rng_hits(rng, PERCENT(50)) ? BH_ERR_STORAGE : BH_ERR_IN_USE;
+    } else if (kind == BH_JOB_SWAP && rng_hits(rng, w->lookup_error)) {
+        return stats->failed_swaps++, BH_ERR_STORAGE;
     } else if (kind == BH_JOB_LOOKUP && rng_hits(rng, w->lookup_error)) {
         return stats->failed_lookups++, BH_ERR_STORAGE;
     }
@@ -442,6 +444,8 @@ static void sync_over(struct world *world, const struct slot *slot)
 
     if (slot->status == BH_OK)
         sync_down(world, slot);
+    else
+        disk->failed = true;
     for (uint32_t i = 0; i < VOLUMES; i++) {
         struct volume *at = &world->disks.volumes[i];
 
@@ -772,6 +776,8 @@ void disks_power_lost(struct world *world)
 
 void disks_mended(struct world *world)
 {
+    for (uint32_t i = 0; i < DISKS; i++)
+        world->disks.of[i].failed = false;
     for (uint32_t i = 0; i < VOLUMES; i++) {
         struct volume *v = &world->disks.volumes[i];
 

@@ -61,6 +61,7 @@ struct disk {
     uint32_t syncs;   /* running */
     uint64_t image;   /* first write to the bytes that it has by now */
     uint8_t mode;     /* of a drive's medium: enum bh_volume_mode */
+    bool failed;      /* a sync of it, and nobody has reopened it since */
     uint64_t changed; /* arrival of the newest that was handed out to change */
 };
 
@@ -71,7 +72,7 @@ struct volume {
     uint64_t left[DRIVE_MEDIA]; /* stamp; STAMP_NEVER: that is in it */
     uint64_t swapped, emptied;  /* stamps of the last change, and to nothing */
     uint64_t unlocked;          /* when somebody who may have locked it ended */
-    bool had_failed;            /* what was in it before */
+    bool gone;                  /* the last SWAP that asked has failed */
     bool known;                 /* a server knows what is in it */
     bool uncounted;             /* what its change counter does is not known */
     uint64_t acked;  /* serial of the newest acknowledged WRITE through it */

@@ -83,6 +83,16 @@ void drives_init(struct world *world)
     world->disks.of[DISKS - 1].mode = BH_MODE_SCRATCH;
 }
 
+bool drive_failed(const struct world *world, uint32_t index)
+{
+    const struct volume *volume = &world->disks.volumes[index];
+    bool failed = volume->gone;
+
+    for (uint32_t i = 0; i < volume->media_count; i++)
+        failed |= world->disks.of[volume->media[i]].failed;
+    return failed;
+}
+
 uint32_t drive_place(const struct volume *volume, uint32_t disk)
 {
     uint32_t i = 0;
@@ -147,7 +157,6 @@ void drive_put(struct world *world, uint32_t index, uint32_t disk)
         volume->emptied = stamp;
     else
         volume->left[drive_place(volume, disk)] = STAMP_NEVER;
-    volume->had_failed = volume->failed;
     volume->failed = volume->barred = false;
     volume->acked = volume->stable =
         disk == NO_DISK ? 0 : world->disks.of[disk].written;
@@ -231,6 +240,8 @@ static uint32_t wanted(const struct slot *slot)
 
 void drive_swap(struct world *world, struct slot *slot)
 {
+    if (slot->job->name == NULL)
+        world->disks.volumes[slot->volume].gone = slot->status != BH_OK;
     if (slot->done || slot->status != BH_OK)
         return;
     slot->done = true;

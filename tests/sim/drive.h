@@ -45,6 +45,10 @@ void drive_name(uint32_t disk, char name[4]);
 /* Another medium is in the drive from now on, or none: NO_DISK. */
 void drive_put(struct world *world, uint32_t volume, uint32_t disk);
 
+/* Whether the core may have one of the drive's media for lost, or what is in it
+ * for gone. */
+bool drive_failed(const struct world *world, uint32_t volume);
+
 /* Where the disk is among the drive's media; DRIVE_MEDIA: it is none. */
 uint32_t drive_place(const struct volume *volume, uint32_t disk);
 

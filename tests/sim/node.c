@@ -746,8 +746,7 @@ static void check_discon(struct world *world, const struct receipt *receipt,
     if (receipt->head[0] == BH_PACKET_DISCON && !receipt->replay &&
         send->len >= 3 && send->bytes[2] == BH_ERR_SESSION && fate->left &&
         fate->closed_ms == world->now_ms && fate->client == receipt->client &&
-        !world->disks.volumes[fate->volume].failed &&
-        !world->disks.volumes[fate->volume].had_failed)
+        !drive_failed(world, fate->volume))
         world_fail(world,
                    "a DISCON has ended its session, and is told that there is "
                    "none: client %u, volume %u",
@@ -895,6 +894,26 @@ static void check_takeover(struct world *world, const struct id_fate *fate,
                    id, (unsigned long long)silent, fate->client, fate->volume);
 }
 
+/* In a silent drive whoever is alone there stays, if his medium was well. */
+static void check_silent(struct world *world, uint16_t id)
+{
+    struct node *node = &world->node;
+    const struct id_fate *fate = &node->ids[id];
+    const struct volume *volume = &world->disks.volumes[fate->volume];
+
+    if (fate->strict || !volume->facts.silent ||
+        drive_failed(world, fate->volume))
+        return;
+    for (uint32_t i = 0; i < node->given_count; i++) {
+        const struct id_fate *other = &node->ids[node->given[i]];
+
+        if (other->proven && other != fate && other->volume == fate->volume)
+            return;
+    }
+    world_fail(world, "session %04x was ended by a change of a silent medium",
+               id);
+}
+
 static void session_ended(struct world *world, const struct bh_event *event)
 {
     struct id_fate *fate = &world->node.ids[event->id];
@@ -906,6 +925,8 @@ static void session_ended(struct world *world, const struct bh_event *event)
                    event->id);
     if (event->detail == BH_END_TAKEOVER)
         check_takeover(world, fate, event->id);
+    if (event->detail == BH_END_MEDIUM)
+        check_silent(world, event->id);
     fate->alive = false;
     fate->proven = false;
     fate->left = event->detail == BH_END_DISCON;

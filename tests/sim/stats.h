@@ -55,6 +55,7 @@
     X(images, "of these, to have other bytes")                                 \
     X(swaps, "media put into drives or taken out")                             \
     X(ejects, "of them, by clients")                                           \
+    X(failed_swaps, "SWAPs that have failed")                                  \
     X(asks, "times that a new server has asked what is in a drive")            \
     X(layers, "layers of scratch volumes")                                     \
     X(resets, "client resets")                                                 \
