@@ -119,6 +119,12 @@ static void over(struct world *world, uint8_t status)
                    changer->volume);
     if (status == BH_ERR_IN_USE && changer->force)
         world_fail(world, "the administrator insists, and is told of a lock");
+    if (status == BH_ERR_STORAGE && changer->force &&
+        world->disks.volumes[changer->volume].refused < changer->began)
+        world_fail(world,
+                   "the administrator insists, and does not get rid of what "
+                   "has failed: volume %u",
+                   changer->volume);
     if (changer->calm && status != BH_OK &&
         !(status == BH_ERR_IN_USE && may_be_locked(world, changer->volume)))
         world_fail(world,

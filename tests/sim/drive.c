@@ -242,6 +242,8 @@ void drive_swap(struct world *world, struct slot *slot)
 {
     if (slot->job->name == NULL)
         world->disks.volumes[slot->volume].gone = slot->status != BH_OK;
+    else if (slot->status != BH_OK)
+        world->disks.volumes[slot->volume].refused = world_stamp(world);
     if (slot->done || slot->status != BH_OK)
         return;
     slot->done = true;

@@ -376,7 +376,9 @@ static void write_failed(struct world *world, struct client *client,
         return;
     }
     if (perhaps(status) ||
-        (status == BH_ERR_NO_MEDIUM && drive_is(client->volume))) {
+        (drive_is(client->volume) &&
+         (status == BH_ERR_NO_MEDIUM ||
+          world->disks.volumes[client->volume].swapped > op->began))) {
         doubt(world, client, op, strict(client) && status != BH_ERR_SESSION);
         return;
     }
