@@ -72,6 +72,7 @@ struct volume {
     uint64_t left[DRIVE_MEDIA]; /* stamp; STAMP_NEVER: that is in it */
     uint64_t swapped, emptied;  /* stamps of the last change, and to nothing */
     uint64_t unlocked;          /* when somebody who may have locked it ended */
+    uint16_t alone;             /* the only session when it was changed; or 0 */
     uint64_t refused;           /* stamp: a SWAP has failed */
     bool gone;                  /* the last SWAP that asked has failed */
     bool known;                 /* a server knows what is in it */

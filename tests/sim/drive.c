@@ -120,6 +120,24 @@ static void limit_all(struct world *world, uint32_t disk, uint64_t stamp)
         reg_limit_all(&world->disks.of[disk].regs[i], world->values, stamp);
 }
 
+static uint16_t only_session(const struct world *world, uint32_t volume)
+{
+    const struct node *node = &world->node;
+    uint16_t only = 0;
+
+    for (uint32_t i = 0; i < node->given_count; i++) {
+        uint16_t id = node->given[i];
+
+        if (!node->ids[id].proven || node->ids[id].volume != volume ||
+            id == only)
+            continue;
+        if (only != 0)
+            return 0;
+        only = id;
+    }
+    return only;
+}
+
 /* Locks are on what was in the drive. */
 static void unlock_all(struct world *world, uint32_t volume)
 {
@@ -152,6 +170,7 @@ void drive_put(struct world *world, uint32_t index, uint32_t disk)
     volume->disk = disk;
     describe(world, volume, index);
     volume->swapped = stamp;
+    volume->alone = only_session(world, index);
     volume->known = false;
     if (disk == NO_DISK)
         volume->emptied = stamp;

@@ -897,19 +897,12 @@ static void check_takeover(struct world *world, const struct id_fate *fate,
 /* In a silent drive whoever is alone there stays, if his medium was well. */
 static void check_silent(struct world *world, uint16_t id)
 {
-    struct node *node = &world->node;
-    const struct id_fate *fate = &node->ids[id];
+    const struct id_fate *fate = &world->node.ids[id];
     const struct volume *volume = &world->disks.volumes[fate->volume];
 
-    if (fate->strict || !volume->facts.silent ||
+    if (fate->strict || !volume->facts.silent || volume->alone != id ||
         drive_failed(world, fate->volume))
         return;
-    for (uint32_t i = 0; i < node->given_count; i++) {
-        const struct id_fate *other = &node->ids[node->given[i]];
-
-        if (other->proven && other != fate && other->volume == fate->volume)
-            return;
-    }
     world_fail(world, "session %04x was ended by a change of a silent medium",
                id);
 }

@@ -188,6 +188,11 @@ void op_drive_answered(struct world *world, struct client *client,
         check_data(world, client, op);
     if (op->kind == OP_EJECT)
         ejected(world, client, op);
+    if (op_is_of_slot(op) && (client->access & BH_FLAG_LOOK) == BH_FLAG_LOOK)
+        world_fail(world,
+                   "client %u only looks, and has a say in what is in "
+                   "volume %u",
+                   client->index, client->volume);
     if (op->kind != OP_IDENTIFY && !client_is_blind(world, client))
         check_told(world, client, op);
 }
