@@ -109,7 +109,8 @@ retro: all
 # blockhead mount beside nbdfuse: a minute or two, and 2 GiB of disk.
 bench-fuse: all
 	tools/install-packages build bench
-	/usr/bin/python3 tests/bench/fuse.py --build $(BUILD) $(ARGS)
+	/usr/bin/python3 tests/bench/fuse.py --build $(BUILD) \
+	    $(if $(RECORD),--record docs/performance.md) $(ARGS)
 
 lint: all
 	tools/install-packages build test
