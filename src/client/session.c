@@ -196,7 +196,7 @@ const char *bh_session_identified(struct bh_disk *disk)
 {
     const char *wrong = note_info(disk);
 
-    disk->info.window = (uint16_t)disk->width;
+    disk->info.window = (uint16_t)disk->carried;
     return wrong;
 }
 
@@ -215,7 +215,9 @@ static void note_window(struct bh_disk *disk)
     if (!is_strict(disk) || width < 1)
         width = 1;
     disk->width = width < BH_WINDOW_MAX ? width : BH_WINDOW_MAX;
-    disk->info.window = (uint16_t)disk->width;
+    disk->carried =
+        bh_path_window(&disk->path, disk->width, disk->info.sector_len);
+    disk->info.window = (uint16_t)disk->carried;
     disk->run = knows_runs(disk) ? disk->info.preferred_run : 1;
     disk->state = BH_SESSION_OPEN;
 }
@@ -256,8 +258,7 @@ static void on_connected(struct bh_disk *disk, uint8_t status)
 static void opened(struct bh_disk *disk)
 {
     note_window(disk);
-    bh_pace_init(&disk->pace, bh_path_window(&disk->path, disk->width,
-                                             disk->info.sector_len));
+    bh_pace_init(&disk->pace, disk->carried);
     end_status(disk, only(disk), BH_OK);
 }
 
@@ -393,8 +394,7 @@ static void on_reproven(struct bh_disk *disk, uint8_t status)
     }
     disk->reconnections++;
     note_window(disk);
-    bh_pace_set_window(&disk->pace, bh_path_window(&disk->path, disk->width,
-                                                   disk->info.sector_len));
+    bh_pace_set_window(&disk->pace, disk->carried);
 }
 
 /* Error 4 to one is error 4 to all: what runs has to wait for a new session. */

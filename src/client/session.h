@@ -94,6 +94,7 @@ struct bh_disk {
     struct bh_tiny last;        /* the last one begun: session and number */
     uint16_t session;           /* invariant 3 */
     unsigned width;             /* of the window: 1 until it is proven */
+    unsigned carried;           /* so many of them at once by the path */
     unsigned run;               /* the most sectors of a READ_RUN; 1: none */
     bool spoiled;               /* invariant 6 */
     bool changed;               /* invariant 7 */

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-IMAGE_LEN = 65536  # before it writes, the load generator reads it all
+IMAGE_S = 5  # of the line: before it writes, the load generator reads it all
 
 CASES = (
     ("reads, one sector at a time", 0.85, ("--window", "1", "--random")),
@@ -34,6 +34,10 @@ def parse_arguments():
     parser.add_argument("--baud", type=int, default=115200)
     parser.add_argument("--sector", type=int, default=512)
     return parser.parse_args()
+
+
+def image_len(arguments):
+    return max(8, arguments.baud // 10 * IMAGE_S // arguments.sector) * arguments.sector
 
 
 def bench(arguments, device, options):
@@ -54,7 +58,7 @@ def main():
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     near, far = (cable.stdout.readline().strip() for _ in range(2))
     with tempfile.TemporaryDirectory() as directory:
-        (pathlib.Path(directory) / "disk.img").write_bytes(os.urandom(IMAGE_LEN))
+        (pathlib.Path(directory) / "disk.img").write_bytes(os.urandom(image_len(arguments)))
         server = subprocess.Popen([str(arguments.build / "blockheadd"), "-s", "none", "-C", "none", "-l",
                                    f"serial:{near}:{arguments.baud}", directory],
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
