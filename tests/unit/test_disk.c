@@ -1308,15 +1308,18 @@ static size_t serve_one(struct small_server *server, const uint8_t *request,
 static void *serve(void *context)
 {
     struct small_server *server = context;
-    uint8_t request[600], reply[600];
+    uint8_t request[600], last[600] = {0xFF}, reply[600];
     struct sockaddr_in peer;
     socklen_t peer_len;
     ssize_t len;
 
-    while (server->expected-- > 0 && readable(server->fd, PATIENCE_MS) == 1) {
+    while (server->expected > 0 && readable(server->fd, PATIENCE_MS) == 1) {
         peer_len = sizeof(peer);
         len = recvfrom(server->fd, request, sizeof(request), 0,
                        (struct sockaddr *)&peer, &peer_len);
+        /* On a slow machine one may come twice. */
+        server->expected -= memcmp(request, last, (size_t)len) != 0;
+        memcpy(last, request, (size_t)len);
         sendto(server->fd, reply, serve_one(server, request, len, reply), 0,
                (struct sockaddr *)&peer, peer_len);
     }
