@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -11,6 +12,7 @@
 #include "line.h"
 
 #include "tiny/drive.h"
+#include "vectors.h"
 
 #define SECTOR BH_DRIVE_SECTOR_LEN
 
@@ -177,6 +179,63 @@ static void every_flip_of_a_bit_is_found(void **state)
     }
 }
 
+/*
+ * The vectors that src/wire/frame.c has, too. Of what is damaged nothing is
+ * heard here.
+ */
+
+static uint8_t bytes[50000], datagram[400];
+
+/* Each `good ...` of a vector is a datagram that comes. */
+static void assert_frames(char *frames)
+{
+    for (char *part = strtok(frames, "|"); part != NULL;
+         part = strtok(NULL, "|")) {
+        char *good = strstr(part, "good");
+        size_t len;
+
+        if (good == NULL)
+            continue;
+        len = vector_parse_bytes(good + strlen("good"), datagram,
+                                 sizeof datagram);
+        assert_int_equal(bh_port_receive(), len);
+        for (size_t i = 0; i < len; i++)
+            assert_int_equal(i < BH_DRIVE_HEAD_LEN
+                                 ? bh_drive.reply[i]
+                                 : sector[i - BH_DRIVE_HEAD_LEN],
+                             datagram[i]);
+    }
+    assert_int_equal(bh_port_receive(), 0);
+}
+
+static void the_vectors_of_frames_are_received(void **state)
+{
+    char text[1000];
+    unsigned count = 0;
+    FILE *file = fopen(BH_VECTORS_DIR "/frames/frames.txt", "r");
+
+    (void)state;
+    assert_non_null(file);
+    bh_drive.reply_len = BH_DRIVE_HEAD_LEN + SECTOR;
+    while (fgets(text, sizeof text, file) != NULL) {
+        text[strcspn(text, "\n")] = 0;
+        if (strncmp(text, "line: ", 6) == 0) {
+            coming = bytes;
+            coming_len = vector_parse_bytes(text + 6, bytes, sizeof bytes);
+            /* What comes before the first flag is taken for a frame here. */
+            while (coming_len != 0 && *coming != 0x7E) {
+                coming++;
+                coming_len--;
+            }
+        } else if (strncmp(text, "frames:", 7) == 0) {
+            assert_frames(text + 7);
+            count++;
+        }
+    }
+    fclose(file);
+    assert_true(count >= 15);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, begin)
@@ -190,6 +249,7 @@ int main(void)
         TEST(waits_on_after_what_is_damaged),
         TEST(a_frame_without_end_is_dropped),
         TEST(every_flip_of_a_bit_is_found),
+        TEST(the_vectors_of_frames_are_received),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
