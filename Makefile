@@ -112,6 +112,11 @@ bench-fuse: all
 	/usr/bin/python3 tests/bench/fuse.py --build $(BUILD) \
 	    $(if $(RECORD),--record docs/performance.md) $(ARGS)
 
+# The unit tests on s390x (big-endian), armhf (32 bits) and m68k (both).
+foreign:
+	tools/install-packages foreign
+	tests/foreign/run $(ARGS)
+
 lint: all
 	tools/install-packages build test
 	tools/lint $(BUILD)
@@ -126,4 +131,4 @@ clean:
 	rm -rf $(BUILD) build-*
 
 .PHONY: all run test test-long torture sim sim-bugs model instructions bench \
-    bench-quick bench-sync bench-nbdkit bench-fuse bench-serial ceph damage retro interop lint format install clean
+    bench-quick bench-sync bench-nbdkit bench-fuse bench-serial ceph damage retro foreign interop lint format install clean
