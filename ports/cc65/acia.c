@@ -20,7 +20,7 @@
 
 /* A program that reaches its chip otherwise than in memory has functions. */
 #ifdef BH_ACIA_READ
-    uint8_t BH_ACIA_READ(uint8_t at);
+uint8_t BH_ACIA_READ(uint8_t at);
 void BH_ACIA_WRITE(uint8_t at, uint8_t byte);
 #else
 #define BH_ACIA_READ(at) (*(volatile uint8_t *)(BH_ACIA + (at)))

@@ -7,11 +7,11 @@ import sys
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
 spec = importlib.util.spec_from_file_location("e2e", HERE.parent / "e2e" / "conftest.py")
 e2e = importlib.util.module_from_spec(spec)
 sys.modules["e2e"] = e2e
 spec.loader.exec_module(e2e)
+sys.path.insert(0, str(HERE))  # before those of tests/e2e
 
 from e2e import (images, pytest_collection_modifyitems, pytest_configure,  # noqa: E402, F401
                  pytest_sessionstart, serve, serve_module)

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import m68k
-from line import Line, Records
+from terminal import Line, Records
 from processors import PORTS, SRC, Avr, Host, M68k, Mos6502, Z80, run
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -238,8 +238,9 @@ class Running:
         self.console = console
         with open(console, "wb") as out:
             host, port = line.server
+            network = {"RETRO_HOST": host, "RETRO_PORT": str(port)} if host else {}
             self.process = subprocess.Popen([str(word) for word in command], stdin=line.slave, stdout=line.slave,
-                                            stderr=out, env=os.environ | {"RETRO_HOST": host, "RETRO_PORT": str(port)})
+                                            stderr=out, env=os.environ | network)
 
     def __enter__(self):
         return self

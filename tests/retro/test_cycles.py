@@ -4,7 +4,7 @@ import machines
 import m68k
 import pytest
 import table
-from line import fcs
+from terminal import fcs
 from processors import ROOT, SRC
 
 PROGRAM = (machines.HERE / "cycles.c", SRC / "tiny" / "drive.c")

@@ -3,11 +3,13 @@
 import shutil
 import signal
 import socket
+import subprocess
 
+import e2e
 import machines
 import pytest
 from disk import FILES, HELLO, make_disk, mtools
-from line import Line, Noise
+from terminal import Cable, Line, Noise
 from machines import Running
 
 pytestmark = pytest.mark.skipif(not all(map(shutil.which, ("mkfs.fat", "fsck.fat", "mcopy"))),
@@ -109,6 +111,19 @@ def test_noise_on_the_line_costs_time_and_nothing_else(machine, place, disk, tmp
     assert text.startswith(listing() + "same\nstatus 0\n"), text
     assert_copied(disk)
     mtools("fsck.fat", "-n", disk)
+
+
+def test_the_daemon_has_the_line_itself(machine, serve, images, disk, tmp_path):
+    text = subprocess.run([e2e.BUILD / "blockheadd", "--help"], capture_output=True, text=True, timeout=60).stdout
+    if "serial:" not in text:
+        pytest.skip("this blockheadd knows no serial lines")
+    noise = Noise(seed=4, one_of=8000)
+    with Cable(noise) as cable:
+        serve(images, listen=("udp:127.0.0.1:0", f"serial:{cable.device}:115200"))
+        text = run(machine, cable, tmp_path)
+    assert text.startswith(listing() + "same\nstatus 0\n"), text
+    assert noise.count > 0
+    assert_copied(disk)
 
 
 def test_a_server_that_is_killed_is_not_noticed(machine, place, disk, tmp_path):

@@ -88,6 +88,14 @@ class Noise:
         return bytes(out)
 
 
+def open_raw():
+    """A terminal's two ends; the first does not block."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    fcntl.fcntl(master, fcntl.F_SETFL, os.O_NONBLOCK)
+    return master, slave
+
+
 class Line:
     """Frames on the terminal `slave` are datagrams to `server`, and back. `at_request(number)` is called before the
     client's frame of that number is handed on; the first is 1."""
@@ -97,14 +105,11 @@ class Line:
 
     def __init__(self, server, noise=None, at_request=None):
         self.server = server
-        self.master, self.slave = pty.openpty()
-        tty.setraw(self.slave)
+        self.master, self.slave = open_raw()
         mode = termios.tcgetattr(self.slave)
         mode[6][termios.VMIN], mode[6][termios.VTIME] = 0, 1
         termios.tcsetattr(self.slave, termios.TCSANOW, mode)
-        fcntl.fcntl(self.master, fcntl.F_SETFL, os.O_NONBLOCK)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.connect(server)
+        self.far = self.plug_in(server)
         self.noise = noise or (lambda data: data)
         self.at_request = at_request or (lambda number: None)
         self.requests = 0
@@ -112,6 +117,12 @@ class Line:
         self.fault = None
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.run)
+
+    def plug_in(self, server):
+        """The other end: something to select and close."""
+        far = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        far.connect(server)
+        return far
 
     def __enter__(self):
         self.thread.start()
@@ -122,14 +133,14 @@ class Line:
         self.thread.join(10)
         for handle in (self.master, self.slave):
             os.close(handle)
-        self.socket.close()
+        self.far.close()
         if self.fault:
             raise self.fault
 
     def run(self):
         try:
             while not self.over.is_set():
-                for ready in select.select([self.master, self.socket], [], [], 0.1)[0]:
+                for ready in select.select([self.master, self.far], [], [], 0.1)[0]:
                     self.from_client() if ready is self.master else self.from_server()
         except Exception as fault:  # the thread's; the test's when it leaves
             self.fault = fault
@@ -139,22 +150,24 @@ class Line:
             self.requests += 1
             self.at_request(self.requests)
             try:
-                self.socket.send(datagram)
+                self.far.send(datagram)
             except ConnectionRefusedError:  # an answer to the one before
-                self.socket.send(datagram)
+                self.far.send(datagram)
 
     def from_server(self):
         try:
-            data = self.noise(self.frame(self.socket.recv(65536)))
+            data = self.noise(self.frame(self.far.recv(65536)))
         except ConnectionRefusedError:
             return  # the server is away
-        while data:
-            select.select([], [self.master], [], 1)
+        self.write(self.master, data)
+
+    def write(self, handle, data):
+        while data and not self.over.is_set():
+            select.select([], [handle], [], 1)
             try:
-                data = data[os.write(self.master, data):]
+                data = data[os.write(handle, data):]
             except BlockingIOError:
-                if self.over.is_set():
-                    return
+                pass
 
 
 class Records(Line):
@@ -162,3 +175,27 @@ class Records(Line):
 
     frame = staticmethod(lambda datagram: len(datagram).to_bytes(2, "little") + datagram)
     frames_class = Counted
+
+
+class Cable(Line):
+    """A line with a terminal at its other end, too, which a server has opened: `device`. It carries bytes."""
+
+    def __init__(self, noise=None):
+        super().__init__(("", 0), noise)
+
+    def plug_in(self, server):
+        master, self.far_slave = open_raw()
+        self.device = os.ttyname(self.far_slave)
+        return os.fdopen(master, "rb", buffering=0)
+
+    def __exit__(self, *words):
+        os.close(self.far_slave)
+        super().__exit__(*words)
+
+    def from_client(self):
+        data = os.read(self.master, 4096)
+        self.requests += len(self.frames.take(data))
+        self.write(self.far.fileno(), self.noise(data))
+
+    def from_server(self):
+        self.write(self.master, self.noise(self.far.read(4096)))
