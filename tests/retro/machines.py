@@ -157,6 +157,10 @@ class Sim65Ip65(Sim65):
     chip = (MACHINES / "sim65_ip65.c",)
 
 
+class Sim65Strict(Sim65):
+    flags = (*Sim65.flags, "-DBH_DRIVE_STRICT=1")
+
+
 class Z80Sio(Z80Host):
     flags = ("-DBH_SIO_CONTROL=0x84", "-DBH_SIO_DATA=0x85")
     chip = (PORTS / "z80" / "sio.c",)
@@ -189,6 +193,10 @@ class PosixUdp(PosixTty):
     chip = ()
 
 
+class PosixStrict(PosixUdp):
+    flags = ("-DBH_DRIVE_STRICT=1",)
+
+
 class W5500(PosixTty):
     console = (MACHINES / "server.c",)
     port = (PORTS / "w5500" / "w5500.c",)
@@ -208,8 +216,9 @@ class Lwip(PosixTty):
 
 ALL = [Sim65(Mos6502()), Z80Host(Z80()), AvrHost(Avr()), QemuM68k(M68k())]
 # The other ports.
-MORE = [Sim65Acia(Mos6502()), Board(Mos6502()), Sim65Ip65(Mos6502()), Z80Sio(Z80()), AvrW5500(Avr()),
-        M68kDuart(M68k()), PosixTty(Host()), PosixUdp(Host()), W5500(Host()), Lwip(Host())]
+MORE = [Sim65Acia(Mos6502()), Sim65Strict(Mos6502()), Board(Mos6502()), Sim65Ip65(Mos6502()), Z80Sio(Z80()),
+        AvrW5500(Avr()), M68kDuart(M68k()), PosixTty(Host()), PosixUdp(Host()), PosixStrict(Host()), W5500(Host()),
+        Lwip(Host())]
 
 
 def library_missing(header, package):

@@ -45,7 +45,7 @@ class Mos6502(Processor):
 
     def compile(self, source, out, *flags, includes=(SRC, PORTS)):
         if source.suffix == ".s":
-            run("ca65", source, "-o", out)
+            run("ca65", *(flag for flag in flags if flag.startswith("-DBH_DRIVE_STRICT")), source, "-o", out)
             return out
         places = [word for place in includes for word in ("-I", str(place))]
         assembly = out.with_suffix(".s")
