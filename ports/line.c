@@ -79,7 +79,6 @@ static void begin_frame(void)
 static void begin_body(void)
 {
     to = bh_drive.place;
-    room = 0;
     if (bh_drive.reply_len > BH_DRIVE_HEAD_LEN)
         room = (uint16_t)(bh_drive.reply_len - BH_DRIVE_HEAD_LEN);
 }

@@ -271,9 +271,11 @@ static void disconnect_sends_the_session(void **state)
 {
     (void)state;
 #if BH_DRIVE_STRICT
-    arrives(1, HEAD("\0"), HEAD_LEN);
+    bh_drive.high = 7;
+    bh_drive.packet[4] = BH_OP_WRITE;
+    arrives(1, "\2\x11\0\7\xAB\xCD", HEAD_LEN);
     assert_int_equal(bh_drive_disconnect(), BH_OK);
-    assert_sent("\3" ONE "\0", 5);
+    assert_sent("\3" ONE "\7", 5);
 #else
 #if !BH_DRIVE_PADDED
     arrives(1, "\2\x11\0\0", 4);
@@ -283,6 +285,29 @@ static void disconnect_sends_the_session(void **state)
     assert_sent("\3" ONE, 4);
 #endif
     next();
+}
+
+static void what_a_write_has_sent_is_not_sent_behind_others(void **state)
+{
+    static const uint8_t lens[] = {BH_COMMAND_HEADER_LEN, BH_COMMAND_HEADER_LEN,
+                                   BH_DRIVE_STRICT ? 5 : 4};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        bh_drive.body_len = SECTOR;
+        switch (i) {
+        case 0:
+            bh_drive_read(1, sector);
+            break;
+        case 1:
+            bh_drive_flush();
+            break;
+        default:
+            bh_drive_disconnect();
+        }
+        assert_int_equal(sent_len, lens[i]);
+        next();
+    }
 }
 
 static void a_lost_session_is_told_to_the_caller(void **state)
@@ -368,6 +393,7 @@ int main(void)
         TEST(silence_is_a_status_after_nine_tries),
         TEST(each_call_takes_the_next_number),
         TEST(disconnect_sends_the_session),
+        TEST(what_a_write_has_sent_is_not_sent_behind_others),
         TEST(a_lost_session_is_told_to_the_caller),
         TEST(identify_brings_its_record),
 #if BH_DRIVE_STRICT

@@ -146,7 +146,7 @@ static void waits_on_after_what_is_damaged(void **state)
           "\xE1\x1A"
           "\x7E"                         /* a byte too many */
           "\2\x11\x7D\x7E"               /* broken off */
-          "\x7E\x7E\x04\x7E\xFF\xFF\x7E" /* nothing */
+          "\x7E\x7E\x04\x7E\x00\x00\x7E" /* nothing */
           "\x7E\x02\x11\x00\x00\xE1\x1A\x7E");
     assert_int_equal(bh_port_receive(), 4);
     assert_int_equal(coming_len, 0);
