@@ -22,7 +22,7 @@ def row_of(machine, cycles, directory):
     good = code <= processor.code and ram <= processor.ram and 0 < client <= processor.cycles
     return ROW.format(processor.name, f"{code} of {processor.code}", f"{ram} of {processor.ram}",
                       f"{client:.0f} of {processor.cycles}", f"{byte:.0f}",
-                      f"{10 * machine.clock_hz / byte:.0f}"), good
+                      f"{int(10 * machine.clock_hz / byte) // 1000 * 1000:,}"), good
 
 
 def main():
