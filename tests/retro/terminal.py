@@ -2,69 +2,40 @@
 """A serial line between a simulated machine and a server on UDP: a terminal, frames, and what goes wrong on it."""
 import fcntl
 import os
+import pathlib
 import pty
 import random
 import select
 import socket
-import struct
+import sys
 import termios
 import threading
 import tty
 
-FLAG, ESCAPE = 0x7E, 0x7D
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import line  # noqa: E402
 
 
-def fcs(data):
-    """FCS-16 of RFC 1662, bit by bit."""
-    value = 0xFFFF
-    for byte in data:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ (0x8408 if value & 1 else 0)
-    return value ^ 0xFFFF
-
-
-def frame(datagram):
-    body = datagram + struct.pack("<H", fcs(datagram))
-    for byte in (ESCAPE, FLAG):
-        body = body.replace(bytes([byte]), bytes([ESCAPE, byte ^ 0x20]))
-    return bytes([FLAG]) + body + bytes([FLAG])
-
-
-class Frames:
+class Frames(line.Frames):
     """Takes bytes, and gives the datagrams that were whole."""
 
-    def __init__(self):
-        self.bytes = b""
-        self.damaged = 0
+    damaged = 0
 
     def take(self, data):
-        *whole, self.bytes = (self.bytes + data).split(bytes([FLAG]))
-        return [datagram for body in whole if body and (datagram := self.undo(body))]
-
-    def undo(self, body):
-        out, escaped = bytearray(), False
-        for byte in body:
-            if byte == ESCAPE:
-                escaped = True
-            else:
-                out.append(byte ^ 0x20 if escaped else byte)
-                escaped = False
-        if escaped or len(out) < 3 or struct.pack("<H", fcs(out[:-2])) != bytes(out[-2:]):
-            self.damaged += 1
-            return None
-        return bytes(out[:-2])
+        found = list(self.feed(data))
+        self.damaged += found.count(None)
+        return [datagram for datagram in found if datagram is not None]
 
 
 class Counted(Frames):
     """Datagrams with their lengths before them."""
 
     def take(self, data):
-        self.bytes += data
+        self.rest += data
         found = []
-        while len(self.bytes) > 2 and len(self.bytes) >= 2 + (size := int.from_bytes(self.bytes[:2], "little")):
-            found.append(self.bytes[2:2 + size])
-            self.bytes = self.bytes[2 + size:]
+        while len(self.rest) > 2 and len(self.rest) >= 2 + (size := int.from_bytes(self.rest[:2], "little")):
+            found.append(self.rest[2:2 + size])
+            self.rest = self.rest[2 + size:]
         return found
 
 
@@ -100,7 +71,7 @@ class Line:
     """Frames on the terminal `slave` are datagrams to `server`, and back. `at_request(number)` is called before the
     client's frame of that number is handed on; the first is 1."""
 
-    frame = staticmethod(frame)
+    frame = staticmethod(line.frame)
     frames_class = Frames
 
     def __init__(self, server, noise=None, at_request=None):

@@ -4,12 +4,12 @@ import machines
 import m68k
 import pytest
 import table
-from terminal import fcs
+from terminal import line
 from processors import ROOT, SRC
 
 PROGRAM = (machines.HERE / "cycles.c", SRC / "tiny" / "drive.c")
 FRAME_LEN = 1 + 4 + 512 + 2 + 1
-FCS = f"-DFCS={fcs(bytes([2, 1, 0, 0]) + bytes(512))}u"
+FCS = f"-DFCS={int.from_bytes(line.fcs16(bytes([2, 1, 0, 0]) + bytes(512)), 'little')}u"
 
 
 @pytest.fixture(scope="module", params=machines.ALL, ids=lambda machine: type(machine).__name__.lower())
@@ -35,8 +35,7 @@ def measure(machine, directory):
     client = cycles(machine, directory, "CLIENT", PROGRAM)
     both = (*PROGRAM, *machine.port)
     parts = {part: cycles(machine, directory, part, both) for part in ("LINE", "CHIP", "LOOP")}
-    line = parts["LINE"] - (parts["CHIP"] - parts["LOOP"]) - client
-    return client, line / FRAME_LEN
+    return client, (parts["LINE"] - (parts["CHIP"] - parts["LOOP"]) - client) / FRAME_LEN
 
 
 def test_a_read_is_within_its_budget(machine, tmp_path):
