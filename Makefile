@@ -103,7 +103,7 @@ damage: all
 retro: all
 	tools/install-packages build retro
 	BUILD=$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider \
-	    --timeout 300 tests/retro $(ARGS)
+	    --timeout 300 -m "long or not long" tests/retro $(ARGS)
 	tests/retro/table.py
 
 # blockhead mount beside nbdfuse: a minute or two, and 2 GiB of disk.

@@ -13,9 +13,19 @@ sys.modules["e2e"] = e2e
 spec.loader.exec_module(e2e)
 sys.path.insert(0, str(HERE))  # before those of tests/e2e
 
-from e2e import (images, pytest_collection_modifyitems, pytest_configure,  # noqa: E402, F401
-                 pytest_sessionstart, serve, serve_module)
+from e2e import images, pytest_configure, pytest_sessionstart, serve, serve_module  # noqa: E402, F401
 import processors  # noqa: E402
+
+
+# Of these the short form has the first two machines alone.
+LONGER = ("test_the_daemon_has", "test_a_server_that", "test_a_machine_that")
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if item.name.startswith(LONGER) and item.name.endswith(("[avrhost]", "[qemum68k]")):
+            item.add_marker("long")
+    e2e.pytest_collection_modifyitems(config, items)
 
 
 @pytest.fixture(params=processors.ALL, ids=lambda processor: type(processor).__name__.lower())
