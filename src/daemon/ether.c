@@ -83,6 +83,18 @@ static void receive_batch(const struct bh_ether_way *way)
     }
 }
 
+static int receive(struct bh_ether_way *way)
+{
+    struct bh_driver *driver = way->listener->driver;
+    int taken = bh_ether_receive(&way->ether);
+
+    while (taken == 0 && driver->brisk) {
+        bh_traffic_looks(driver);
+        taken = bh_ether_receive(&way->ether);
+    }
+    return taken;
+}
+
 static void readable(uv_poll_t *uv, int status, int events)
 {
     struct bh_ether_way *way = uv->data;
@@ -92,13 +104,15 @@ static void readable(uv_poll_t *uv, int status, int events)
     (void)status; /* an error is what receiving says */
     (void)events;
     bh_driver_bring_time(driver);
+    bh_traffic_looks(driver);
     for (int i = 0; i < BATCHES_AT_ONCE; i++) {
-        taken = bh_ether_receive(&way->ether);
+        taken = receive(way);
         if (taken <= 0)
             break;
         driver->now = bh_clock_ms();
         receive_batch(way);
         bh_driver_pump(driver);
+        driver->done_ns = bh_clock_ns();
     }
     if (taken < 0)
         lose(way, taken);

@@ -123,6 +123,13 @@ static void receive_batch(struct bh_driver *driver, size_t index)
  * both. */
 #define LOOK_NS 40000u
 
+bool bh_traffic_looks(struct bh_driver *driver)
+{
+    driver->brisk =
+        driver->can_look && bh_clock_ns() - driver->done_ns < LOOK_NS;
+    return driver->brisk;
+}
+
 /* What has arrived; if the last request came soon after the answers before it,
  * what arrives soon. */
 static int receive(struct bh_driver *driver, size_t index)
@@ -131,7 +138,7 @@ static int receive(struct bh_driver *driver, size_t index)
     int taken = bh_udp_receive(udp, &driver->batch);
 
     while (taken == 0 && driver->brisk) {
-        driver->brisk = bh_clock_ns() - driver->done_ns < LOOK_NS;
+        bh_traffic_looks(driver);
         taken = bh_udp_receive(udp, &driver->batch);
     }
     return taken;
@@ -149,8 +156,7 @@ static void readable(uv_poll_t *uv, int status, int events)
     (void)status; /* an error on a UDP socket is read away below */
     (void)events;
     bh_driver_bring_time(driver);
-    driver->brisk =
-        driver->can_look && bh_clock_ns() - driver->done_ns < LOOK_NS;
+    bh_traffic_looks(driver);
     for (int i = 0; i < BATCHES_AT_ONCE; i++) {
         if (receive(driver, index) <= 0)
             break;
