@@ -93,6 +93,10 @@ bench-nbdkit: all
 bench-serial: all
 	/usr/bin/python3 tests/bench/serial.py --build $(BUILD) $(ARGS)
 
+# Raw Ethernet beside UDP on a virtual cable; needs root.
+bench-ether: all
+	/usr/bin/python3 tests/bench/ether.py --build $(BUILD) $(ARGS)
+
 # Damaged frames of a serial line: some 40 s for ten million.
 FRAMES = 10000000
 damage: all
@@ -131,4 +135,5 @@ clean:
 	rm -rf $(BUILD) build-*
 
 .PHONY: all run test test-long torture sim sim-bugs model instructions bench \
-    bench-quick bench-sync bench-nbdkit bench-fuse bench-serial ceph damage retro foreign interop lint format install clean
+    bench-quick bench-sync bench-nbdkit bench-fuse bench-serial bench-ether \
+    ceph damage retro foreign interop lint format install clean

@@ -223,11 +223,14 @@ static void collect_until(struct search *search, uint64_t end_us)
     while ((now_us = bh_clock_us()) < end_us) {
         poll(search->sockets, search->socket_count,
              (int)((end_us - now_us) / 1000u + 1));
-        for (i = 0; i < search->socket_count; i++)
-            if (search->sockets[i].revents != 0 && i < ETHER)
+        for (i = 0; i < search->socket_count; i++) {
+            if (search->sockets[i].revents == 0)
+                continue;
+            if (i < ETHER)
                 collect(search, search->sockets[i].fd);
-            else if (search->sockets[i].revents != 0)
+            else
                 collect_frames(search, search->sockets[i].fd);
+        }
     }
 }
 

@@ -7,10 +7,10 @@
  *                       ^                                                  |
  *                       +--------------------------------------------------+
  */
+#include "net/ether.h"
 #include "daemon/clock.h"
 #include "daemon/internal.h"
 #include "daemon/peer.h"
-#include "net/ether.h"
 
 #include <errno.h>
 #include <stdlib.h>
