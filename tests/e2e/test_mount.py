@@ -106,6 +106,7 @@ def mount(tmp_path):
         if one.process.poll() is None:
             one.process.kill()
             one.process.wait(10)
+        if one.is_mounted():
             subprocess.run(["umount", "-l", one.directory], capture_output=True, timeout=30)
         one.timer.cancel()
 
@@ -441,6 +442,23 @@ def test_a_signal_during_writes_loses_nothing_that_was_synced(server, images, mo
     for turn in written[-64:]:
         found = int.from_bytes(data[turn % 64 * 65536:][:4], "big")
         assert found == turn or found > written[-1]
+
+
+def test_a_mount_that_is_killed_leaves_a_prefix_of_the_writes(serve, images, mount):
+    """Without an fsync: the kernel keeps nothing back, and brings nothing out of order."""
+    make_image(images / "a.img", SIZE)
+    one, count = mount(serve(images).url("a.img")), 0
+    killer = threading.Timer(0.3, one.process.kill)
+    with contextlib.suppress(OSError), opened(one.image) as fd:
+        killer.start()
+        while count < SIZE // 4096:
+            os.pwrite(fd, b"x" * 4096, count * 4096)
+            count += 1
+    killer.join()
+    one.process.wait(10)
+    run("umount", "-l", one.directory)
+    data = (images / "a.img").read_bytes()
+    assert data.rstrip(b"\0") in (b"x" * (count * 4096), b"x" * ((count + 1) * 4096))
 
 
 def test_what_is_mapped_is_written_back_at_the_end(server, images, mount):
