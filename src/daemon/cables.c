@@ -13,10 +13,9 @@
  *      line is called when it has come back is another thing.
  *   2. A line's handle is closed by the loop before it is used again.
  */
+#include "daemon/cables.h"
 #include "daemon/clock.h"
-#include "daemon/internal.h"
 #include "daemon/peer.h"
-#include "net/line.h"
 #include "net/serial.h"
 #include "net/tcp.h"
 #include "wire/exact.h"
@@ -28,7 +27,6 @@
 
 #define RETRY_MS 1000u
 #define CONNECTIONS_MAX 32u /* of one listener */
-#define TCP_LIMIT 262144u   /* bytes that wait for one */
 
 /* What waits for a serial line is old when it leaves: a machine that was reset
  * is not to wait for the rest of its former life. */
@@ -40,31 +38,18 @@
 
 #define DATAGRAMS_AT_ONCE 64u
 
-struct port {
-    uv_poll_t uv;
-    struct bh_listener *listener;
-    struct bh_line *line; /* NULL: never used */
-    struct bh_path path;
-    struct bh_address from; /* TCP */
-    uint64_t heard_ms;
-    uint32_t life;
-    bool closing; /* the loop still has the handle */
-    bool strange; /* it has been said that nothing good comes */
-    bool inexact; /* or that lengths are wrong */
-};
-
-struct bh_cables {
-    struct port *ports;
-    unsigned count;
-    int fd; /* TCP: listens */
-    uv_timer_t retry;
-    bool missed; /* that the device is not there has been said */
-};
-
 static const char *name_of(const struct bh_listener *listener,
                            char text[BH_PLACE_TEXT_LEN])
 {
     return bh_place_print(&listener->place, text);
+}
+
+/* A line that comes and goes all the time, or callers without end, must not
+ * fill the log. */
+static bool may_say(const struct bh_listener *listener)
+{
+    return bh_log_may(&listener->driver->log, listener->driver->now,
+                      BH_LOG_LINE);
 }
 
 static bool is_serial(const struct bh_listener *listener)
@@ -77,7 +62,7 @@ static uint8_t index_of(const struct bh_listener *listener)
     return (uint8_t)(listener - listener->driver->listeners);
 }
 
-static bool is_open(const struct port *port)
+bool bh_port_is_open(const struct bh_port *port)
 {
     return port->line != NULL && port->line->fd >= 0;
 }
@@ -88,12 +73,12 @@ static bool is_open(const struct port *port)
 
 static void closed(uv_handle_t *handle)
 {
-    struct port *port = handle->data;
+    struct bh_port *port = handle->data;
 
     port->closing = false;
 }
 
-static void close_port(struct port *port)
+void bh_port_close(struct bh_port *port)
 {
     port->closing = true;
     uv_close((uv_handle_t *)&port->uv, closed);
@@ -101,15 +86,17 @@ static void close_port(struct port *port)
     port->life++;
 }
 
-static void look(struct port *port);
+static void look(struct bh_port *port);
 
-static bool open_port(struct port *port, int fd, size_t limit)
+bool bh_port_open(struct bh_port *port, int fd, size_t limit)
 {
     if (port->line == NULL)
         port->line = bh_line_new(limit);
     if (port->line == NULL ||
-        uv_poll_init(&port->listener->driver->loop, &port->uv, fd) != 0)
+        uv_poll_init(&port->listener->driver->loop, &port->uv, fd) != 0) {
+        close(fd);
         return false;
+    }
     port->uv.data = port;
     port->strange = port->inexact = false;
     port->heard_ms = port->listener->driver->now;
@@ -118,17 +105,18 @@ static bool open_port(struct port *port, int fd, size_t limit)
     return true;
 }
 
-static void hang_up(struct port *port, long error)
+static void hang_up(struct bh_port *port, long error)
 {
     struct bh_listener *listener = port->listener;
     char text[BH_PLACE_TEXT_LEN];
 
-    close_port(port);
+    bh_port_close(port);
     if (!is_serial(listener))
         return;
-    bh_log_say("%s: the line is gone (%s); looking for it every second",
-               name_of(listener, text),
-               error == -EPIPE ? "it hung up" : strerror((int)-error));
+    if (may_say(listener))
+        bh_log_say("%s: the line is gone (%s); looking for it every second",
+                   name_of(listener, text),
+                   error == -EPIPE ? "it hung up" : strerror((int)-error));
     listener->via.cables->missed = true;
     uv_timer_again(&listener->via.cables->retry);
 }
@@ -137,7 +125,7 @@ static void hang_up(struct port *port, long error)
  * What comes.
  */
 
-static void say_strange(struct port *port)
+static void say_strange(struct bh_port *port)
 {
     const struct bh_line *line = port->line;
     char text[BH_PLACE_TEXT_LEN];
@@ -146,6 +134,8 @@ static void say_strange(struct port *port)
         (line->damaged < NOISE_FRAMES && line->received < NOISE_LEN))
         return;
     port->strange = true;
+    if (!may_say(port->listener))
+        return;
     bh_log_say(is_serial(port->listener)
                    ? "%s: only damaged frames; does the other end have the "
                      "same speed, 8 data bits, no parity, one stop bit?"
@@ -155,20 +145,22 @@ static void say_strange(struct port *port)
                name_of(port->listener, text));
 }
 
-static void say_inexact(struct port *port)
+static void say_inexact(struct bh_port *port)
 {
     char text[BH_PLACE_TEXT_LEN];
 
     if (port->inexact)
         return;
     port->inexact = true;
+    if (!may_say(port->listener))
+        return;
     bh_log_say("%s: a frame was dropped whose length is not that of its "
                "request: either it was damaged and its checksum did not show "
                "it, or the client is wrong",
                name_of(port->listener, text));
 }
 
-static void receive(struct port *port, const uint8_t *bytes, size_t len)
+static void receive(struct bh_port *port, const uint8_t *bytes, size_t len)
 {
     struct bh_driver *driver = port->listener->driver;
 
@@ -181,7 +173,7 @@ static void receive(struct port *port, const uint8_t *bytes, size_t len)
 
 static void ready(uv_poll_t *uv, int status, int events)
 {
-    struct port *port = uv->data;
+    struct bh_port *port = uv->data;
     struct bh_driver *driver = port->listener->driver;
     const uint8_t *bytes;
     long len = status < 0 ? -EIO : 0;
@@ -194,11 +186,11 @@ static void ready(uv_poll_t *uv, int status, int events)
         len = bh_line_next(port->line, &bytes);
         if (len > 0)
             receive(port, bytes, (size_t)len);
-        if (!is_open(port))
+        if (!bh_port_is_open(port))
             break; /* its answer found it gone */
     }
     bh_driver_pump(driver);
-    if (!is_open(port))
+    if (!bh_port_is_open(port))
         return;
     say_strange(port);
     if (len < 0 && len != -EAGAIN)
@@ -209,7 +201,7 @@ static void ready(uv_poll_t *uv, int status, int events)
 
 /* What has been read and not looked at does not make a descriptor readable:
  * then it is looked at as soon as it can be written to. */
-static void look(struct port *port)
+static void look(struct bh_port *port)
 {
     int events = UV_READABLE;
 
@@ -225,11 +217,11 @@ static void look(struct port *port)
 void bh_cables_reply(struct bh_listener *listener, const struct bh_send *send)
 {
     struct bh_route route = bh_path_route(send->path->route);
-    struct port *port = &listener->via.cables->ports[route.to.line.index];
+    struct bh_port *port = &listener->via.cables->ports[route.to.line.index];
     const uint8_t *at = send->bytes;
     int error;
 
-    if (!is_open(port) || port->life != route.to.line.life)
+    if (!bh_port_is_open(port) || port->life != route.to.line.life)
         return;
     for (unsigned i = 0; i < send->count; i++, at += send->len)
         (void)bh_line_put(port->line, at, send->len, NULL, 0);
@@ -271,7 +263,7 @@ static void say_missing(struct bh_listener *listener, int error,
 static bool open_serial(struct bh_listener *listener)
 {
     struct bh_cables *cables = listener->via.cables;
-    struct port *port = cables->ports;
+    struct bh_port *port = cables->ports;
     char text[BH_PLACE_TEXT_LEN];
     struct bh_route route;
     const char *why;
@@ -288,9 +280,9 @@ static bool open_serial(struct bh_listener *listener)
     route = bh_path_route(port->path.route);
     route.to.line.life = port->life;
     memcpy(port->path.route, &route, sizeof route);
-    if (!open_port(port, fd, serial_limit(&listener->place)))
+    if (!bh_port_open(port, fd, serial_limit(&listener->place)))
         return false;
-    if (cables->missed)
+    if (cables->missed && may_say(listener))
         bh_log_say("%s: the line is there", name_of(listener, text));
     cables->missed = false;
     return true;
@@ -303,62 +295,6 @@ static void retry(uv_timer_t *timer)
     listener->driver->now = bh_clock_ms();
     if (listener->driver->stopping || open_serial(listener))
         uv_timer_stop(timer);
-}
-
-/*
- * TCP.
- */
-
-/* A free one, or that which has been silent for longest: a machine that was
- * switched off leaves its connection behind. */
-static struct port *port_for_newcomer(struct bh_cables *cables)
-{
-    struct port *oldest = NULL;
-
-    for (unsigned i = 0; i < cables->count; i++) {
-        struct port *port = &cables->ports[i];
-
-        if (port->closing)
-            continue;
-        if (!is_open(port))
-            return port;
-        if (oldest == NULL || port->heard_ms < oldest->heard_ms)
-            oldest = port;
-    }
-    return oldest;
-}
-
-static void take_connection(struct bh_listener *listener, struct port *port,
-                            int fd, const struct bh_address *from)
-{
-    const struct bh_line_route line = {
-        (uint16_t)(port - listener->via.cables->ports), port->life};
-
-    port->from = *from;
-    port->path = bh_path_make_tcp(index_of(listener), from, &line);
-    if (!open_port(port, fd, TCP_LIMIT))
-        bh_log_say("a connection is refused: out of memory");
-}
-
-static void acceptable(uv_poll_t *uv, int status, int events)
-{
-    struct bh_listener *listener = uv->data;
-    struct port *port = port_for_newcomer(listener->via.cables);
-    struct bh_address from;
-    int fd;
-
-    (void)status;
-    (void)events;
-    if (port == NULL)
-        return; /* in the next turn of the loop */
-    if (is_open(port)) {
-        close_port(port);
-        return; /* likewise */
-    }
-    listener->driver->now = bh_clock_ms();
-    fd = bh_tcp_accept(listener->via.cables->fd, &from);
-    if (fd >= 0)
-        take_connection(listener, port, fd, &from);
 }
 
 /*
@@ -411,7 +347,7 @@ void bh_cables_start(struct bh_listener *listener)
     }
     uv_poll_init(loop, &listener->uv, cables->fd);
     listener->uv.data = listener;
-    uv_poll_start(&listener->uv, UV_READABLE, acceptable);
+    uv_poll_start(&listener->uv, UV_READABLE, bh_cables_accept);
 }
 
 void bh_cables_stop(struct bh_listener *listener)
@@ -419,7 +355,7 @@ void bh_cables_stop(struct bh_listener *listener)
     struct bh_cables *cables = listener->via.cables;
 
     for (unsigned i = 0; i < cables->count; i++)
-        if (is_open(&cables->ports[i]))
+        if (bh_port_is_open(&cables->ports[i]))
             uv_poll_stop(&cables->ports[i].uv);
     if (is_serial(listener))
         uv_timer_stop(&cables->retry);

@@ -18,7 +18,11 @@
 #define BH_LOG_PERIOD_MS 10000u /* ... in this time */
 
 /* The kinds of lines: the core's events, and these. */
-enum bh_log_kind { BH_LOG_STORAGE = BH_EVENT_COUNT, BH_LOG_KINDS };
+enum bh_log_kind {
+    BH_LOG_STORAGE = BH_EVENT_COUNT,
+    BH_LOG_LINE, /* serial lines, and connections in their place */
+    BH_LOG_KINDS
+};
 
 struct bh_log {
     struct {

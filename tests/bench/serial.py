@@ -37,7 +37,7 @@ def parse_arguments():
 
 
 def image_len(arguments):
-    return max(8, arguments.baud // 10 * IMAGE_S // arguments.sector) * arguments.sector
+    return max(32, arguments.baud // 10 * IMAGE_S // arguments.sector) * arguments.sector
 
 
 def bench(arguments, device, options):
