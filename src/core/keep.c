@@ -189,7 +189,8 @@ void bh_keep_session(struct bh_server *server, const struct bh_session *session)
     if (!is_kept(server, session->volume))
         return;
     memset(&kept, 0, sizeof kept);
-    if (session->state != BH_SESSION_FREE && !session->over) {
+    if (session->state != BH_SESSION_FREE && !session->over &&
+        session->access != BH_ACCESS_NONE) {
         kept.peer = session->peer;
         kept.volume = volume_slot(server, session->volume);
         kept.owner = server->ids.of[session->id].owner;

@@ -86,6 +86,17 @@ static bool move(struct bh_server *server, struct bh_session *session,
     return to != NULL;
 }
 
+/* It may have answers to send yet, but wants nothing of the medium any more:
+ * that is not to be opened for its sake. Of a failed one it is to hear. */
+static void let_go(struct bh_volume *from, struct bh_session *session)
+{
+    if (session->state != BH_SESSION_ENDING || from->poisoned)
+        return;
+    from->holders[session->access]--;
+    session->access = BH_ACCESS_NONE;
+    from->holders[session->access]++;
+}
+
 static void move_sessions(struct bh_server *server, struct bh_volume *from,
                           struct bh_volume *to)
 {
@@ -95,10 +106,13 @@ static void move_sessions(struct bh_server *server, struct bh_volume *from,
 
         if (session->state != BH_SESSION_PROVEN) {
             session->refuse = BH_ERR_SESSION; /* also what has waited */
+            let_go(from, session);
             continue;
         }
-        if (to == NULL || from->poisoned || !move(server, session, to))
+        if (to == NULL || from->poisoned || !move(server, session, to)) {
             bh_session_end(server, session, BH_END_MEDIUM);
+            let_go(from, session);
+        }
     }
 }
 

@@ -246,6 +246,11 @@ DRIVE_BUGS = [
     ("swap-of-one-medium", "slot.c", "        if (is_of(volume, slot) &&\n            (bh_list_empty(&volume->idle) || volume->unsure))\n", "        if (is_of(volume, slot) && bh_facts_same_medium(&volume->facts, slot) &&\n            (bh_list_empty(&volume->idle) || volume->unsure))\n"),
     ("lock-of-one-medium", "slot.c", "        if (is_of(&server->volumes[i], slot) &&\n            is_locked_on", "        if (is_of(&server->volumes[i], slot) && server->volumes[i].facts.layer == slot->layer &&\n            is_locked_on"),
     ("parked-discon-is-4", "slot.c", "request->discon && !from->poisoned ? BH_OK : BH_ERR_SESSION);", "BH_ERR_SESSION);"),
+    ("eject-answered-last", "slot.c", "    if (swap->eject != NULL)\n        finish_eject(server, swap->eject, status);\n    swap->eject = NULL;\n    release_volumes(server);\n", "    release_volumes(server);\n    if (swap->eject != NULL)\n        finish_eject(server, swap->eject, status);\n    swap->eject = NULL;\n"),
+    ("unsure-not-held", "slot.c", "    volume->held = BH_HELD_BY_SLOT;\n", ""),
+    ("ask-moves-nobody", "slot.c", "    else if (status == BH_OK || asked)\n", "    else if (status == BH_OK && !asked)\n"),
+    ("left-is-held-on-to", "slot.c", "    if (session->state != BH_SESSION_ENDING || from->poisoned)\n", "    if (from != NULL)\n"),
+    ("swap-leaves-parked", "slot.c", "        move_parked(server, volume);\n", "        (void)move_parked;\n"),
 ]
 
 

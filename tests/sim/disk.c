@@ -200,8 +200,10 @@ static uint8_t attach(struct world *world, struct bh_job *job, uint8_t status)
     const struct disk *disk = &world->disks.of[index];
     struct medium *medium = job->medium;
 
-    if (world->disks.volumes[volume].disk != index)
+    if (world->disks.volumes[volume].disk != index) {
+        drive_check_opened(world, job, volume);
         return BH_ERR_STORAGE; /* the drive has another one by now */
+    }
     world->disks.volumes[volume].barred = status != BH_OK;
     if (status != BH_OK)
         return status;

@@ -294,6 +294,20 @@ void drive_check(struct world *world, const struct slot *slot)
                    slot->volume);
 }
 
+/* A server that has asked does not try that while somebody is there, but for
+ * what an earlier one has left to be synced. */
+void drive_check_opened(struct world *world, struct bh_job *job,
+                        uint32_t volume)
+{
+    const struct bh_volume *opened =
+        BH_OWNER(job, const struct bh_volume, service);
+
+    if (!job->patient && world->disks.volumes[volume].known &&
+        !bh_list_empty(&opened->sessions))
+        world_fail(world, "volume %u is to be opened with what it has no more",
+                   volume);
+}
+
 /*
  * Blind WRITEs.
  */

@@ -55,6 +55,10 @@ uint32_t drive_place(const struct volume *volume, uint32_t disk);
 /* A job was handed out: it is for what is in the drive. */
 void drive_check(struct world *world, const struct slot *slot);
 
+/* What the drive has no more is to be opened. */
+void drive_check_opened(struct world *world, struct bh_job *job,
+                        uint32_t volume);
+
 /* A SWAP was handed out; it is done. */
 void drive_taken(struct world *world, struct slot *slot);
 void drive_swap(struct world *world, struct slot *slot);
