@@ -4,6 +4,7 @@
 #include "core/limits.h"
 #include "daemon/value.h"
 #include "net/address.h"
+#include "net/ether_link.h"
 #include "volume/checkpoint.h"
 #include "volume/format.h"
 #include "volume/name.h"
@@ -320,21 +321,34 @@ static int server_key(const struct reader *reader, const char *section,
     return error == 1 ? unknown_key(reader, section, key) : error;
 }
 
+/* How bh_traffic_host() calls whoever is meant. */
+static bool parse_host(const char *text, char host[BH_PLACE_TEXT_LEN])
+{
+    uint8_t mac[BH_MAC_LEN];
+    struct bh_address address;
+    const char *end;
+
+    if (strncmp(text, "unix:", 5) == 0 || strncmp(text, "serial:", 7) == 0)
+        snprintf(host, BH_PLACE_TEXT_LEN, "%s", text);
+    else if (bh_mac_parse(text, mac, &end) && *end == '\0')
+        bh_mac_print(mac, host);
+    else if (strcmp(text, "*") != 0 && bh_address_parse(text, 0, &address) == 0)
+        bh_address_print_host(&address, host);
+    else
+        return false;
+    return true;
+}
+
 static int host_key(const struct reader *reader, const char *section,
                     const char *key, const char *value)
 {
     struct bh_config *config = reader->config;
     const char *text = strchr(section, ' ') + 1;
-    struct bh_address address;
     char host[BH_PLACE_TEXT_LEN];
 
     if (strcmp(key, "default") != 0)
         return unknown_key(reader, section, key);
-    if (strncmp(text, "unix:", 5) == 0 || strncmp(text, "serial:", 7) == 0)
-        snprintf(host, sizeof host, "%s", text);
-    else if (strcmp(text, "*") != 0 && bh_address_parse(text, 0, &address) == 0)
-        bh_address_print_host(&address, host);
-    else
+    if (!parse_host(text, host))
         return complain(reader->problem,
                         "%s: [%s]: '%s' is no numeric address, nor unix:PATH "
                         "or serial:DEVICE",

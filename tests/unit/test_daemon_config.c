@@ -148,7 +148,13 @@ static void every_key_is_understood(void **state)
                                     "[host 10.0.0.9]\n"
                                     "default = games/zork\n"
                                     "[host fe80::1]\n"
-                                    "default = log\n"),
+                                    "default = log\n"
+                                    "[host 52-54-00-12-34-AB]\n"
+                                    "default = mac\n"
+                                    "[host unix:/run/s]\n"
+                                    "default = unix\n"
+                                    "[host serial:/dev/ttyS0]\n"
+                                    "default = line\n"),
                      0);
     assert_string_equal(rig->problem, "");
     bh_config_settle(&rig->config);
@@ -164,6 +170,12 @@ static void every_key_is_understood(void **state)
                         "games/zork");
     assert_string_equal(bh_config_default_image(&rig->config, "fe80::1"),
                         "log");
+    assert_string_equal(
+        bh_config_default_image(&rig->config, "52:54:00:12:34:ab"), "mac");
+    assert_string_equal(bh_config_default_image(&rig->config, "unix:/run/s"),
+                        "unix");
+    assert_string_equal(
+        bh_config_default_image(&rig->config, "serial:/dev/ttyS0"), "line");
 
     spec = volume(rig, "games/zork");
     snprintf(path, sizeof path, "%s/disks/z.dsk", rig->root);
