@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The tools of tests/bench: every mode once, every answer checked, and faults noticed. Nothing is timed."""
 import json
+import os
 import pathlib
+import select
 import shutil
 import signal
 import subprocess
@@ -208,3 +210,20 @@ def test_nbd_backend_prints_ratios():
     result = json.loads(done.stdout)
     assert len(result["latency"]) == len(result["throughput"]) == 4
     assert all(row["whole"] > 0 for rows in result.values() for row in rows)
+
+
+def test_the_cable_carries_each_byte_in_its_time_and_in_order():
+    """Nothing is timed but that nothing is faster than the line."""
+    cable = subprocess.Popen([TOOLS / "bench_cable", "9600"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        near, far = (os.open(cable.stdout.readline().strip(), os.O_RDWR | os.O_NOCTTY) for _ in range(2))
+        sent, got, begun = bytes(range(256)) * 2, b"", time.monotonic()
+        os.write(near, sent)
+        while len(got) < len(sent):
+            assert select.select([far], [], [], 10)[0], f"{len(got)} bytes came"
+            got += os.read(far, 4096)
+        assert got == sent
+        assert time.monotonic() - begun >= len(sent) * 10 / 9600
+    finally:
+        cable.stdin.close()
+        assert cable.wait(10) == 0
