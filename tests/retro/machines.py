@@ -79,6 +79,8 @@ class Sim65(Machine):
 
 
 class Z80Host(Machine):
+    board = ()
+    port = (PORTS / "z80" / "line.s",)
     console = (MACHINES / "z80.c",)
     chip = (PORTS / "z80" / "acia.c",)
     clock_hz = 4_000_000
@@ -93,7 +95,7 @@ class Z80Host(Machine):
         run("sdasz80", "-o", start, MACHINES / "z80_start.s")
         run("sdcc", "-mz80", "--no-std-crt0", "--data-loc", "0x8000", start, *objects, "-o", directory / "program.ihx")
         run("makebin", "-s", "32768", directory / "program.ihx", directory / "program.bin")
-        return [host("z80_host", directory, "-lz80ex"), directory / "program.bin"]
+        return [host("z80_host", directory, *self.board, "-lz80ex"), directory / "program.bin"]
 
 
 class AvrHost(Machine):
@@ -161,8 +163,17 @@ class Sim65Strict(Sim65):
     flags = (*Sim65.flags, "-DBH_DRIVE_STRICT=1")
 
 
+class Rc2014(Z80Host):
+    """At 7.4 MHz and 115,200 baud; bytes that it does not take in time are lost."""
+
+    # So long that an answer is late for no other reason.
+    flags = ("-DBH_DRIVE_WAIT=100",)
+    board = ("-DBYTE_CYCLES=640", "-DLOSES=1")
+
+
 class Z80Sio(Z80Host):
     flags = ("-DBH_SIO_CONTROL=0x84", "-DBH_SIO_DATA=0x85")
+    port = (PORTS / "line.c",)
     chip = (PORTS / "z80" / "sio.c",)
 
 
@@ -216,9 +227,9 @@ class Lwip(PosixTty):
 
 ALL = [Sim65(Mos6502()), Z80Host(Z80()), AvrHost(Avr()), QemuM68k(M68k())]
 # The other ports.
-MORE = [Sim65Acia(Mos6502()), Sim65Strict(Mos6502()), Board(Mos6502()), Sim65Ip65(Mos6502()), Z80Sio(Z80()),
-        AvrW5500(Avr()), M68kDuart(M68k()), PosixTty(Host()), PosixUdp(Host()), PosixStrict(Host()), W5500(Host()),
-        Lwip(Host())]
+MORE = [Sim65Acia(Mos6502()), Sim65Strict(Mos6502()), Board(Mos6502()), Sim65Ip65(Mos6502()), Rc2014(Z80()),
+        Z80Sio(Z80()), AvrW5500(Avr()), M68kDuart(M68k()), PosixTty(Host()), PosixUdp(Host()), PosixStrict(Host()),
+        W5500(Host()), Lwip(Host())]
 
 
 def library_missing(header, package):

@@ -68,6 +68,12 @@ class Z80(Processor):
     code, ram, cycles = 700, 24, 4000
     code_now = 333
 
+    def compile(self, source, out, *flags, includes=(SRC, PORTS)):
+        if source.suffix == ".s":
+            run("sdasz80", "-o", out, source)
+            return out
+        return super().compile(source, out, *flags, includes=includes)
+
     def sizes(self, built):
         found = re.findall(r"^A (\w+) size ([0-9A-F]+)", built.read_text(), re.M)
         areas = {name: int(size, 16) for name, size in found}

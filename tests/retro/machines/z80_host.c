@@ -8,13 +8,22 @@
 
 #include <z80ex/z80ex.h>
 
+/* T states of a byte on the line; 1: bytes that are not taken in time are lost.
+ */
+#ifndef BYTE_CYCLES
+#define BYTE_CYCLES 347
+#define LOSES 0
+#endif
+
 static struct machine {
     uint8_t memory[65536];
     struct host_line line;
     uint64_t now; /* T states */
     uint64_t sent_at;
     int byte; /* the receiver's, or -1 */
-} machine = {.line = {.byte_cycles = 347, .idle_cycles = 16000}, .byte = -1};
+} machine = {
+    .line = {.byte_cycles = BYTE_CYCLES, .idle_cycles = 16000, .loses = LOSES},
+    .byte = -1};
 
 static Z80EX_BYTE get_memory(Z80EX_CONTEXT *cpu, Z80EX_WORD at, int m1,
                              void *context)
@@ -33,8 +42,14 @@ static void put_memory(Z80EX_CONTEXT *cpu, Z80EX_WORD at, Z80EX_BYTE value,
 /* Bit 0, and `sendable`. */
 static Z80EX_BYTE status(int sendable)
 {
-    if (machine.byte < 0)
-        machine.byte = host_get(&machine.line, machine.now);
+    int byte = -1;
+
+    if (machine.byte < 0 || LOSES)
+        byte = host_get(&machine.line, machine.now);
+    if (byte >= 0) {
+        machine.line.lost += machine.byte >= 0;
+        machine.byte = byte;
+    }
     return (Z80EX_BYTE)((machine.byte >= 0 ? 1 : 0) |
                         (machine.now >= machine.sent_at ? sendable : 0));
 }
@@ -96,6 +111,8 @@ int main(int count, char **words)
     while (!z80ex_doing_halt(cpu))
         machine.now += (uint64_t)z80ex_step(cpu);
     fprintf(stderr, "cycles %llu\n", (unsigned long long)machine.now);
+    if (machine.line.lost != 0)
+        fprintf(stderr, "lost %u bytes\n", machine.line.lost);
     z80ex_destroy(cpu);
     return 0;
 }
