@@ -203,12 +203,12 @@ static void collect(struct search *search, int fd)
 /* Frames are padded. */
 static void collect_frames(struct search *search, int fd)
 {
-    struct sockaddr_ll from;
+    struct sockaddr_ll from = {.sll_ifindex = 0};
     socklen_t from_len = sizeof(from);
     uint8_t type;
 
     while (recvfrom(fd, &type, sizeof(type), 0, (struct sockaddr *)&from,
-                    &from_len) >= 0) {
+                    &from_len) > 0) {
         if (type == BH_PACKET_KEEP)
             note_machine(search, &from);
         from_len = sizeof(from);
