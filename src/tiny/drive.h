@@ -61,8 +61,8 @@
 
 /* The first wait, in the port's ticks: 2 to 127. Each further one is half as
  * long again, until it passes 255: from 10 these are 10, 15, 22, 33, 49, 73,
- * 109, 163 and 244, which at 50 ticks a second give up after 14 s. It is more
- * than the line needs to carry a sector. */
+ * 109, 163 and 244, which at 50 ticks a second give up after 14 s. It has
+ * to be more than a line needs for a sector: docs/porting.md, section 4. */
 #ifndef BH_DRIVE_WAIT
 #define BH_DRIVE_WAIT 10
 #endif
