@@ -134,23 +134,6 @@ static int find_peers(struct bh_path *path, const struct bh_url *url,
     return 1;
 }
 
-static const char *advice(const struct bh_path *path, int error)
-{
-    if (path->kind == BH_URL_ETHER)
-        return bh_ether_explain(error);
-    if (path->kind != BH_URL_UNIX)
-        return NULL;
-    if (error == -ENOENT)
-        return "there is no such socket; is the server running, with "
-               "-l unix:PATH?";
-    if (error == -ECONNREFUSED)
-        return "no server listens there any more; start it again";
-    if (error == -EACCES)
-        return "this user may not write to the socket; see -l unix:PATH:MODE "
-               "of blockheadd(8)";
-    return NULL;
-}
-
 /* Room for all that a window has; more would be too much for the line. */
 #define LINE_LIMIT 1048576u
 
@@ -187,7 +170,7 @@ int bh_path_open(struct bh_path *path, const struct bh_url *url,
     if (rc == 0)
         rc = move(path, why);
     if (rc < 0 && *why == NULL)
-        *why = advice(path, rc);
+        *why = bh_path_explain(path, rc);
     return rc;
 }
 

@@ -111,6 +111,10 @@ unsigned bh_path_window(struct bh_path *path, unsigned window,
  * now; UINT64_MAX: nothing. */
 uint64_t bh_path_wait_ms(const struct bh_path *path);
 
+/* What a negative errno means on such a path, and what to do (static); NULL:
+ * the same as on others. */
+const char *bh_path_explain(const struct bh_path *path, int error);
+
 /* What to tell of silence: what the network reported, else -ETIMEDOUT. */
 int bh_path_silence(const struct bh_path *path);
 

@@ -60,5 +60,8 @@ int bh_sentence_say(struct bh_disk *disk, const struct bh_request *request,
         return bh_say_why(disk->error, sizeof(disk->error), &made, error, why);
     if (status != BH_OK)
         return bh_say_status(disk->error, sizeof(disk->error), &made, status);
+    why = bh_path_explain(&disk->path, error);
+    if (why != NULL)
+        return bh_say_why(disk->error, sizeof(disk->error), &made, error, why);
     return bh_say_errno(disk->error, sizeof(disk->error), &made, error);
 }

@@ -68,6 +68,17 @@ static int ask(struct call *call, void *data, size_t data_len,
     }
 }
 
+static int say_error(char *error, size_t error_len,
+                     const struct bh_attempt *attempt, const struct call *call,
+                     int rc)
+{
+    const char *why = bh_path_explain(&call->path, rc);
+
+    if (why != NULL)
+        return bh_say_why(error, error_len, attempt, rc, why);
+    return bh_say_errno(error, error_len, attempt, rc);
+}
+
 /* Opens the way to the server of `url`; else says why not. */
 static int reach(struct call *call, const struct bh_url *url,
                  const struct bh_attempt *attempt, char *error,
@@ -100,7 +111,7 @@ int bh_server_ping(const struct bh_url *url, uint32_t timeout_ms,
     rc = ask(&call, NULL, 0, timeout_ms);
     *rtt_us = call.exchange.rtt_us;
     bh_path_close(&call.path);
-    return rc < 0 ? bh_say_errno(error, error_len, &attempt, rc) : 0;
+    return rc < 0 ? say_error(error, error_len, &attempt, &call, rc) : 0;
 }
 
 /* A request padded to the length that the server asks for, so that its answer
@@ -140,7 +151,7 @@ int bh_server_info(const struct bh_url *url, uint32_t timeout_ms,
     rc = ask_identify(&call, bytes, timeout_ms);
     bh_path_close(&call.path);
     if (rc < 0)
-        return bh_say_errno(error, error_len, &attempt, rc);
+        return say_error(error, error_len, &attempt, &call, rc);
     if (rc != BH_OK)
         return say_answer(error, error_len, &attempt, (uint8_t)rc);
     if (bh_info_decode(bytes, out) != 0)

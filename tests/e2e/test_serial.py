@@ -358,10 +358,15 @@ def test_the_command_copies_over_tcp_while_the_server_is_killed(serve, images, t
     ("blockhead+serial:///nowhere/tty:9600", 2, b"is it plugged in"),
     ("blockhead+serial:///dev/null:9600", 2, b"no serial device"),
     ("blockhead+serial:///dev/ttyS0", 64, b"speed"),
-    ("blockhead+tcp://127.0.0.1:1", 2, b""),
+    ("blockhead+tcp://127.0.0.1:1", 2, b"nobody listens"),
 ])
 def test_the_command_says_what_is_wrong(blockhead, url, code, words):
     assert words in blockhead("ls", "-t", "2", url, code=code).stderr
+
+
+def test_a_silent_line_has_advice_of_its_own(cable, blockhead):
+    for words in (("ls",), ("info",)):
+        assert b"same speed" in blockhead(*words, "-t", "1", serial_url(cable), code=2).stderr
 
 
 def test_a_line_that_another_program_uses(serve, images, cable, blockhead):
