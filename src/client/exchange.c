@@ -11,6 +11,10 @@ static uint16_t tick_of(uint64_t now_us)
 void bh_exchange_send(struct bh_exchange *exchange, struct bh_path *path,
                       uint64_t now_us)
 {
+    uint32_t most_ms = bh_rto_most_us(&path->rto) / 1000u + 1u;
+
+    if (exchange->tiny.wait > most_ms)
+        exchange->tiny.wait = (uint16_t)most_ms;
     bh_path_send(path, &exchange->tiny, &exchange->too_long, now_us);
 }
 

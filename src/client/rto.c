@@ -17,17 +17,22 @@ void bh_rto_init(struct bh_rto *rto)
     rto->rto_us = BH_RTO_INITIAL_US;
 }
 
-static uint32_t cap(const struct bh_rto *rto)
-{
-    return BH_RTO_CAP_US + rto->line_us;
-}
-
 /* An eighth more than the line needs, for its clock and for who answers. */
 static uint32_t least(const struct bh_rto *rto)
 {
     return rto->line_us == 0
                ? 0
                : rto->line_us + rto->line_us / 8 + BH_RTO_LINE_MARGIN_US;
+}
+
+static uint32_t cap(const struct bh_rto *rto)
+{
+    return rto->line_us == 0 ? BH_RTO_CAP_US : 2 * least(rto);
+}
+
+uint32_t bh_rto_most_us(const struct bh_rto *rto)
+{
+    return rto->line_us == 0 ? UINT32_MAX : cap(rto);
 }
 
 void bh_rto_set_line(struct bh_rto *rto, uint32_t line_us)

@@ -33,8 +33,9 @@
 /*
  * A serial line is slow in a way that is known beforehand, and carries one
  * datagram at a time: nothing is waited for less than its `line_us`, the time
- * that all takes which may be under way. The cap is beyond that. What gets lost
- * there was damaged: no queue was full.
+ * that all takes which may be under way, and for no more than twice that. What
+ * gets lost there was damaged: no queue was full, and to wait longer each time
+ * only leaves fewer tries before a request's time-out.
  */
 struct bh_rto {
     uint32_t srtt_us;   /* smoothed round trip; 0: none measured yet */
@@ -48,6 +49,9 @@ void bh_rto_init(struct bh_rto *rto);
 
 /* The path is such a line, or other things may be under way on it now. */
 void bh_rto_set_line(struct bh_rto *rto, uint32_t line_us);
+
+/* No request is to wait longer than that, however often it was sent. */
+uint32_t bh_rto_most_us(const struct bh_rto *rto);
 
 /* A request that was sent only once took `rtt_us`. Of one that was sent twice
  * nobody knows which datagram was answered: not to be called then (Karn's

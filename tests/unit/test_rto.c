@@ -154,7 +154,10 @@ static void a_slow_line_is_given_its_time(void **state)
     bh_rto_measured(&rto, 9000000);
     assert_true(rto.rto_us >= 9900000);
     bh_rto_backed_off(&rto, 60000000);
-    assert_int_equal(rto.rto_us, BH_RTO_CAP_US + 8800000);
+    assert_in_range(rto.rto_us, 2 * 9900000, 2 * 10000000);
+    assert_int_equal(bh_rto_most_us(&rto), rto.rto_us);
+    rto = fresh();
+    assert_int_equal(bh_rto_most_us(&rto), UINT32_MAX);
 }
 
 static void a_fast_line_is_waited_for_little_longer(void **state)
