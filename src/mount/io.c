@@ -168,7 +168,7 @@ static void finish_write(struct call *call, int result)
 }
 
 /* Another session may change the rest of a sector meanwhile. */
-static bool is_torn(const struct served *served, uint64_t offset, size_t len)
+static bool is_torn(const struct served *served, uint64_t offset, uint64_t len)
 {
     return served->info.shared && (offset % served->info.sector_len != 0 ||
                                    len % served->info.sector_len != 0);
@@ -390,8 +390,13 @@ void io_clear(fuse_req_t req, struct file *file, uint64_t offset, uint64_t len,
               bool trim)
 {
     struct served *served = served_of(req);
-    struct io *io = make(served, req, start_clear, finish_clear);
+    struct io *io;
 
+    if (is_torn(served, file->first + offset, len)) {
+        fuse_reply_err(req, EINVAL);
+        return;
+    }
+    io = make(served, req, start_clear, finish_clear);
     if (io == NULL)
         return;
     io->offset = file->first + offset;

@@ -199,6 +199,12 @@ def test_a_shared_volume_takes_whole_sectors(serve, images, mount):
             assert os.pread(other, 512, 1024) == bytes([turn]) * 512
         assert error_of(os.pwrite, fd, b"x" * 511, 1024) == errno.EINVAL
         assert error_of(os.pwrite, fd, b"x" * 512, 1025) == errno.EINVAL
+    before = two.image.read_bytes()
+    for option, at, length in (("-p", 1000, 2000), ("-p", 512, 513), ("-zn", 511, 513)):
+        assert "Invalid argument" in run("fallocate", option, "-o", at, "-l", length, one.image, code=1)
+    assert two.image.read_bytes() == before
+    run("fallocate", "-p", "-o", 1024, "-l", 512, one.image)
+    assert two.image.read_bytes() == before[:1024] + bytes(512) + before[1536:]
     one.end()
     two.end()
 
