@@ -653,6 +653,33 @@ static void a_discon_after_an_eject_is_answered(void **state)
     assert_null(fx->slotted);
 }
 
+/* It is gone for him, too, who has waited to eject it himself. */
+static void who_ends_with_a_medium_has_it_opened_no_more(void **state)
+{
+    struct two it = two(state);
+    struct fx *fx = it.fx;
+    const struct bh_path *other = fx_host(fx, 2);
+    uint16_t id = fx_strict_open(fx, it.peer, STRICT_READER, FX_SLOT);
+    uint16_t second = fx_strict_open(fx, other, STRICT_READER, FX_SLOT);
+    struct bh_event event;
+
+    it.a->holds[BH_JOB_READ] = true;
+    fx_strict_send(fx, it.peer, id, 2, BH_OP_READ, 0, NULL, 0);
+    order(fx, "b");
+    fx_strict_send(fx, it.peer, id, 3, BH_OP_EJECT, 0, NULL, 0);
+    fx_strict_send(fx, other, second, 2, BH_OP_EJECT, 0, NULL, 0);
+    fx_strict_send_five(fx, other, BH_PACKET_DISCON, second, 3);
+    assert_true(bh_slot_order_cancel(fx->server, fx->now)); /* both go on */
+    it.a->holds[BH_JOB_READ] = false;
+    fx_release(fx, BH_JOB_READ);
+    fx_pass(fx, 10);
+    fx_pass(fx, 10);
+    assert_int_equal(fx_strict_answer(fx, it.peer, id, 3), BH_OK);
+    assert_int_equal(fx_strict_answer(fx, other, second, 2), BH_ERR_SESSION);
+    assert_int_equal(fx_strict_answer(fx, other, second, 3), BH_OK);
+    assert_false(fx_event(fx, BH_EVENT_ATTACH_FAILED, &event));
+}
+
 /* Of two that eject one medium the second must not eject the next one. */
 static void an_eject_that_has_waited_meets_no_other_medium(void **state)
 {
@@ -997,6 +1024,7 @@ int main(void)
         TEST(so_does_one_on_a_layer),
         TEST(one_after_the_other),
         TEST(a_discon_after_an_eject_is_answered),
+        TEST(who_ends_with_a_medium_has_it_opened_no_more),
         TEST(an_eject_that_has_waited_meets_no_other_medium),
         TEST(an_order_of_before_an_eject_finds_the_slot),
         KEPT(a_killed_server_leaves_the_change_to_the_next),
