@@ -63,8 +63,9 @@ static const struct command commands[] = {
      "They read as zeros from now on, and their space may be given back.\n",
      run_trim},
     {"checkpoint", "URL [LABEL]", "jqst", 1, 2, "keep a copy on the server",
-     "A copy of the volume as it is now, which the server's administrator can\n"
-     "bring back. The newest ten are kept. It waits ten minutes at most.\n",
+     "A copy of the volume as it is now. The newest ten are kept. How one is\n"
+     "brought back is the administrator's: blockhead-ctl(1). It waits ten\n"
+     "minutes at most.\n",
      run_checkpoint},
     {"eject", "URL", "qst", 1, 1, "take the medium out of a slot",
      "All that was written to it is on the server's disk then. Whoever else\n"
