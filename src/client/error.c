@@ -27,8 +27,7 @@ static const struct {
                       "try another sector length (?sector=512) or a plain "
                       "open"},
     [BH_ERR_READ_ONLY] = {EROFS, "the session or the image is read-only"},
-    [BH_ERR_IN_USE] = {EBUSY,
-                       "try again when it is free, or open it read-only"},
+    [BH_ERR_IN_USE] = {EBUSY, "try again when it is free, or only look at it"},
     [BH_ERR_NO_MEDIUM] = {ENOMEDIUM, "put an image into it on the server"},
     [BH_ERR_CHANGED] = {ESTALE, "open the disk again"},
     [BH_ERR_STORAGE] = {EIO, "the server's log names the cause"},

@@ -103,7 +103,8 @@ static void refused_open_says_why_and_what_to_do(void **state)
     assert_int_equal(process(rig), -EBUSY);
     assert_int_equal(bh_disk_status(rig->disk), BH_ERR_IN_USE);
     assert_says(rig, "cannot open blockhead://127.0.0.1:");
-    assert_says(rig, "/a.img: in use by another session; try again");
+    assert_says(rig, "/a.img: in use by another session; try again when it is "
+                     "free, or only look at it");
     assert_int_equal(bh_disk_fd(rig->disk), -1);
 }
 
