@@ -113,6 +113,28 @@ static int ask_calmly(struct load *load, uint8_t *data)
     return status;
 }
 
+/* A session is nobody's until it is proven: of those that wait for that a host
+ * has sixteen, and CONNECTs that a path doubles push out the oldest. */
+#define CONNECTS_MAX 20
+
+static int connect_and_prove(struct load *load, uint8_t flags)
+{
+    int status;
+
+    for (unsigned i = 0; i < CONNECTS_MAX; i++) {
+        bh_tiny_connect(&machine.tiny, flags, load->volume,
+                        (uint16_t)(strlen(load->volume) + 1));
+        status = ask_calmly(load, NULL);
+        if (status != BH_OK)
+            return status;
+        bh_tiny_read(&machine.tiny, 0, (uint16_t)load->sector_len);
+        status = ask_calmly(load, NULL);
+        if (status != BH_ERR_SESSION)
+            break;
+    }
+    return status;
+}
+
 static int open_machine(struct load *load)
 {
     uint8_t flags = load->exponent;
@@ -124,9 +146,7 @@ static int open_machine(struct load *load)
     machine.tiny.packet[1] = (uint8_t)load_draw(load, 256);
     if (BH_TINY_STRICT)
         flags |= BH_FLAG_STRICT;
-    bh_tiny_connect(&machine.tiny, flags, load->volume,
-                    (uint16_t)(strlen(load->volume) + 1));
-    return ask_calmly(load, NULL);
+    return connect_and_prove(load, flags);
 }
 
 static int read_sector(struct load *load, uint32_t lsn, uint8_t *data)
