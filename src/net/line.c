@@ -77,6 +77,7 @@ bool bh_line_holds(const struct bh_line *line)
 
 long bh_line_next(struct bh_line *line, const uint8_t **bytes)
 {
+    unsigned left = BH_LINE_NOISE_LEN / BH_LINE_CHUNK_LEN;
     int error;
 
     for (;;) {
@@ -90,6 +91,8 @@ long bh_line_next(struct bh_line *line, const uint8_t **bytes)
             *bytes = line->datagram;
             return BH_FRAME_LEN(&line->in);
         }
+        if (left-- == 0)
+            return -EAGAIN;
         error = refill(line);
         if (error != 0)
             return error;

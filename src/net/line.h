@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #define BH_LINE_CHUNK_LEN 4096u
+#define BH_LINE_NOISE_LEN 65536u /* looked at in one go; above any frame's */
 
 struct bh_line {
     int fd;                 /* owned; -1: closed */
@@ -48,7 +49,8 @@ void bh_line_close(struct bh_line *line);
 
 /* The next datagram: its length, and in `*bytes` where it is until the next
  * call. -EAGAIN if none is there, -EPIPE if the other end has hung up, or
- * another negative errno. */
+ * another negative errno. Also -EAGAIN after much of what is no datagram: there
+ * may be more, and the descriptor says so. */
 long bh_line_next(struct bh_line *line, const uint8_t **bytes);
 
 /* Whether bh_line_next() may have one without asking the descriptor. */

@@ -77,6 +77,23 @@ static void datagrams_come_in_any_pieces(void **state)
     assert_int_equal(rig->line->received, 10);
 }
 
+/* Whoever sends it may send it faster than it is read: others wait meanwhile. */
+static void noise_without_end_gives_way(void **state)
+{
+    static const uint8_t noise[150000];
+    struct rig *rig = *state;
+    const uint8_t *bytes;
+    unsigned calls = 1;
+
+    come(rig, noise, sizeof noise);
+    come(rig, keep, sizeof keep);
+    assert_int_equal(bh_line_next(rig->line, &bytes), -EAGAIN);
+    assert_in_range(rig->line->received, 1, BH_LINE_NOISE_LEN);
+    while (bh_line_next(rig->line, &bytes) != 1)
+        assert_in_range(++calls, 1, 10);
+    assert_int_equal(bytes[0], 4);
+}
+
 static void a_hang_up_comes_behind_what_was_sent(void **state)
 {
     struct rig *rig = *state;
@@ -154,6 +171,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(datagrams_come_in_any_pieces, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(noise_without_end_gives_way, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_hang_up_comes_behind_what_was_sent,
                                         set_up, tear_down),
