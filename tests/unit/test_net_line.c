@@ -77,7 +77,8 @@ static void datagrams_come_in_any_pieces(void **state)
     assert_int_equal(rig->line->received, 10);
 }
 
-/* Whoever sends it may send it faster than it is read: others wait meanwhile. */
+/* Whoever sends it may send it faster than it is read: others wait meanwhile.
+ */
 static void noise_without_end_gives_way(void **state)
 {
     static const uint8_t noise[150000];
