@@ -5,25 +5,59 @@
 #include "daemon/peer.h"
 #include "net/tcp.h"
 
+#include <string.h>
+
 #define TCP_LIMIT 262144u /* bytes that wait for one */
 
-/* A free one, or that which has been silent for longest: a machine that was
- * switched off leaves its connection behind. */
+/* Whether one owner has both: of an IPv6 network he may have any address. */
+static bool same_owner(const struct bh_port *a, const struct bh_port *b)
+{
+    return memcmp(a->path.peer.host, b->path.peer.host, BH_NETWORK_LEN) == 0;
+}
+
+static unsigned crowd_of(const struct bh_cables *cables,
+                         const struct bh_port *port)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < cables->count; i++)
+        count += bh_port_is_open(&cables->ports[i]) &&
+                 same_owner(&cables->ports[i], port);
+    return count;
+}
+
+/* Of the owner who has most that which has been silent for longest: a machine
+ * that was switched off leaves its connection behind, and one that connects
+ * without end drives out its own. */
+static struct bh_port *port_to_spare(struct bh_cables *cables)
+{
+    struct bh_port *spare = NULL;
+    unsigned most = 0;
+
+    for (unsigned i = 0; i < cables->count; i++) {
+        struct bh_port *port = &cables->ports[i];
+        unsigned crowd = bh_port_is_open(port) ? crowd_of(cables, port) : 0;
+
+        if (crowd < most || crowd == 0)
+            continue;
+        if (crowd > most || port->heard_ms < spare->heard_ms)
+            spare = port;
+        most = crowd;
+    }
+    return spare;
+}
+
 static struct bh_port *port_for_newcomer(struct bh_cables *cables)
 {
-    struct bh_port *oldest = NULL;
-
     for (unsigned i = 0; i < cables->count; i++) {
         struct bh_port *port = &cables->ports[i];
 
         if (port->closing)
-            continue;
+            return NULL; /* free in the next turn of the loop */
         if (!bh_port_is_open(port))
             return port;
-        if (oldest == NULL || port->heard_ms < oldest->heard_ms)
-            oldest = port;
     }
-    return oldest;
+    return port_to_spare(cables);
 }
 
 static void take_connection(struct bh_listener *listener, struct bh_port *port,
@@ -49,10 +83,10 @@ void bh_cables_accept(uv_poll_t *uv, int status, int events)
     (void)status;
     (void)events;
     if (port == NULL)
-        return; /* in the next turn of the loop */
+        return;
     if (bh_port_is_open(port)) {
         bh_port_close(port);
-        return; /* likewise */
+        return; /* likewise free in the next turn */
     }
     listener->driver->now = bh_clock_ms();
     fd = bh_tcp_accept(listener->via.cables->fd, &from);

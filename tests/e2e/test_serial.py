@@ -277,6 +277,16 @@ def test_many_connections_the_one_silent_for_longest_goes(tcp):
         peer.close()
 
 
+def test_a_host_that_connects_without_end_drives_out_its_own(tcp):
+    with TcpPeer(tcp.tcp, "127.9.9.9") as quiet:
+        disk = quiet.open("disk.img", 2 | STRICT)
+        crowd = [TcpPeer(tcp.tcp) for _ in range(80)]
+        assert crowd[-1].keep()
+        assert len(disk.read(1)) == 512
+        for peer in crowd:
+            peer.close()
+
+
 def test_a_tcp_client_that_does_not_read_is_bounded(tcp):
     with TcpPeer(tcp.tcp) as lazy, tcp.peer() as udp:
         disk = lazy.open("disk.img", 7)
