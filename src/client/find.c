@@ -200,7 +200,8 @@ static void collect(struct search *search, int fd)
     }
 }
 
-/* Frames are padded. */
+/* Frames are padded. An answer is for us alone: what is for all is the question
+ * of somebody who looks for servers, too. */
 static void collect_frames(struct search *search, int fd)
 {
     struct sockaddr_ll from = {.sll_ifindex = 0};
@@ -209,7 +210,7 @@ static void collect_frames(struct search *search, int fd)
 
     while (recvfrom(fd, &type, sizeof(type), 0, (struct sockaddr *)&from,
                     &from_len) > 0) {
-        if (type == BH_PACKET_KEEP)
+        if (type == BH_PACKET_KEEP && from.sll_pkttype == PACKET_HOST)
             note_machine(search, &from);
         from_len = sizeof(from);
     }

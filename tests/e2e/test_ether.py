@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 
 import pytest
 
@@ -197,6 +198,16 @@ def test_the_command_finds_lists_and_copies(cable, server, mac, images, tmp_path
     blockhead(cable[0], "put", images / "other.img", address + "disk.img")
     assert (images / "disk.img").read_bytes() == (images / "other.img").read_bytes()
     assert f"{mac_of(cable[0], HERE)} on {THERE}" in server.log()
+
+
+def test_who_looks_for_servers_as_well_is_none(cable):
+    looking = subprocess.Popen(cable[0].inside(BUILD / "blockhead", "find", "-t", "2", "--json"),
+                               stdout=subprocess.PIPE, text=True)
+    with EtherPeer(cable[1], "ff:ff:ff:ff:ff:ff", interface=THERE) as other:
+        while looking.poll() is None:
+            other.send(bytes([KEEP]))
+            time.sleep(0.1)
+    assert mac_of(cable[1], THERE) not in looking.communicate(timeout=10)[0]
 
 
 @pytest.mark.parametrize("url, sentence", [
