@@ -101,7 +101,6 @@ static void readable(uv_poll_t *uv, int status, int events)
     struct bh_driver *driver = way->listener->driver;
     int taken = 0;
 
-    (void)status; /* an error is what receiving says */
     (void)events;
     bh_driver_bring_time(driver);
     bh_traffic_looks(driver);
@@ -116,6 +115,8 @@ static void readable(uv_poll_t *uv, int status, int events)
     }
     if (taken < 0)
         lose(way, taken);
+    else if (status < 0) /* sending was told, and libuv looks no more */
+        lose(way, -ENETDOWN);
 }
 
 void bh_ether_reply(struct bh_listener *listener, const struct bh_send *send)
