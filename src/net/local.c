@@ -54,18 +54,22 @@ static void prepare(struct bh_local_batch *batch)
     }
 }
 
-/* The kernel gives a path with its NUL, if there is room for it. */
+/* The kernel gives a path with its NUL, if there is room for it. A relative one
+ * is the sender's: here it may be another socket's. */
 static void read_name(const struct msghdr *header,
                       struct bh_local_datagram *out)
 {
     const struct sockaddr_un *name = header->msg_name;
     size_t len =
         header->msg_namelen > AT_NAME ? header->msg_namelen - AT_NAME : 0;
+    bool is_path = len > 0 && name->sun_path[0] != 0;
 
-    if (len > 0 && name->sun_path[0] != 0)
+    if (is_path)
         len = strnlen(name->sun_path, len);
     out->nameless = len == 0;
-    out->from.len = len <= BH_LOCAL_NAME_LEN ? (uint8_t)len : 0;
+    out->from.len = 0;
+    if (len <= BH_LOCAL_NAME_LEN && (!is_path || name->sun_path[0] == '/'))
+        out->from.len = (uint8_t)len;
     memcpy(out->from.bytes, name->sun_path, out->from.len);
 }
 

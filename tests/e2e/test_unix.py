@@ -73,14 +73,9 @@ def test_largest_sectors_fit(server, place, images):
         assert peer.open("disk.img", 7).read(0) == (images / "disk.img").read_bytes()[:16384]
 
 
-def test_bound_path_is_answered(server, place, tmp_path):
-    short = os.path.relpath(tmp_path / "c")
-    name = short if len(short) <= 50 else f"/tmp/bh-{os.getpid()}"
-    try:
-        with UnixPeer(place, name) as peer:
-            assert peer.keep()
-    finally:
-        os.unlink(name)
+def test_bound_path_is_answered(server, place):
+    with tempfile.TemporaryDirectory() as directory, UnixPeer(place, f"{directory}/c") as peer:
+        assert peer.keep()
 
 
 def test_those_who_cannot_be_answered_are_told_of_once(server, place, tmp_path):
@@ -92,6 +87,16 @@ def test_those_who_cannot_be_answered_are_told_of_once(server, place, tmp_path):
         assert other.keep()
     assert server.log().count("cannot be answered") == 1
     peer.close()
+
+
+def test_a_relative_path_is_another_one_here(server, place, tmp_path, monkeypatch):
+    """It would be looked for where the server runs."""
+    there = tmp_path / "there"
+    there.mkdir()
+    monkeypatch.chdir(there)
+    with UnixPeer(place, "mine") as peer:
+        assert not peer.keep(0.3)
+    server.wait_for_log(r"cannot be answered: the path of its socket is relative")
 
 
 def test_udp_and_unix_share_the_lock(server, place):
