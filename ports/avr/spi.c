@@ -9,8 +9,6 @@
 #include "tick.h"
 #include "w5500/w5500.h"
 
-void bh_spi_open(void);
-
 void bh_spi_open(void)
 {
     PORTB |= 1 << PB2;

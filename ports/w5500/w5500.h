@@ -26,4 +26,7 @@ void bh_w5500_open(const struct bh_w5500 *settings);
 void bh_spi_select(uint8_t on); /* the chip's SCSn: low while `on` */
 uint8_t bh_spi_exchange(uint8_t byte);
 
+/* avr/spi.c's own, before bh_w5500_open(). */
+void bh_spi_open(void);
+
 #endif

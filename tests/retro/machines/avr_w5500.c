@@ -9,8 +9,6 @@ static const struct bh_w5500 settings = {
     {4445 >> 8, 4445 & 255},
     {10, 0, 0, 2, 4444 >> 8, 4444 & 255}};
 
-void bh_spi_open(void);
-
 void bh_chip_open(void)
 {
     bh_spi_open();
