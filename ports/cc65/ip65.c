@@ -13,7 +13,14 @@
 
 #define TICK_MS 20
 
-static uint8_t datagram[BH_COMMAND_HEADER_LEN + BH_DRIVE_SECTOR_LEN];
+/* A WRITE, or a CONNECT with the longest name. */
+#if BH_DRIVE_SECTOR_EXPONENT == 0
+#define BODY_MAX_LEN BH_NAME_FIELD_LEN
+#else
+#define BODY_MAX_LEN BH_DRIVE_SECTOR_LEN
+#endif
+
+static uint8_t datagram[BH_COMMAND_HEADER_LEN + BODY_MAX_LEN];
 static uint32_t server;
 static uint16_t server_port, own_port;
 static uint16_t due_ms;
