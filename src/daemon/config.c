@@ -203,6 +203,16 @@ int bh_config_serve(struct bh_config *config, const char *path,
     return serve_image(config, path, base_name(path), problem);
 }
 
+static bool is_taken(const struct bh_config *config,
+                     const struct bh_place *place)
+{
+    for (size_t i = 0; i < config->listen_count; i++)
+        if (config->listen[i].transport == place->transport &&
+            strcmp(config->listen[i].path, place->path) == 0)
+            return true;
+    return false;
+}
+
 int bh_config_listen(struct bh_config *config, const char *address,
                      char problem[BH_PROBLEM_LEN])
 {
@@ -211,6 +221,8 @@ int bh_config_listen(struct bh_config *config, const char *address,
 
     if (bh_place_parse(address, BH_PORT, &place, &why) != 0)
         return complain(problem, "cannot listen on '%.80s': %s", address, why);
+    if (place.path[0] != '\0' && is_taken(config, &place))
+        return complain(problem, "cannot listen on '%.80s' twice", place.path);
     if (config->listen_count == BH_LISTEN_MAX)
         return complain(problem, "cannot listen on more than %u addresses",
                         BH_LISTEN_MAX);

@@ -476,6 +476,25 @@ static void an_export_is_served_under_its_own_name(void **state)
             bh_config_serve(&rig->config, nameless[i], rig->problem), -EINVAL);
 }
 
+/* A device is for one; of an interface each socket has all frames. */
+static void a_line_and_an_interface_are_listened_to_once(void **state)
+{
+    static const char *const twice[][2] = {
+        {"serial:/dev/ttyS0:9600", "serial:/dev/ttyS0:19200:rtscts"},
+        {"ether:eth0", "ether:eth0"}};
+    struct rig *rig = *state;
+
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(
+            bh_config_listen(&rig->config, twice[i][0], rig->problem), 0);
+        assert_int_equal(
+            bh_config_listen(&rig->config, twice[i][1], rig->problem), -EINVAL);
+        assert_non_null(strstr(rig->problem, "twice"));
+    }
+    assert_int_equal(bh_config_listen(&rig->config, "ether:eth1", rig->problem),
+                     0);
+}
+
 static void eight_addresses_are_enough(void **state)
 {
     struct rig *rig = *state;
@@ -507,6 +526,7 @@ int main(void)
         TEST(a_volume_may_be_on_an_nbd_server),
         TEST(what_goes_with_files_only_is_refused_on_an_nbd_server),
         TEST(an_export_is_served_under_its_own_name),
+        TEST(a_line_and_an_interface_are_listened_to_once),
         TEST(eight_addresses_are_enough),
     };
 
