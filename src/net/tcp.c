@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BACKLOG 16
+#define BACKLOG 128
 
 /* Somebody who is switched off says nothing: the connection ends when so much
  * time has passed without a sign of life. */
