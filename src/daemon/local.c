@@ -22,7 +22,8 @@ static void say_unheard(struct bh_listener *listener,
                    text, (unsigned)datagram->user);
     else
         bh_log_say("%s: a program of user %u cannot be answered: the path of "
-                   "its socket is relative, or has more than %u bytes",
+                   "its socket is relative, another user's than the server's, "
+                   "or has more than %u bytes; an empty address does",
                    text, (unsigned)datagram->user, BH_LOCAL_NAME_LEN);
 }
 

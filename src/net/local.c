@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define AT_NAME offsetof(struct sockaddr_un, sun_path)
 #define SEND_BATCH 64u
@@ -55,7 +56,8 @@ static void prepare(struct bh_local_batch *batch)
 }
 
 /* The kernel gives a path with its NUL, if there is room for it. A relative one
- * is the sender's: here it may be another socket's. */
+ * is the sender's: here it may be another socket's. So may another user's be,
+ * by a link that he puts there later: we may write where he may not. */
 static void read_name(const struct msghdr *header,
                       struct bh_local_datagram *out)
 {
@@ -63,12 +65,13 @@ static void read_name(const struct msghdr *header,
     size_t len =
         header->msg_namelen > AT_NAME ? header->msg_namelen - AT_NAME : 0;
     bool is_path = len > 0 && name->sun_path[0] != 0;
+    bool is_safe = name->sun_path[0] == '/' && out->user == geteuid();
 
     if (is_path)
         len = strnlen(name->sun_path, len);
     out->nameless = len == 0;
     out->from.len = 0;
-    if (len <= BH_LOCAL_NAME_LEN && (!is_path || name->sun_path[0] == '/'))
+    if (len <= BH_LOCAL_NAME_LEN && (!is_path || is_safe))
         out->from.len = (uint8_t)len;
     memcpy(out->from.bytes, name->sun_path, out->from.len);
 }
@@ -101,10 +104,12 @@ int bh_local_receive(struct bh_local *local)
         struct bh_local_datagram *at = &batch->of[batch->count];
         struct msghdr *header = &batch->messages[i].msg_hdr;
 
+        if (!read_user(header, &at->user))
+            continue;
         read_name(header, at);
         at->bytes = batch->buffers[i];
         at->len = batch->messages[i].msg_len;
-        batch->count += read_user(header, &at->user);
+        batch->count++;
     }
     return taken;
 }

@@ -32,7 +32,7 @@ struct bh_local_name {
 struct bh_local_datagram {
     struct bh_local_name from;
     bool nameless; /* the sender has bound nothing; else its name is too long,
-                      or relative */
+                      or a path that is relative or another user's */
     uint32_t user;
     uint8_t *bytes;
     size_t len;

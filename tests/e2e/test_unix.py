@@ -99,6 +99,32 @@ def test_a_relative_path_is_another_one_here(server, place, tmp_path, monkeypatc
     server.wait_for_log(r"cannot be answered: the path of its socket is relative")
 
 
+def open_to_all(place):
+    if os.geteuid() != 0:
+        pytest.skip("only root can be somebody else")
+    place.chmod(0o666)
+    for directory in list(place.parents)[:-1]:
+        directory.chmod(directory.stat().st_mode | 0o011)
+
+
+def test_another_user_s_path_is_not_answered(server, place):
+    """It may become a link to a socket that only the server's user may write to."""
+    open_to_all(place)
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o777)
+        script = ("import socket\n"
+                  "s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
+                  f"s.bind({directory + '/c'!r})\n"
+                  f"s.sendto(bytes([4]), {str(place)!r})\n"
+                  "s.settimeout(0.3)\n"
+                  "try: print(s.recv(10))\n"
+                  "except TimeoutError: print('silence')\n")
+        other = subprocess.run(["/usr/bin/python3", "-c", script], user=OTHER_USER, capture_output=True, text=True,
+                               timeout=20)
+    assert other.stdout == "silence\n", other
+    server.wait_for_log("another user's than the server's")
+
+
 def test_udp_and_unix_share_the_lock(server, place):
     with UnixPeer(place) as peer, server.peer() as udp:
         disk = peer.open("disk.img", 2 | STRICT)
@@ -111,11 +137,7 @@ def test_udp_and_unix_share_the_lock(server, place):
 
 def test_an_id_of_another_user_is_none(server, place, images):
     """The kernel says who asks: nobody guesses the id of somebody else's session."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can be somebody else")
-    place.chmod(0o666)
-    for directory in list(place.parents)[:-1]:
-        directory.chmod(directory.stat().st_mode | 0o011)
+    open_to_all(place)
     with UnixPeer(place) as peer:
         disk = peer.open("disk.img", 2)
         with UnixPeer(place) as same:  # another program of the same user may
