@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD
+from conftest import BUILD, make_image
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HEADER = (ROOT / "src/client/blockhead.h").read_text()
@@ -83,24 +83,39 @@ def test_parameters_of_the_man_page_are_those_of_the_header():
         assert re.search(rf"\b{name}\({re.escape(', '.join(listed))}\);", code), f"{name}({', '.join(listed)})"
 
 
-@needs_pkg_config
-def test_a_program_is_built_and_run_with_what_is_installed(installed, tmp_path):
+def test_programs_of_the_man_page_are_the_examples():
+    examples = PAGE[PAGE.index(".Sh EXAMPLES"):]
+    for name, text in zip(("boot.c", "volume.c"), re.findall(r"\.Bd -literal\n(.*?)\.Ed\n", examples, re.S), strict=True):
+        assert (ROOT / "examples" / name).read_text().endswith("*/\n" + text.replace("\\e", "\\")), name
+
+
+def build_example(installed, name, tmp_path):
+    """The command that runs an example, built with what is installed."""
     pc = find(installed, "blockhead.pc")
     env = os.environ | {"PKG_CONFIG_PATH": str(pc.parent), "PKG_CONFIG_SYSROOT_DIR": str(installed)}
     flags = run("pkg-config", "--cflags", "--libs", "blockhead", env=env).split()
-    program = tmp_path / "program"
     library = find(installed, "libblockhead.so.0.*")
     sanitized = ["-fsanitize=address,undefined"] if b"__asan_init" in library.read_bytes() else []
-    (tmp_path / "program.c").write_text("""#include <blockhead.h>
-int main(void)
-{
-    struct bh_url url;
-    return bh_url_parse("blockhead://host/a?sector=128", &url, 0, 0) != 0 || url.sector_len != 128;
-}
-""")
-    run("cc", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", *sanitized, "-o", program,
-        tmp_path / "program.c", *flags)
-    run(program, env=os.environ | {"LD_LIBRARY_PATH": str(library.parent)})
+    run("cc", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-pthread", *sanitized, "-D_DEFAULT_SOURCE",
+        "-o", tmp_path / "program", ROOT / "examples" / name, *flags)
+    return ["env", f"LD_LIBRARY_PATH={library.parent}", tmp_path / "program"]
+
+
+@needs_pkg_config
+@pytest.mark.parametrize("name, printed", [
+    ("boot.c", lambda image: image[:512]),
+    ("volume.c", lambda image: image),
+    ("threads.c", lambda image: b"%d\n" % sum(image)),
+])
+def test_examples_are_built_and_run_with_what_is_installed(installed, serve, images, tmp_path, name, printed):
+    make_image(images / "a.img", 300 * 512, 1)
+    server = serve(images)
+    program = build_example(installed, name, tmp_path)
+    done = subprocess.run([*program, server.url("a.img")], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == printed((images / "a.img").read_bytes())
+    refused = subprocess.run([*program, server.url("none.img")], capture_output=True, text=True, timeout=60)
+    assert refused.returncode != 0 and "no such image" in refused.stderr
 
 
 def test_the_header_is_one_for_cplusplus_too(tmp_path):
