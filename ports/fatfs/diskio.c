@@ -57,11 +57,19 @@ DSTATUS disk_status(BYTE drive)
     return drive == 0 ? state : STA_NOINIT;
 }
 
+/* The protocol's sector numbers have 32 bits; LBA_t may have 64. */
+static int is_beyond(LBA_t sector, UINT count)
+{
+    LBA_t last = sector + (count - 1u);
+
+    return last < sector || last >> 16 >> 16 != 0;
+}
+
 DRESULT disk_read(BYTE drive, BYTE *bytes, LBA_t sector, UINT count)
 {
     DRESULT result = RES_OK;
 
-    if (drive != 0 || count == 0)
+    if (drive != 0 || count == 0 || is_beyond(sector, count))
         return RES_PARERR;
     if (state & STA_NOINIT)
         return RES_NOTRDY;
@@ -77,7 +85,7 @@ DRESULT disk_write(BYTE drive, const BYTE *bytes, LBA_t sector, UINT count)
 {
     DRESULT result = RES_OK;
 
-    if (drive != 0 || count == 0)
+    if (drive != 0 || count == 0 || is_beyond(sector, count))
         return RES_PARERR;
     if (state & STA_NOINIT)
         return RES_NOTRDY;

@@ -134,7 +134,7 @@ void bh_ether_replied(struct bh_listener *listener)
 
 uint32_t bh_ether_path_len(const struct bh_listener *listener)
 {
-    return listener->via.ether->ether.link.mtu;
+    return bh_ether_mtu(&listener->via.ether->ether.link);
 }
 
 /*

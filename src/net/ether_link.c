@@ -154,6 +154,16 @@ int bh_ether_socket(const char *interface, const uint8_t *from,
     return error;
 }
 
+uint32_t bh_ether_mtu(const struct bh_ether_link *link)
+{
+    struct ifreq request = {.ifr_ifindex = link->interface};
+
+    if (link->fd < 0 || ioctl(link->fd, SIOCGIFNAME, &request) != 0 ||
+        ioctl(link->fd, SIOCGIFMTU, &request) != 0)
+        return link->mtu;
+    return (uint32_t)request.ifr_mtu;
+}
+
 struct sockaddr_ll bh_ether_name(const struct bh_ether_link *link,
                                  const uint8_t to[BH_MAC_LEN])
 {

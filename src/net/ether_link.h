@@ -22,7 +22,7 @@
 struct bh_ether_link {
     int fd; /* -1: none */
     int interface;
-    uint32_t mtu; /* bytes that a frame carries */
+    uint32_t mtu; /* bytes that a frame carried when it was opened */
     uint8_t mac[BH_MAC_LEN];
 };
 
@@ -32,6 +32,9 @@ struct bh_ether_link {
  * no Ethernet addresses, -EPERM or -EACCES the capability is missing. */
 int bh_ether_socket(const char *interface, const uint8_t *from,
                     struct bh_ether_link *out);
+
+/* The interface's MTU as it is now; while it is gone, as it was. */
+uint32_t bh_ether_mtu(const struct bh_ether_link *link);
 
 /* How the kernel calls this machine there. */
 struct sockaddr_ll bh_ether_name(const struct bh_ether_link *link,

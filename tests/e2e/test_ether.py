@@ -188,6 +188,14 @@ def test_sectors_are_as_long_as_the_interface_carries(cable, start, images, mtu,
     assert "sector" in refused.stderr
 
 
+def test_an_mtu_may_change_meanwhile(cable, server, mac):
+    for mtu, flags, error in ((9000, 6, OK), (1500, 5, 7)):
+        cable[0].run("ip", "link", "set", HERE, "mtu", mtu)
+        cable[1].run("ip", "link", "set", THERE, "mtu", mtu)
+        with EtherPeer(cable[0], mac) as peer:
+            assert error_of(peer.connect, "disk.img", flags) == error
+
+
 # The command
 
 def test_the_command_finds_lists_and_copies(cable, server, mac, images, tmp_path):

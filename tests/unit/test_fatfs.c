@@ -72,6 +72,9 @@ static void a_sector_beyond_the_end_is_an_error(void **state)
 {
     (void)state;
     assert_int_equal(disk_read(0, bytes, BENCH_SECTORS - 1, 2), RES_PARERR);
+    /* Not the first sector instead. */
+    assert_int_equal(disk_read(0, bytes, (LBA_t)0xFFFFFFFF, 2), RES_PARERR);
+    assert_int_equal(disk_write(0, bytes, (LBA_t)0xFFFFFFFF, 2), RES_PARERR);
     assert_int_equal(disk_status(0), 0);
 }
 
