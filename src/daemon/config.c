@@ -333,14 +333,20 @@ static int server_key(const struct reader *reader, const char *section,
     return error == 1 ? unknown_key(reader, section, key) : error;
 }
 
-/* How bh_traffic_host() calls whoever is meant. */
+/* How bh_traffic_host() calls whoever is meant. A socket's mode and a line's
+ * speed, which may be given, are no part of that. */
 static bool parse_host(const char *text, char host[BH_PLACE_TEXT_LEN])
 {
+    bool is_place =
+        strncmp(text, "unix:", 5) == 0 || strncmp(text, "serial:", 7) == 0;
     uint8_t mac[BH_MAC_LEN];
     struct bh_address address;
+    struct bh_place place;
     const char *end;
 
-    if (strncmp(text, "unix:", 5) == 0 || strncmp(text, "serial:", 7) == 0)
+    if (is_place && bh_place_parse(text, 0, &place, &end) == 0)
+        bh_place_print_host(&place, host);
+    else if (is_place)
         snprintf(host, BH_PLACE_TEXT_LEN, "%s", text);
     else if (bh_mac_parse(text, mac, &end) && *end == '\0')
         bh_mac_print(mac, host);

@@ -154,7 +154,9 @@ static void every_key_is_understood(void **state)
                                     "[host unix:/run/s]\n"
                                     "default = unix\n"
                                     "[host serial:/dev/ttyS0]\n"
-                                    "default = line\n"),
+                                    "default = line\n"
+                                    "[host serial:/dev/ttyS1:9600:rtscts]\n"
+                                    "default = other\n"),
                      0);
     assert_string_equal(rig->problem, "");
     bh_config_settle(&rig->config);
@@ -176,6 +178,8 @@ static void every_key_is_understood(void **state)
                         "unix");
     assert_string_equal(
         bh_config_default_image(&rig->config, "serial:/dev/ttyS0"), "line");
+    assert_string_equal(
+        bh_config_default_image(&rig->config, "serial:/dev/ttyS1"), "other");
 
     spec = volume(rig, "games/zork");
     snprintf(path, sizeof path, "%s/disks/z.dsk", rig->root);
