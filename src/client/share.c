@@ -16,7 +16,8 @@
  *      to and is waking up.
  *   4. A close runs alone, and whoever comes meanwhile waits until it is over.
  *   5. The leader sleeps until `due_ms` at most; whoever makes the disk's next
- *      time-out an earlier one wakes it, or takes the answer that it waits for.
+ *      time-out an earlier one, or its descriptor another one, wakes it, or
+ *      takes the answer that it waits for.
  */
 #include "client/share.h"
 
@@ -66,6 +67,7 @@ struct bh_share {
     bool leads;               /* the leader does so already */
     bool asleep;              /* and sleeps in poll() */
     uint64_t due_ms;          /* invariant 5 */
+    int watched;              /* the descriptor that it sleeps for */
     unsigned closing;         /* threads that close it, or wait to */
     bool ending;
     int wake; /* an eventfd that wakes the leader */
@@ -186,6 +188,8 @@ static void doze(struct bh_share *share, int wait, bool leads)
     uint64_t drained;
 
     share->asleep = share->asleep || leads;
+    if (leads)
+        share->watched = events[0].fd;
     pthread_mutex_unlock(&share->lock);
     poll(events, 2, wait);
     pthread_mutex_lock(&share->lock);
@@ -221,9 +225,11 @@ static void lead(struct bh_share *share, struct job *job)
     share->leader = NULL;
 }
 
+/* A line or connection that was lost may have come back as another one. */
 static void wake_leader(struct bh_share *share)
 {
-    if (share->asleep && now_ms() + (uint64_t)wait_ms(share) < share->due_ms)
+    if (share->asleep && (bh_disk_fd(share->disk) != share->watched ||
+                          now_ms() + (uint64_t)wait_ms(share) < share->due_ms))
         wake(share);
 }
 
