@@ -249,9 +249,12 @@ while True:
 """
 
 
-def test_a_client_that_is_killed_with_requests_under_way(disk, connect):
-    """What it had sent is written or not, each block whole; the session is another's then."""
-    one, data = disk
+def test_a_client_that_is_killed_with_requests_under_way(serve, images, nbdkit, connect):
+    """What it had sent is written or not, each block whole; the session is another's then. With one thread: of several,
+    nbdkit 1.32 lets one close the connection's socket while another is about to answer on it, and fails an assertion
+    (raw_send_socket)."""
+    data = make_image(images / "a.img", SIZE, 1)
+    one = nbdkit(serve(images).url("a.img", 512), "linger=0", options=["-t", "1"])
     for _ in range(5):
         child = subprocess.Popen([sys.executable, "-c", CUT_OFF, one.uri()], stdout=subprocess.PIPE, text=True)
         assert child.stdout.readline() == "sent\n"
