@@ -89,7 +89,7 @@ static int receive(struct bh_ether_way *way)
     int taken = bh_ether_receive(&way->ether);
 
     while (taken == 0 && driver->brisk) {
-        bh_traffic_looks(driver);
+        bh_traffic_look(driver);
         taken = bh_ether_receive(&way->ether);
     }
     return taken;
@@ -103,7 +103,7 @@ static void readable(uv_poll_t *uv, int status, int events)
 
     (void)events;
     bh_driver_bring_time(driver);
-    bh_traffic_looks(driver);
+    bh_traffic_look(driver);
     for (int i = 0; i < BATCHES_AT_ONCE; i++) {
         taken = receive(way);
         if (taken <= 0)

@@ -89,9 +89,9 @@ bh_pool_finished bh_jobs_finished;
 void bh_traffic_receive(struct bh_driver *driver, const struct bh_path *path,
                         const uint8_t *bytes, size_t len);
 
-/* Whether the next request may be so near that to look for it is better than to
- * sleep; bh_driver.brisk says it again. */
-bool bh_traffic_looks(struct bh_driver *driver);
+/* Sets bh_driver.brisk: whether the next request may be so near that to look
+ * for it is better than to sleep. */
+void bh_traffic_look(struct bh_driver *driver);
 
 /* The longest datagram that this way carries; how [host ...] of the
  * configuration calls whoever is there. */

@@ -123,11 +123,10 @@ static void receive_batch(struct bh_driver *driver, size_t index)
  * both. */
 #define LOOK_NS 40000u
 
-bool bh_traffic_looks(struct bh_driver *driver)
+void bh_traffic_look(struct bh_driver *driver)
 {
     driver->brisk =
         driver->can_look && bh_clock_ns() - driver->done_ns < LOOK_NS;
-    return driver->brisk;
 }
 
 /* What has arrived; if the last request came soon after the answers before it,
@@ -138,7 +137,7 @@ static int receive(struct bh_driver *driver, size_t index)
     int taken = bh_udp_receive(udp, &driver->batch);
 
     while (taken == 0 && driver->brisk) {
-        bh_traffic_looks(driver);
+        bh_traffic_look(driver);
         taken = bh_udp_receive(udp, &driver->batch);
     }
     return taken;
@@ -156,7 +155,7 @@ static void readable(uv_poll_t *uv, int status, int events)
     (void)status; /* an error on a UDP socket is read away below */
     (void)events;
     bh_driver_bring_time(driver);
-    bh_traffic_looks(driver);
+    bh_traffic_look(driver);
     for (int i = 0; i < BATCHES_AT_ONCE; i++) {
         if (receive(driver, index) <= 0)
             break;

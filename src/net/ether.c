@@ -10,7 +10,8 @@ int bh_ether_open(const char *interface, struct bh_ether *out)
 {
     int fd;
 
-    memset(out, 0, sizeof *out);
+    out->batch = NULL;
+    out->out.count = 0;
     fd = bh_ether_socket(interface, NULL, &out->link);
     if (fd < 0)
         return fd;

@@ -42,7 +42,7 @@ struct bh_ether {
     struct bh_ether_outbox out;
 };
 
-/* A server's socket; also -ENOMEM. */
+/* A server's socket; also -ENOMEM. `*out` is zero before its first use. */
 int bh_ether_open(const char *interface, struct bh_ether *out);
 void bh_ether_close(struct bh_ether *ether);
 
